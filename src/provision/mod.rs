@@ -6,8 +6,8 @@
 
 pub mod definition;
 pub mod key_text;
-pub mod provision;
+pub mod resolve;
 
 pub use definition::{AccountType, DeviceDefinition, ProfileDefinition, SecurityMode, ServerDefinition, Transport};
 pub use key_text::KeyText;
-pub use provision::{AccountCredentials, Discover, Provision, ProvisionedAccount, Writing};
+pub use resolve::{AccountCredentials, Discover, Provision, ProvisionedAccount, Writing};
