@@ -4,7 +4,8 @@
 //! decision is made here and nowhere else, from values alone, so that a test can try every combination.
 
 use super::outcome::Outcome;
-use super::request::BootstrapRequest;
+use super::request::{BootstrapRequest, RequestError};
+use crate::coap::Code;
 use crate::peer::Peer;
 use crate::provision::Provision;
 
@@ -46,18 +47,24 @@ pub struct Refusal {
     pub outcome: Outcome,
     /// Why, as a sentence.
     pub reason: String,
-    /// Whether to answer 4.00. Where it is false the client meets silence, so that it comes again: a refusal puts some
-    /// clients to sleep for good (spec sheet `clients.md`, section 3).
-    pub is_definite: bool,
+    /// What the client is answered. None is silence, so that it comes again: a refusal puts some clients to sleep for
+    /// good (spec sheet `clients.md`, section 3), so it is kept for what is definite.
+    pub answer: Option<Code>,
 }
 
 impl Refusal {
     fn definite(outcome: Outcome, reason: impl Into<String>) -> Refusal {
-        Refusal { outcome, reason: reason.into(), is_definite: true }
+        Refusal { outcome, reason: reason.into(), answer: Some(Code::BAD_REQUEST) }
+    }
+
+    /// A request that could not be read.
+    pub fn unreadable(error: &RequestError) -> Refusal {
+        let reason = format!("The Bootstrap-Request cannot be served: {error}.");
+        Refusal { outcome: Outcome::RefusedFormat, reason, answer: Some(error.code()) }
     }
 
     fn silent(outcome: Outcome, reason: impl Into<String>) -> Refusal {
-        Refusal { outcome, reason: reason.into(), is_definite: false }
+        Refusal { outcome, reason: reason.into(), answer: None }
     }
 }
 

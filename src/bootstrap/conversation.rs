@@ -86,7 +86,7 @@ impl Wire<'_> {
     /// Bootstrap-Finish.
     pub(super) fn finish(&mut self, now: Instant) -> Exchange {
         let mut request = Message::request(Code::POST, self.conversation.message_id(), self.conversation.token());
-        request.add_uri_path("bs");
+        request.add_uri_path("bs").expect("a segment of two bytes is within every bound");
         self.start(now, request)
     }
 
@@ -105,7 +105,7 @@ impl Wire<'_> {
         let mut request = Message::request(code, self.conversation.message_id(), self.conversation.token());
         let (ids, depth) = path.ids();
         for id in &ids[..depth] {
-            request.add_uri_path(&id.to_string());
+            request.add_uri_path_id(*id);
         }
         request
     }

@@ -3,11 +3,11 @@
 //! LwM2M Core 1.2 section 6.1.7.1, Transport 1.2 section 6.4.2; spec sheet `bootstrap.md`, section 4. This module reads
 //! options; who the client is and what it gets is decided in [`super::authorisation`] and [`super::session`].
 
-use crate::coap::message::Message;
+use crate::coap::{Code, Message};
 use crate::lwm2m::ContentFormat;
 
 /// A Bootstrap-Request whose options could be read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BootstrapRequest {
     /// `ep`: the endpoint client name; LwM2M 1.1 and later may leave it out where the identity says it.
     pub endpoint_name: Option<String>,
@@ -35,16 +35,25 @@ pub enum RequestError {
     UnsupportedContentFormat(u32),
 }
 
+impl RequestError {
+    /// The code that answers such a request (spec sheet `bootstrap.md`, section 4).
+    pub fn code(&self) -> Code {
+        match self {
+            RequestError::UnsupportedContentFormat(_) => Code::UNSUPPORTED_CONTENT_FORMAT,
+            _ => Code::BAD_REQUEST,
+        }
+    }
+}
+
 impl BootstrapRequest {
     /// Reads the queries by name, in any order; unknown ones are ignored (spec sheet `bootstrap.md`, section 4).
     ///
     /// # Errors
     /// [`RequestError`]; all are answered 4.00, but an unsupported format with 4.15.
     pub fn read(message: &Message) -> Result<BootstrapRequest, RequestError> {
-        let mut request = BootstrapRequest { endpoint_name: None, preferred_content_format: None };
+        let mut request = BootstrapRequest::default();
         let mut formats_seen = 0;
-        for query in message.uri_query() {
-            let query = query.map_err(|_| RequestError::NotUtf8)?;
+        for query in message.uri_query().map_err(|_| RequestError::NotUtf8)? {
             if let Some(name) = query.strip_prefix("ep=") {
                 if request.endpoint_name.is_some() {
                     return Err(RequestError::Repeated("ep"));

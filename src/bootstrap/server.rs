@@ -9,17 +9,17 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use zeroize::Zeroizing;
 
 use super::authorisation::{self, Lookup, LookupKey, Refusal};
 use super::conversation::{self, Conversation, Wire};
 use super::outcome::{Outcome, SessionReport};
-use super::request::{BootstrapRequest, RequestError};
+use super::request::BootstrapRequest;
+use super::routing;
 use super::session::{Session, Turn};
-use crate::coap::options::number;
-use crate::coap::{Code, Deduplication, Message, MessageType, Reply, Timing, Verdict};
+use crate::coap::{Code, Deduplication, Message, MessageType, Reply, Ticket, Timing, Verdict};
 use crate::peer::Peer;
 use crate::provision::Provision;
 use crate::route::Route;
@@ -141,7 +141,7 @@ pub struct Server {
     listeners: Vec<ListenerPolicy>,
     limits: Limits,
     conversation: Conversation,
-    deduplication: Deduplication<CoapEndpoint>,
+    deduplication: Deduplication,
     sessions: HashMap<SessionId, Entry>,
     by_endpoint: HashMap<CoapEndpoint, SessionId>,
     by_device: HashMap<String, SessionId>,
@@ -156,11 +156,14 @@ pub struct Server {
 struct Entry {
     session: Session,
     unanswered: Option<Unanswered>,
+    /// The earliest deadline of this session in the heap.
+    scheduled: Option<Instant>,
 }
 
 /// A Bootstrap-Request that waits for the store.
 struct Unanswered {
     request: Message,
+    ticket: Ticket,
     acknowledge_at: Instant,
     acknowledged: bool,
 }
@@ -176,7 +179,8 @@ impl Server {
     /// A server for the listeners with these policies. All randomness comes from `seed`.
     pub fn new(listeners: Vec<ListenerPolicy>, limits: Limits, seed: [u8; 32]) -> Server {
         let mut random = StdRng::from_seed(seed);
-        let deduplication = Deduplication::new(limits.remembered_requests, rand::RngExt::random(&mut random));
+        let lifetime = listeners.iter().map(|policy| policy.timing.exchange_lifetime()).max().unwrap_or_default();
+        let deduplication = Deduplication::new(random.random(), lifetime, limits.remembered_requests);
         Server {
             listeners,
             limits,
@@ -268,12 +272,12 @@ impl Server {
             Ok(_) => {
                 // Another client's session goes on; this one may come again when it is over.
                 self.statistics.ignored_requests += 1;
-                self.deduplication.forget(endpoint, unanswered.request.id);
+                self.deduplication.forget(unanswered.ticket);
                 self.remove(session);
             }
             Err(refusal) => {
                 if store_is_down {
-                    self.deduplication.forget(endpoint, unanswered.request.id);
+                    self.deduplication.forget(unanswered.ticket);
                 }
                 self.refuse(now, session, &unanswered, refusal);
             }
@@ -297,18 +301,19 @@ impl Server {
             }
             self.deadlines.pop();
             let Some(entry) = self.sessions.get_mut(&id) else { continue };
+            entry.scheduled = None;
             match entry.deadline() {
                 Some(due) if due <= now => self.session_timeout(now, id),
                 // The deadline has moved on since this entry was made.
-                Some(due) => self.deadlines.push(Reverse((due, id))),
+                Some(due) => self.schedule(due, id),
                 None => {}
             }
         }
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let lifetime = self.policy(origin.endpoint).timing.exchange_lifetime();
-        match self.deduplication.check(now, origin.endpoint, message.id, bytes, lifetime) {
+        let ticket = match self.deduplication.check(now, &origin.endpoint, bytes) {
+            Verdict::New(ticket) => ticket,
             Verdict::Duplicate { reply } => {
                 self.statistics.duplicates += 1;
                 if let Some(reply) = reply {
@@ -316,44 +321,18 @@ impl Server {
                 }
                 return;
             }
-            Verdict::New => {}
-        }
-        match self.route_request(&message) {
-            Ok(()) => self.handle_bootstrap_request(now, origin, message),
-            Err((code, explanation)) => self.answer(origin.endpoint, &message, code, explanation),
-        }
-    }
-
-    /// Finds out whether a request is a Bootstrap-Request, and how it is answered where it is not.
-    fn route_request(&self, message: &Message) -> Result<(), (Code, &'static str)> {
-        const UNDERSTOOD: [u16; 5] =
-            [number::URI_HOST, number::URI_PORT, number::URI_PATH, number::URI_QUERY, number::ACCEPT];
-        if message.unknown_critical_option(&UNDERSTOOD).is_some() {
-            return Err((Code::BAD_OPTION, "a critical option is not understood"));
-        }
-        let mut path = message.uri_path();
-        match (path.next(), path.next()) {
-            (Some(Ok("bs")), None) if message.code != Code::POST => {
-                Err((Code::METHOD_NOT_ALLOWED, "a Bootstrap-Request is a POST"))
-            }
-            (Some(Ok("bs")), None) if message.message_type != MessageType::Confirmable => {
-                Err((Code::BAD_REQUEST, "a Bootstrap-Request must be confirmable"))
-            }
-            (Some(Ok("bs")), None) => Ok(()),
-            (Some(Ok("bspack")), None) if message.code != Code::GET => {
-                Err((Code::METHOD_NOT_ALLOWED, "a Bootstrap-Pack-Request is a GET"))
-            }
-            // The client goes on with a Bootstrap-Request (LwM2M Core 1.2 section 6.1.7.7).
-            (Some(Ok("bspack")), None) => Err((Code::NOT_IMPLEMENTED, "use POST /bs")),
-            _ => Err((Code::NOT_FOUND, "this server answers to /bs and /bspack")),
+        };
+        match routing::route(&message) {
+            Ok(()) => self.handle_bootstrap_request(now, origin, message, ticket),
+            Err((code, explanation)) => self.answer(origin.endpoint, &message, ticket, code, explanation),
         }
     }
 
-    fn handle_bootstrap_request(&mut self, now: Instant, origin: Origin<'_>, message: Message) {
+    fn handle_bootstrap_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
         let displaces = self.by_endpoint.contains_key(&origin.endpoint);
         if self.draining || (self.sessions.len() >= self.limits.sessions && !displaces) {
             self.statistics.ignored_requests += 1;
-            self.deduplication.forget(origin.endpoint, message.id);
+            self.deduplication.forget(ticket);
             return;
         }
         self.supersede(now, self.by_endpoint.get(&origin.endpoint).copied());
@@ -364,23 +343,22 @@ impl Server {
                 let key = authorisation::lookup_key(&request, origin.peer);
                 (request, key)
             }
-            Err(error) => (BootstrapRequest::unreadable(), Err(malformed(&error))),
+            Err(error) => (BootstrapRequest::default(), Err(Refusal::unreadable(&error))),
         };
         let session = Session::new(id, origin.endpoint, origin.route, origin.peer.clone(), request, now);
-        let acknowledge_at = now + PIGGYBACK_WAIT;
+        let unanswered =
+            Unanswered { request: message, ticket, acknowledge_at: now + PIGGYBACK_WAIT, acknowledged: false };
         self.by_endpoint.insert(origin.endpoint, id);
+        self.sessions.insert(id, Entry { session, unanswered: None, scheduled: None });
         match key {
             Ok(key) => {
-                let unanswered = Some(Unanswered { request: message, acknowledge_at, acknowledged: false });
-                self.sessions.insert(id, Entry { session, unanswered });
-                self.deadlines.push(Reverse((acknowledge_at, id)));
+                self.schedule(unanswered.acknowledge_at, id);
+                if let Some(entry) = self.sessions.get_mut(&id) {
+                    entry.unanswered = Some(unanswered);
+                }
                 self.outputs.push_back(Output::Resolve { session: id, key });
             }
-            Err(refusal) => {
-                self.sessions.insert(id, Entry { session, unanswered: None });
-                let unanswered = Unanswered { request: message, acknowledge_at, acknowledged: false };
-                self.refuse(now, id, &unanswered, refusal);
-            }
+            Err(refusal) => self.refuse(now, id, &unanswered, refusal),
         }
     }
 
@@ -407,9 +385,8 @@ impl Server {
             // The 2.04 goes first, always (spec sheet `bootstrap.md`, section 5).
             let bytes = Message::piggybacked_response(&unanswered.request, Code::CHANGED).encode();
             conversation::send(&mut self.outputs, endpoint, &bytes);
-            self.deduplication.set_reply(endpoint, unanswered.request.id, &bytes);
-            let mut wire =
-                Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+            self.deduplication.set_reply(unanswered.ticket, &bytes);
+            let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
             entry.session.begin(now, provision, &mut wire)
         };
         self.settle(now, id, turn);
@@ -418,8 +395,7 @@ impl Server {
     fn refuse(&mut self, now: Instant, id: SessionId, unanswered: &Unanswered, refusal: Refusal) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let endpoint = entry.session.endpoint;
-        if refusal.is_definite {
-            let code = refusal.code();
+        if let Some(code) = refusal.answer {
             entry.session.record_request(now, code);
             if unanswered.acknowledged {
                 // Sent once: the client asks again if it is lost.
@@ -427,7 +403,7 @@ impl Server {
                 let response = Message::non_confirmable_response(code, message_id, unanswered.request.token);
                 self.send(endpoint, &response);
             } else {
-                self.answer(endpoint, &unanswered.request, code, "");
+                self.answer(endpoint, &unanswered.request, unanswered.ticket, code, "");
             }
         }
         self.end(now, id, refusal.outcome, refusal.reason);
@@ -436,7 +412,7 @@ impl Server {
     fn handle_reply(&mut self, now: Instant, origin: Origin<'_>, message: &Message) {
         let turn = self.by_endpoint.get(&origin.endpoint).copied().and_then(|id| {
             let entry = self.sessions.get_mut(&id)?;
-            if message.is_response() && message.unknown_critical_option(&UNDERSTOOD_IN_RESPONSES).is_some() {
+            if message.is_response() && message.unknown_critical_option(&routing::UNDERSTOOD_IN_RESPONSES).is_some() {
                 return None;
             }
             let mut wire = Wire {
@@ -465,7 +441,7 @@ impl Server {
         if let Some(unanswered) = entry.unanswered.as_mut().filter(|it| !it.acknowledged && now >= it.acknowledge_at) {
             unanswered.acknowledged = true;
             let bytes = Message::empty_acknowledgement(unanswered.request.id).encode();
-            self.deduplication.set_reply(endpoint, unanswered.request.id, &bytes);
+            self.deduplication.set_reply(unanswered.ticket, &bytes);
             conversation::send(&mut self.outputs, endpoint, &bytes);
         }
         let timing = &self.listeners[endpoint.listener()].timing;
@@ -504,7 +480,7 @@ impl Server {
         let Some(entry) = self.remove(id) else { return };
         let endpoint = entry.session.endpoint;
         let device = entry.session.device().map(str::to_owned);
-        let report = Box::new(entry.session.into_report(now, outcome, reason));
+        let report = Box::new(entry.session.report(now, outcome, reason));
         self.outputs.push_back(Output::Ended { endpoint, device, report });
     }
 
@@ -521,21 +497,17 @@ impl Server {
         Some(entry)
     }
 
-    fn answer(&mut self, to: CoapEndpoint, request: &Message, code: Code, explanation: &str) {
+    fn answer(&mut self, to: CoapEndpoint, request: &Message, ticket: Ticket, code: Code, explanation: &str) {
         let response = match request.message_type {
             MessageType::Confirmable => Message::piggybacked_response(request, code),
             _ => Message::non_confirmable_response(code, self.conversation.message_id(), request.token),
         };
         let bytes = response.with_payload(explanation.as_bytes().to_vec()).encode();
-        self.deduplication.set_reply(to, request.id, &bytes);
+        self.deduplication.set_reply(ticket, &bytes);
         conversation::send(&mut self.outputs, to, &bytes);
     }
 
     fn send(&mut self, to: CoapEndpoint, message: &Message) {
         conversation::send(&mut self.outputs, to, &message.encode());
-    }
-
-    fn policy(&self, endpoint: CoapEndpoint) -> &ListenerPolicy {
-        &self.listeners[endpoint.listener()]
     }
 }

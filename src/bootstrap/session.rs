@@ -7,17 +7,13 @@
 use std::time::{Duration, Instant};
 
 use super::authorisation::printable;
-use super::conversation::{Conversation, Wire};
+use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
 use super::plan::{self, Operation};
 use super::request::BootstrapRequest;
 use super::server::{CoapEndpoint, SessionId};
-use crate::coap::block::{Block2Assembly, BlockOption, Progress};
-use crate::coap::exchange::Exchange;
-use crate::coap::message::{Code, Message};
-use crate::coap::reply::Reply;
-use crate::lwm2m::link_format::DiscoverAnswer;
-use crate::lwm2m::{self, ContentFormat, Object, Version};
+use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Progress, Reaction, Reply, ReplyReaction};
+use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Object, Version};
 use crate::peer::Peer;
 use crate::provision::{Discover, Provision};
 use crate::route::Route;
@@ -27,7 +23,7 @@ use crate::route::Route;
 const LONGEST_SESSION: Duration = Duration::from_secs(247);
 
 /// A Discover answer larger than this is refused; real ones stay below 4 KiB.
-const LARGEST_DISCOVER_ANSWER: usize = 64 * 1024;
+const LARGEST_DISCOVER_ANSWER: usize = lwm2m::link_format::MAX_LENGTH;
 
 /// Formats to try, in this order, when the client answers the first write with 4.15 (spec sheet `bootstrap.md`,
 /// section 8).
@@ -81,6 +77,8 @@ struct Execution {
     /// Whether any write has been accepted; before that a 4.15 changes the format.
     has_written: bool,
     fixed_format: bool,
+    /// Bytes of payload of the operation under way.
+    payload_length: usize,
 }
 
 /// What becomes of a session after an event.
@@ -121,11 +119,6 @@ impl Session {
             format: None,
             steps: Vec::new(),
         }
-    }
-
-    /// Whether it still waits for the store.
-    pub(super) fn is_resolving(&self) -> bool {
-        matches!(self.state, State::Resolving)
     }
 
     /// The endpoint name of the device that it serves, once that is known.
@@ -186,9 +179,9 @@ impl Session {
     pub(super) fn handle_message(&mut self, now: Instant, message: &Message, wire: &mut Wire<'_>) -> Option<Turn> {
         if let State::Confirming(reply, _) = &mut self.state {
             return match reply.handle(message) {
-                crate::coap::reply::Reaction::NotMine => None,
-                crate::coap::reply::Reaction::Acknowledged => Some(self.confirmed(now, wire)),
-                crate::coap::reply::Reaction::Reset => Some(self.end(
+                ReplyReaction::NotMine => None,
+                ReplyReaction::Acknowledged => Some(self.confirmed(now, wire)),
+                ReplyReaction::Reset => Some(self.end(
                     Outcome::Reset,
                     "The client answered the 2.04 of its own request with Reset: it has restarted or given up.",
                 )),
@@ -199,12 +192,12 @@ impl Session {
             State::Resolving | State::Confirming(..) | State::Ended => return None,
         };
         match exchange.handle(now, message) {
-            crate::coap::exchange::Reaction::NotMine => None,
-            crate::coap::exchange::Reaction::Acknowledged => Some(Turn::Continue),
-            crate::coap::exchange::Reaction::Reset => Some(self.handle_reset(now)),
-            crate::coap::exchange::Reaction::Response { acknowledge } => {
-                if acknowledge {
-                    wire.send(&Message::empty_acknowledgement(message.id));
+            Reaction::NotMine => None,
+            Reaction::Acknowledged => Some(Turn::Continue),
+            Reaction::Reset => Some(self.handle_reset(now)),
+            Reaction::Response { acknowledge } => {
+                if let Some(id) = acknowledge {
+                    wire.send(&Message::empty_acknowledgement(id));
                 }
                 Some(self.handle_response(now, message, wire))
             }
@@ -249,14 +242,12 @@ impl Session {
         }
         if let State::Confirming(reply, _) = &mut self.state {
             return match reply.handle_timeout(now) {
-                crate::coap::exchange::Expiry::NotYet => Turn::Continue,
-                crate::coap::exchange::Expiry::Retransmit(bytes) => {
+                Expiry::NotYet => Turn::Continue,
+                Expiry::Retransmit(bytes) => {
                     wire.repeat(bytes);
                     Turn::Continue
                 }
-                crate::coap::exchange::Expiry::GaveUp => {
-                    self.end(Outcome::TimedOut, "The client never acknowledged the 2.04 of its request.")
-                }
+                Expiry::GaveUp => self.end(Outcome::TimedOut, "The client never acknowledged the 2.04 of its request."),
             };
         }
         let exchange = match &mut self.state {
@@ -264,12 +255,12 @@ impl Session {
             State::Resolving | State::Confirming(..) | State::Ended => return Turn::Continue,
         };
         match exchange.handle_timeout(now) {
-            crate::coap::exchange::Expiry::NotYet => Turn::Continue,
-            crate::coap::exchange::Expiry::Retransmit(bytes) => {
+            Expiry::NotYet => Turn::Continue,
+            Expiry::Retransmit(bytes) => {
                 wire.repeat(bytes);
                 Turn::Continue
             }
-            crate::coap::exchange::Expiry::GaveUp => self.give_up(now, "the client did not answer"),
+            Expiry::GaveUp => self.give_up(now, "the client did not answer"),
         }
     }
 
@@ -318,7 +309,7 @@ impl Session {
             return self.execute_plan(now, &provision, None, wire);
         }
         let exchange = wire.discover(now, None);
-        Ok(State::Discovering(exchange, Block2Assembly::new(LARGEST_DISCOVER_ANSWER), provision))
+        Ok(State::Discovering(exchange, Block2Assembly::with_limit(LARGEST_DISCOVER_ANSWER), provision))
     }
 
     fn handle_discover_answer(
@@ -387,16 +378,23 @@ impl Session {
         // TLV is the one format of LwM2M 1.0 that writes instances, and nearly all later clients still take it.
         self.format = Some(preferred.unwrap_or(ContentFormat::Tlv));
         let fixed_format = provision.writing.format.is_some();
-        self.perform(now, Execution { operations, position: 0, has_written: false, fixed_format }, wire)
+        self.perform(
+            now,
+            Execution { operations, position: 0, has_written: false, fixed_format, payload_length: 0 },
+            wire,
+        )
     }
 
     /// Sends the operation at the execution's position, or Finish when all are done.
-    fn perform(&mut self, now: Instant, execution: Execution, wire: &mut Wire<'_>) -> Next {
+    fn perform(&mut self, now: Instant, mut execution: Execution, wire: &mut Wire<'_>) -> Next {
         let Some(operation) = execution.operations.get(execution.position) else {
             return Ok(State::Finishing(wire.finish(now)));
         };
         let exchange = match operation {
-            Operation::Delete(path) => wire.delete(now, path),
+            Operation::Delete(path) => {
+                execution.payload_length = 0;
+                wire.delete(now, path)
+            }
             Operation::Write(object, instance) => {
                 let path = operation.path();
                 let format = self.format.unwrap_or(ContentFormat::Tlv);
@@ -404,6 +402,7 @@ impl Session {
                 let payload = lwm2m::encode(format, &path, &content).map_err(|error| {
                     (Outcome::InvalidProvision, format!("{path} cannot be written in {format}: {error}."))
                 })?;
+                execution.payload_length = payload.len();
                 wire.write(now, &path, format, payload)
             }
         };
@@ -453,8 +452,10 @@ impl Session {
         let other = FORMATS_AFTER_REFUSAL.into_iter().find(may_know).filter(|_| !execution.fixed_format);
         let Some(other) = other else {
             let refused: Vec<String> = self.client.refused_formats.iter().map(ContentFormat::to_string).collect();
-            let remedy = if execution.fixed_format { " The profile allows no other: set its format to `auto`." } else { "" };
-            let reason = format!("The client takes none of the formats that were tried: {}.{remedy}", refused.join(", "));
+            let remedy =
+                if execution.fixed_format { " The profile allows no other: set its format to `auto`." } else { "" };
+            let reason =
+                format!("The client takes none of the formats that were tried: {}.{remedy}", refused.join(", "));
             return Err((Outcome::WriteFailed, reason));
         };
         self.format = Some(other);
@@ -462,7 +463,7 @@ impl Session {
     }
 
     /// What is under way, for the trace and for reasons.
-    fn current_operation(&self) -> String {
+    pub(super) fn current_operation(&self) -> String {
         match &self.state {
             State::Resolving => "the look-up".to_owned(),
             State::Confirming(..) => "the answer to Bootstrap-Request".to_owned(),
@@ -478,13 +479,14 @@ impl Session {
 
     /// Adds the operation under way to the trace.
     fn record(&mut self, now: Instant, code: Option<Code>, note: Option<String>) {
-        let exchange = match &self.state {
-            State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => exchange,
+        let (exchange, bytes) = match &self.state {
+            State::Executing(exchange, execution) => (exchange, execution.payload_length),
+            State::Discovering(exchange, ..) | State::Finishing(exchange) => (exchange, 0),
             State::Resolving | State::Confirming(..) | State::Ended => return,
         };
         let step = Step {
             operation: self.current_operation(),
-            bytes: exchange.payload_length(),
+            bytes,
             code: code.map(|code| code.to_string()),
             duration: now - exchange.started(),
             retransmissions: exchange.retransmissions(),
@@ -494,11 +496,6 @@ impl Session {
     }
 
     /// The report of a session that ended so.
-    pub(super) fn into_report(self, now: Instant, outcome: Outcome, reason: String) -> SessionReport {
-        SessionReport { steps: self.steps.clone(), ..self.report(now, outcome, reason) }
-    }
-
-    /// The report as it stands.
     pub(super) fn report(&self, now: Instant, outcome: Outcome, reason: String) -> SessionReport {
         let claimed = || self.request.endpoint_name.as_deref().map(printable);
         SessionReport {

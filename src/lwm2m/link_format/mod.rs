@@ -95,6 +95,11 @@ impl DiscoverAnswer {
         writer::write(self)
     }
 
+    /// The instances of one object, in the order of the answer.
+    pub fn instances_of(&self, object: ObjectId) -> impl Iterator<Item = &DiscoveredInstance> {
+        self.instances.iter().filter(move |instance| instance.object == object)
+    }
+
     /// The instance of the client's own bootstrap account: the one Security instance without `ssid`.
     ///
     /// None if there is no such instance, and none if there are several, because then nothing tells them apart
