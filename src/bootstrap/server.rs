@@ -253,7 +253,7 @@ impl Server {
             // An empty confirmable message is a ping; its answer is Reset (RFC 7252 section 4.3).
             self.send(origin.endpoint, &Message::reset(message.id));
         } else {
-            self.handle_reply(now, origin, &message);
+            self.handle_reply(now, origin, &message, bytes);
         }
     }
 
@@ -312,16 +312,7 @@ impl Server {
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let ticket = match self.deduplication.check(now, &origin.endpoint, bytes) {
-            Verdict::New(ticket) => ticket,
-            Verdict::Duplicate { reply } => {
-                self.statistics.duplicates += 1;
-                if let Some(reply) = reply {
-                    conversation::send(&mut self.outputs, origin.endpoint, reply);
-                }
-                return;
-            }
-        };
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
         match routing::route(&message) {
             Ok(()) => self.handle_bootstrap_request(now, origin, message, ticket),
             Err((code, explanation)) => self.answer(origin.endpoint, &message, ticket, code, explanation),
@@ -409,28 +400,55 @@ impl Server {
         self.end(now, id, refusal.outcome, refusal.reason);
     }
 
-    fn handle_reply(&mut self, now: Instant, origin: Origin<'_>, message: &Message) {
-        let turn = self.by_endpoint.get(&origin.endpoint).copied().and_then(|id| {
-            let entry = self.sessions.get_mut(&id)?;
-            if message.is_response() && message.unknown_critical_option(&routing::UNDERSTOOD_IN_RESPONSES).is_some() {
-                return None;
+    fn handle_reply(&mut self, now: Instant, origin: Origin<'_>, message: &Message, bytes: &[u8]) {
+        let ticket = match message.message_type {
+            // A separate response is sent again where our acknowledgement was lost, and acknowledged again.
+            MessageType::Confirmable => match self.first_sight(now, origin.endpoint, bytes) {
+                Some(ticket) => Some(ticket),
+                None => return,
+            },
+            _ => None,
+        };
+        let session = self.by_endpoint.get(&origin.endpoint).copied();
+        match session.and_then(|id| Some((id, self.offer(now, id, message)?))) {
+            Some((id, turn)) => {
+                if let Some(ticket) = ticket {
+                    self.deduplication.set_reply(ticket, &Message::empty_acknowledgement(message.id).encode());
+                }
+                self.settle(now, id, turn);
             }
-            let mut wire = Wire {
-                endpoint: origin.endpoint,
-                timing: &self.listeners[origin.endpoint.listener()].timing,
-                conversation: &mut self.conversation,
-                outputs: &mut self.outputs,
-            };
-            entry.session.handle_message(now, message, &mut wire).map(|turn| (id, turn))
-        });
-        match turn {
-            Some((id, turn)) => self.settle(now, id, turn),
             None => {
                 self.statistics.unmatched += 1;
                 // A confirmable response that nobody waits for is rejected (RFC 7252 section 4.2).
                 if message.message_type == MessageType::Confirmable {
                     self.send(origin.endpoint, &Message::reset(message.id));
                 }
+            }
+        }
+    }
+
+    /// Shows a message to the session of its endpoint, which may have no use for it.
+    fn offer(&mut self, now: Instant, id: SessionId, message: &Message) -> Option<Turn> {
+        if message.is_response() && message.unknown_critical_option(&routing::UNDERSTOOD_IN_RESPONSES).is_some() {
+            return None;
+        }
+        let entry = self.sessions.get_mut(&id)?;
+        let endpoint = entry.session.endpoint;
+        let timing = &self.listeners[endpoint.listener()].timing;
+        let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+        entry.session.handle_message(now, message, &mut wire)
+    }
+
+    /// The ticket of a confirmable message that is new; a repeated one is answered as before.
+    fn first_sight(&mut self, now: Instant, from: CoapEndpoint, bytes: &[u8]) -> Option<Ticket> {
+        match self.deduplication.check(now, &from, bytes) {
+            Verdict::New(ticket) => Some(ticket),
+            Verdict::Duplicate { reply } => {
+                self.statistics.duplicates += 1;
+                if let Some(reply) = reply {
+                    conversation::send(&mut self.outputs, from, reply);
+                }
+                None
             }
         }
     }
