@@ -99,7 +99,8 @@ fn block_options_are_read_in_all_lengths() {
 #[test]
 fn critical_options_are_unknown_malformed_or_repeated_at_the_senders_peril() {
     let known = [number::URI_HOST, number::URI_PORT, number::URI_PATH, number::URI_QUERY, number::ACCEPT];
-    let table: [(u16, &[&[u8]], Option<u16>); 11] = [
+    type Values = &'static [&'static [u8]];
+    let table: [(u16, Values, Option<u16>); 11] = [
         (number::URI_PATH, &[b"a", b"a"], None),
         (number::URI_QUERY, &[&[b'q'; 256]], Some(number::URI_QUERY)),
         (number::URI_HOST, &[b"h"], None),
