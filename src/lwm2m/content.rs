@@ -1,4 +1,4 @@
-//! The tree that all content formats speak, and the one entry point to encode or decode it.
+//! The tree that all content formats speak, and the numbers of the formats.
 //!
 //! LwM2M Core 1.2 section 7.5; spec sheet `formats.md`, sections 1 and 2.
 
