@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::coap::Timing;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId};
 use crate::lwm2m::{ContentFormat, Version, objects};
 
@@ -69,22 +70,6 @@ impl Default for StaleAccount {
     /// `/0/1` and `/1/0` with Short Server ID 1, which an ordinary server deletes before it writes.
     fn default() -> StaleAccount {
         StaleAccount { security_instance: 1, server_instance: 0, short_server_id: 1 }
-    }
-}
-
-/// Retransmission of the Bootstrap-Request (RFC 7252 section 4.2).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Timing {
-    /// ACK_TIMEOUT: the shortest first wait; the longest is one and a half times as long.
-    pub ack_timeout: Duration,
-    /// MAX_RETRANSMIT: how often the request is sent again.
-    pub max_retransmit: u32,
-}
-
-impl Default for Timing {
-    /// The values of RFC 7252 section 4.8: 2 s and 4 retransmissions.
-    fn default() -> Timing {
-        Timing { ack_timeout: Duration::from_secs(2), max_retransmit: 4 }
     }
 }
 

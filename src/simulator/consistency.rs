@@ -81,8 +81,8 @@ fn check_security(instance: u16, resources: &[Resource]) -> Result<i64, String> 
 
 /// E3 and E11 for one Server instance; gives its Short Server ID.
 fn check_server(version: Version, instance: u16, resources: &[Resource]) -> Result<i64, String> {
-    let ssid = number(resources, SERVER_SHORT_SERVER_ID)
-        .ok_or_else(|| missing(SERVER, instance, SERVER_SHORT_SERVER_ID))?;
+    let ssid =
+        number(resources, SERVER_SHORT_SERVER_ID).ok_or_else(|| missing(SERVER, instance, SERVER_SHORT_SERVER_ID))?;
     check_ssid(ssid)?;
     let lifetime = number(resources, 1).ok_or_else(|| missing(SERVER, instance, 1))?;
     if lifetime < 0 || (lifetime == 0 && version < Version::V1_2) {

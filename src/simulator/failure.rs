@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Why a bootstrap did not come to a good end.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Failure {
+    /// The endpoint client name has no place in a CoAP option (RFC 7252 section 5.10: at most 255 bytes).
+    #[error("an endpoint client name of {0} bytes does not fit into a Bootstrap-Request, which takes 252")]
+    EndpointTooLong(usize),
     /// The server answered the Bootstrap-Request with an error.
     #[error("the server refused the Bootstrap-Request with {code}{}", spoken(.diagnostic))]
     Refused {
@@ -72,6 +75,12 @@ pub enum Failure {
         /// Address and port of the server.
         target: String,
     },
+    /// The operating system gives no random bytes.
+    #[error("the operating system gives no random bytes: {reason}")]
+    NoRandomness {
+        /// What it said.
+        reason: String,
+    },
     /// A secure target without credentials, or credentials that DTLS cannot carry.
     #[error("{0}")]
     UnusableCredentials(&'static str),
@@ -101,6 +110,7 @@ impl Failure {
     /// A short name to count failures by; a closed list.
     pub fn cause(&self) -> &'static str {
         match self {
+            Failure::EndpointTooLong(_) => "endpoint_too_long",
             Failure::Refused { .. } => "refused",
             Failure::Unanswered { .. } => "unanswered",
             Failure::Reset => "reset",
@@ -110,6 +120,7 @@ impl Failure {
             Failure::UnknownHost { .. } => "unknown_host",
             Failure::Unreachable { .. } => "unreachable",
             Failure::NobodyListens { .. } => "nobody_listens",
+            Failure::NoRandomness { .. } => "no_randomness",
             Failure::UnusableCredentials(_) => "unusable_credentials",
             Failure::HandshakeUnanswered { .. } => "handshake_unanswered",
             Failure::KeyRejected => "key_rejected",
@@ -134,9 +145,6 @@ mod tests {
     #[test]
     fn a_diagnostic_payload_cannot_draw_on_the_terminal() {
         let failure = Failure::Refused { code: "4.00".into(), diagnostic: Some("no\u{1b}[31m".into()) };
-        assert_eq!(
-            failure.to_string(),
-            r#"the server refused the Bootstrap-Request with 4.00: "no\u{1b}[31m""#
-        );
+        assert_eq!(failure.to_string(), r#"the server refused the Bootstrap-Request with 4.00: "no\u{1b}[31m""#);
     }
 }

@@ -149,7 +149,10 @@ impl DataModel {
             return Err(Refusal::new(Code::NOT_FOUND, format!("there is no object {object}")));
         }
         if !writes(self.version, object) {
-            return Err(Refusal::new(Code::METHOD_NOT_ALLOWED, format!("object {object} is not written in a bootstrap")));
+            return Err(Refusal::new(
+                Code::METHOD_NOT_ALLOWED,
+                format!("object {object} is not written in a bootstrap"),
+            ));
         }
         if instance == RESERVED_ID {
             return Err(Refusal::new(Code::BAD_REQUEST, "instance 65535 is reserved"));
@@ -167,7 +170,10 @@ impl DataModel {
     /// An instance is replaced as a whole; at object level, instances that the payload does not name stay. What the
     /// client does not know is ignored, as section 6.1.7.5 demands of optional resources.
     pub(super) fn write(&mut self, path: Path, content: Vec<Object>) -> Result<(), Refusal> {
-        let object = content.iter().map(|object| object.id).find(|&id| !path.contains(&Path::Object(id)) && !Path::Object(id).contains(&path));
+        let object = content
+            .iter()
+            .map(|object| object.id)
+            .find(|&id| !path.contains(&Path::Object(id)) && !Path::Object(id).contains(&path));
         if let Some(object) = object {
             return Err(Refusal::new(Code::BAD_REQUEST, format!("object {object} lies outside {path}")));
         }
@@ -193,7 +199,10 @@ impl DataModel {
             let multiple = matches!(resource.value, ResourceValue::Multiple(_));
             if objects::definition(object, resource.id).is_some_and(|row| row.multiple != multiple) {
                 let kind = if multiple { "takes a single value" } else { "takes numbered values" };
-                return Err(Refusal::new(Code::BAD_REQUEST, format!("/{object}/{}/{} {kind}", instance.id, resource.id)));
+                return Err(Refusal::new(
+                    Code::BAD_REQUEST,
+                    format!("/{object}/{}/{} {kind}", instance.id, resource.id),
+                ));
             }
         }
         Ok(())

@@ -82,8 +82,8 @@ impl Provisioned {
         instances(SECURITY)
             .filter_map(|security| {
                 let ssid = number(&security.resources, SECURITY_SHORT_SERVER_ID)?;
-                let server = instances(SERVER)
-                    .find(|server| number(&server.resources, SERVER_SHORT_SERVER_ID) == Some(ssid))?;
+                let server =
+                    instances(SERVER).find(|server| number(&server.resources, SERVER_SHORT_SERVER_ID) == Some(ssid))?;
                 account(u16::try_from(ssid).ok()?, security, server)
             })
             .collect()
@@ -323,7 +323,8 @@ mod tests {
 
     #[test]
     fn the_key_is_shown_only_when_asked_for() {
-        let hidden = serde_json::to_string(&provisioned().view(false)).unwrap() + &provisioned().view(false).to_string();
+        let hidden =
+            serde_json::to_string(&provisioned().view(false)).unwrap() + &provisioned().view(false).to_string();
         assert!(hidden.contains("(3 bytes)") && !hidden.contains("0102fe"), "{hidden}");
         let shown = serde_json::to_value(provisioned().view(true)).unwrap();
         assert_eq!(shown["accounts"][0]["key"], "hex:0102fe");
