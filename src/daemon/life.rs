@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::reload::{self, Degraded};
@@ -53,6 +54,8 @@ pub struct Running {
     interrupt: Signal,
     hang_up: Signal,
     listeners: Vec<SocketAddr>,
+    admin: JoinHandle<()>,
+    stop_admin: oneshot::Sender<()>,
 }
 
 /// Opens the store, puts the file in force, binds every socket and serves.
@@ -67,7 +70,7 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
         SealingKey::load_or_create(&config.state_dir, config.sealing_key_file.as_deref(), credentials.as_deref())?;
     let store = Store::open(&config.state_dir, key)?;
     let degraded = Degraded::default();
-    let admin = AdminSocket::bind(&config.admin.socket).await?;
+    let admin = AdminSocket::bind(&config.admin.socket)?;
     reload::apply(&config, &store, FileMode::Start, &degraded).await?;
     let driver = driver::start(reload::listeners(&config), store.clone())?;
     let (reload, reloads) = mpsc::channel(1);
@@ -81,7 +84,11 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
         config: config.path.clone(),
         degraded: Arc::clone(&degraded),
     };
-    tokio::spawn(serve(admin, service));
+    let (stop_admin, stopped) = oneshot::channel::<()>();
+    let admin = tokio::spawn(serve(admin, service, async {
+        // Dropped or used, both mean the end.
+        let _ = stopped.await;
+    }));
     let mut listeners = Vec::new();
     for listener in driver.status().await.listeners {
         info!("listening on {} ({})", listener.address, listener.security);
@@ -89,7 +96,19 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
     }
     info!("admin socket at {}", config.admin.socket.display());
     supervisor::ready("Serving.");
-    Ok(Running { config, store, driver, degraded, reloads, terminate, interrupt, hang_up, listeners })
+    Ok(Running {
+        config,
+        store,
+        driver,
+        degraded,
+        reloads,
+        terminate,
+        interrupt,
+        hang_up,
+        listeners,
+        admin,
+        stop_admin,
+    })
 }
 
 impl Running {
@@ -142,8 +161,11 @@ impl Running {
         if cut_off > 0 {
             warn!("{cut_off} sessions were cut off; these clients come again");
         }
-        // A process that ends leaves no socket behind for the next one to wonder about.
-        let _ = std::fs::remove_file(&self.config.admin.socket);
+        // It answered until now, so that an operator could watch the drain.
+        let _ = self.stop_admin.send(());
+        if let Err(error) = self.admin.await {
+            warn!(%error, "the admin socket ended badly");
+        }
         info!("stopped");
     }
 }
