@@ -12,9 +12,7 @@ use std::thread::JoinHandle;
 use super::admin;
 use super::audit::Stamp;
 use super::devices::Devices;
-use super::entry::{
-    Actor, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis,
-};
+use super::entry::{Actor, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis};
 use super::error::{ChangeError, OpenError, StoreError};
 use super::file::{self, FileApplied, FileDefinitions, FileMode};
 use super::noun::Noun;

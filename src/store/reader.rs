@@ -14,12 +14,12 @@ use super::entry::{
     AuditLine, CatalogRows, Counts, DeviceEntry, DevicePage, DeviceQuery, DeviceRecord, Entry, Key, ProfileEntry,
     ServerEntry,
 };
-use super::error::StoreError;
+use super::error::{Dangling, StoreError};
 use super::noun::{self, Noun};
-use super::profiles::Profiles;
+use super::profiles::{self, Profiles};
 use super::sealing::Sealer;
-use super::servers::Servers;
-use super::{audit, open, outcomes};
+use super::servers::{self, Servers};
+use super::{audit, file, open, outcomes};
 use crate::secret::Secret;
 
 /// A read-only connection to the store.
@@ -65,8 +65,8 @@ impl Reader {
     /// As for [`Reader::psk_for_identity`].
     pub fn catalog(&mut self) -> Result<CatalogRows, StoreError> {
         let transaction = self.connection.transaction()?;
-        let servers = noun::in_force_with_secrets::<Servers>(&transaction, &self.sealer)?;
-        let profiles = noun::in_force_with_secrets::<Profiles>(&transaction, &self.sealer)?;
+        let servers = servers::in_force_with_secrets(&transaction, &self.sealer)?;
+        let profiles = profiles::in_force(&transaction)?;
         transaction.commit()?;
         Ok(CatalogRows { servers, profiles })
     }
@@ -134,6 +134,14 @@ impl Reader {
     /// [`StoreError::Database`].
     pub fn counts(&mut self) -> Result<Counts, StoreError> {
         noun::counts(&self.connection)
+    }
+
+    /// References of what is in force to what does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn dangling(&mut self) -> Result<Vec<Dangling>, StoreError> {
+        file::dangling(&self.connection)
     }
 
     /// The last `limit` audit lines before line `before`, or the very last ones; the latest first.
