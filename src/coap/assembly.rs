@@ -141,3 +141,91 @@ impl Started {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Block2Assembly, BlockError, Progress};
+    use crate::coap::{BlockOption, Code, Message, Token};
+
+    fn answer(payload: &[u8]) -> Message {
+        Message::separate_response(Code::CONTENT, 1, Token::EMPTY).with_payload(payload.to_vec())
+    }
+
+    fn block(number: u32, more: bool, size_exponent: u8, payload: &[u8]) -> Message {
+        let mut message = answer(payload);
+        message.set_block2(BlockOption::new(number, more, size_exponent).unwrap());
+        message
+    }
+
+    fn next(number: u32, size_exponent: u8) -> Result<Progress, BlockError> {
+        Ok(Progress::Next(BlockOption::new(number, false, size_exponent).unwrap()))
+    }
+
+    fn complete(body: Vec<u8>) -> Result<Progress, BlockError> {
+        Ok(Progress::Complete(body.into()))
+    }
+
+    #[test]
+    fn an_answer_without_block2_is_whole() {
+        assert_eq!(Block2Assembly::new().push(&answer(b"</0>")), complete(b"</0>".to_vec()));
+        assert_eq!(Block2Assembly::new().push(&block(0, false, 6, b"</0>")), complete(b"</0>".to_vec()));
+    }
+
+    #[test]
+    fn blocks_are_put_together_also_when_they_become_smaller() {
+        let mut assembly = Block2Assembly::new();
+        assert_eq!(assembly.push(&block(0, true, 2, &[1; 64])), next(1, 2));
+        assert_eq!(assembly.push(&block(2, true, 1, &[2; 32])), next(3, 1));
+        assert_eq!(assembly.push(&block(3, true, 1, &[3; 32])), next(4, 1));
+        let expected = [&[1; 64][..], &[2; 32], &[3; 32], &[4; 5]].concat();
+        assert_eq!(assembly.push(&block(4, false, 1, &[4; 5])), complete(expected));
+    }
+
+    #[test]
+    fn what_does_not_continue_the_first_block_is_refused() {
+        let mut other_etag = block(1, false, 0, &[2; 3]);
+        other_etag.set_etag(&[9]).unwrap();
+        let table = [
+            (answer(&[2; 3]), BlockError::Missing),
+            (block(2, false, 0, &[2; 3]), BlockError::OutOfOrder),
+            (block(0, true, 0, &[1; 16]), BlockError::OutOfOrder),
+            (block(1, false, 1, &[2; 3]), BlockError::SizeGrew),
+            (other_etag, BlockError::EtagChanged),
+            (block(1, true, 0, &[2; 15]), BlockError::WrongLength),
+            (block(1, false, 0, &[2; 17]), BlockError::WrongLength),
+        ];
+        for (second, error) in table {
+            let mut assembly = Block2Assembly::new();
+            assert_eq!(assembly.push(&block(0, true, 0, &[1; 16])), next(1, 0));
+            assert_eq!(assembly.push(&second), Err(error), "{second:?}");
+            assert_eq!(assembly.push(&answer(b"anew")), complete(b"anew".to_vec()), "after {error}");
+        }
+        assert_eq!(Block2Assembly::new().push(&block(1, false, 0, b"x")), Err(BlockError::OutOfOrder));
+        let mut reserved = answer(b"x");
+        reserved.set_uint(crate::coap::options::number::BLOCK2, 7);
+        assert!(matches!(Block2Assembly::new().push(&reserved), Err(BlockError::Invalid(_))));
+    }
+
+    #[test]
+    fn the_limit_holds_for_one_answer_and_for_many() {
+        assert_eq!(Block2Assembly::with_limit(3).push(&answer(&[0; 4])), Err(BlockError::TooLarge));
+        let mut assembly = Block2Assembly::with_limit(20);
+        assert_eq!(assembly.push(&block(0, true, 0, &[1; 16])), next(1, 0));
+        assert_eq!(assembly.push(&block(1, false, 0, &[1; 5])), Err(BlockError::TooLarge));
+        let mut assembly = Block2Assembly::new();
+        for number in 0..64 {
+            assert_eq!(assembly.push(&block(number, true, 6, &[1; 1024])), next(number + 1, 6));
+        }
+        assert_eq!(assembly.push(&block(64, false, 6, &[1])), Err(BlockError::TooLarge));
+    }
+
+    #[test]
+    fn the_same_etag_on_every_block_is_fine() {
+        let mut assembly = Block2Assembly::new();
+        let (mut first, mut second) = (block(0, true, 0, &[1; 16]), block(1, false, 0, &[]));
+        first.set_etag(&[7; 8]).unwrap();
+        second.set_etag(&[7; 8]).unwrap();
+        assert_eq!(assembly.push(&first), next(1, 0));
+        assert_eq!(assembly.push(&second), complete(vec![1; 16]));
+    }
+}

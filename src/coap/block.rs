@@ -87,3 +87,51 @@ impl BlockOption {
         self.number << 4 | u32::from(self.more) << 3 | u32::from(self.size_exponent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{BlockOption, InvalidBlockOption};
+
+    #[test]
+    fn values_of_zero_to_three_bytes_are_read() {
+        let table: [(&[u8], u32, bool, usize); 8] = [
+            (&[], 0, false, 16),
+            (&[0x06], 0, false, 1024),
+            (&[0x0E], 0, true, 1024),
+            (&[0x1A], 1, true, 64),
+            (&[0x00, 0x1A], 1, true, 64),
+            (&[0x12, 0x36], 0x123, false, 1024),
+            (&[0x12, 0x34, 0x5E], 0x12345, true, 1024),
+            (&[0xFF, 0xFF, 0xFE], 0xFFFFF, true, 1024),
+        ];
+        for (value, number, more, size) in table {
+            let block = BlockOption::decode(value).unwrap();
+            assert_eq!((block.number(), block.more(), block.size()), (number, more, size), "{value:02x?}");
+        }
+        assert_eq!(BlockOption::new(3, false, 2).unwrap().offset(), 192);
+    }
+
+    #[test]
+    fn what_the_rfc_reserves_is_refused() {
+        let table: [(&[u8], InvalidBlockOption); 3] = [
+            (&[0x07], InvalidBlockOption::ReservedSizeExponent),
+            (&[0x12, 0x34, 0x5F], InvalidBlockOption::ReservedSizeExponent),
+            (&[0, 0, 0, 0x06], InvalidBlockOption::TooLong),
+        ];
+        for (value, error) in table {
+            assert_eq!(BlockOption::decode(value), Err(error), "{value:02x?}");
+        }
+        assert_eq!(BlockOption::new(1 << 20, false, 0), Err(InvalidBlockOption::TooLong));
+        assert_eq!(BlockOption::new(0, false, 7), Err(InvalidBlockOption::ReservedSizeExponent));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(number in 0_u32..1 << 20, more: bool, size_exponent in 0_u8..7) {
+            let block = BlockOption::new(number, more, size_exponent).unwrap();
+            prop_assert_eq!(BlockOption::decode(&block.to_uint().to_be_bytes()[1..]), Ok(block));
+        }
+    }
+}

@@ -45,9 +45,10 @@ impl Code {
         self.class() == 0 && !self.is_empty()
     }
 
-    /// Whether this is the status of a response (class 2, 4 or 5).
+    /// Whether this is the status of a response: classes 2 to 5, although none of class 3 has been assigned (RFC 7252
+    /// section 12.1).
     pub const fn is_response(self) -> bool {
-        matches!(self.class(), 2 | 4 | 5)
+        matches!(self.class(), 2..=5)
     }
 
     /// Whether this is a 2.xx.
@@ -181,10 +182,10 @@ mod tests {
         for byte in 0..=255 {
             let code = Code::from_byte(byte);
             let kinds = [code.is_empty(), code.is_request(), code.is_response()];
-            let expected = if matches!(code.class(), 1 | 3 | 6 | 7) { 0 } else { 1 };
+            let expected = if matches!(code.class(), 1 | 6 | 7) { 0 } else { 1 };
             assert_eq!(kinds.iter().filter(|kind| **kind).count(), expected, "{code}");
             let statuses = [code.is_success(), code.is_client_error(), code.is_server_error()];
-            assert_eq!(statuses.contains(&true), code.is_response(), "{code}");
+            assert_eq!(statuses.contains(&true), code.is_response() && code.class() != 3, "{code}");
         }
     }
 }

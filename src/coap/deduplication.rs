@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 /// The messages of the last while, oldest first, with what they were answered.
 ///
-/// An entry takes about 100 bytes and, once answered, the reply and its allocation.
+/// An entry takes about 110 bytes, a short reply included.
 pub struct Deduplication {
     /// A hasher that has absorbed the seed; each digest begins with a copy of it.
     seeded: DefaultHasher,
@@ -89,12 +89,12 @@ impl Deduplication {
         }
     }
 
-    /// Forgets a message that was ignored silently, so that its retransmission is looked at again.
+    /// Forgets a message that was ignored silently, so that its retransmission is looked at again. Does nothing if it has
+    /// been forgotten already. Its place counts towards the capacity until it is the newest or its time has come.
     pub fn forget(&mut self, ticket: Ticket) {
         let Some(position) = self.position(ticket.0) else { return };
         self.index.remove(&ticket.0.finding);
         self.entries[position].reply = None;
-        // Mostly it is the newest entry that is forgotten. What stands further in stays until its time has come.
         while self.entries.back().is_some_and(|newest| !self.is_live(newest, self.entries.len() - 1)) {
             self.entries.pop_back();
         }
@@ -170,3 +170,6 @@ impl Hasher for DigestHasher {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests;

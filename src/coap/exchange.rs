@@ -134,3 +134,6 @@ impl Exchange {
         Reaction::Response { acknowledge: confirmable.then_some(message.id) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,9 @@ pub const MAX_OPTIONS: usize = 64;
 /// (Proxy-Uri).
 pub const MAX_VALUE_LENGTH: usize = 1034;
 
+/// Bytes that the values of a message seldom exceed, so that one allocation is enough.
+const USUAL_VALUES: usize = 48;
+
 /// The options of one message, in ascending order of their numbers; those of equal number in the order of arrival.
 #[derive(Clone, Default)]
 pub struct OptionList {
@@ -92,16 +95,13 @@ impl OptionList {
 
     /// Adds an option whose size the caller has bounded: at most 65,535 bytes.
     pub(super) fn push(&mut self, number: u16, value: &[u8]) {
+        if self.entries.is_empty() {
+            self.values.reserve(USUAL_VALUES);
+        }
         let entry = Entry { number, length: value.len() as u16, start: self.values.len() as u32 };
         self.values.extend_from_slice(value);
         let position = self.entries.iter().rposition(|other| other.number <= number).map_or(0, |before| before + 1);
         self.entries.insert(position, entry);
-    }
-
-    /// Makes room for as much as a message of `bytes` bytes usually holds.
-    pub(super) fn reserve(&mut self, options: usize, bytes: usize) {
-        self.entries.reserve(options);
-        self.values.reserve(bytes);
     }
 
     fn value(&self, entry: &Entry) -> &[u8] {

@@ -287,3 +287,6 @@ impl Message {
         self.options.add(number, text.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;

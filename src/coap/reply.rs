@@ -68,3 +68,48 @@ impl Reply {
         self.transmission.handle_timeout(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Reply, ReplyReaction};
+    use crate::coap::{Code, Expiry, Message, Timing, Token};
+
+    fn reply(now: Instant) -> Reply {
+        let response = Message::separate_response(Code::CHANGED, 9, Token::from([1; 8]));
+        Reply::start(now, &Timing::default(), 0.0, response)
+    }
+
+    #[test]
+    fn an_acknowledgement_or_reset_with_its_id_ends_it() {
+        let reply = reply(Instant::now());
+        let table = [
+            (Message::empty_acknowledgement(9), ReplyReaction::Acknowledged),
+            (Message::empty_acknowledgement(8), ReplyReaction::NotMine),
+            (Message::reset(9), ReplyReaction::Reset),
+            (Message::reset(8), ReplyReaction::NotMine),
+            (Message::request(Code::POST, 9, Token::from([1; 8])), ReplyReaction::NotMine),
+        ];
+        for (message, reaction) in table {
+            assert_eq!(reply.handle(&message), reaction, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_sent_five_times_and_given_up_after_62_seconds() {
+        let now = Instant::now();
+        let mut reply = reply(now);
+        let datagram = reply.datagram().to_vec();
+        for (retransmissions, seconds) in [(1, 2), (2, 6), (3, 14), (4, 30)] {
+            let deadline = now + Duration::from_secs(seconds);
+            assert_eq!(reply.deadline(), deadline);
+            assert_eq!(reply.handle_timeout(deadline - Duration::from_millis(1)), Expiry::NotYet);
+            assert_eq!(reply.handle_timeout(deadline), Expiry::Retransmit(&datagram));
+            assert_eq!(reply.retransmissions(), retransmissions);
+        }
+        assert_eq!(reply.deadline(), now + Duration::from_secs(62));
+        assert_eq!(reply.handle_timeout(reply.deadline()), Expiry::GaveUp);
+        assert_eq!(reply.started(), now);
+    }
+}

@@ -64,7 +64,8 @@ impl Timing {
 
 /// A duration of at most [`LONGEST_SECONDS`]; what is no number counts as nothing.
 fn bounded(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds.max(0.0).min(LONGEST_SECONDS))
+    let seconds = if seconds.is_nan() { 0.0 } else { seconds };
+    Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_SECONDS))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! left to its `Packet`.
 
 use coap_lite::{CoapOption, MessageClass, Packet};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::message::{Code, Message, MessageType, Token};
 use super::option_list::{MAX_OPTIONS, OptionList};
@@ -52,7 +52,7 @@ pub enum BrokenRule {
     /// Section 3: the token is as long as its length field says.
     #[error("ends within the token")]
     TruncatedToken,
-    /// Section 4.2: the code classes 1, 6 and 7 are reserved; 3 has never been assigned either (section 12.1).
+    /// Section 4.2: the code classes 1, 6 and 7 are reserved.
     #[error("code class is reserved")]
     ReservedCodeClass,
     /// Section 4.1: an Empty message is nothing but its header.
@@ -108,7 +108,8 @@ impl Message {
         decode_behind(header, bytes).map_err(|rule| DecodeError { rule, reset_for })
     }
 
-    /// Writes the message. The buffer is wiped on drop, because the payload may carry keys.
+    /// Writes the message. The buffer is wiped on drop, because the payload may carry keys; for the same reason the
+    /// payload does not pass through `Packet`, which would keep copies of its own.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut packet = Packet::new();
         packet.header.set_type(match self.message_type {
@@ -123,10 +124,15 @@ impl Message {
         for (number, value) in self.options.iter() {
             packet.add_option(CoapOption::from(number), value.to_vec());
         }
-        packet.payload = self.payload.to_vec();
-        let encoded = packet.to_bytes_unlimited();
-        packet.payload.zeroize();
-        Zeroizing::new(encoded.expect("without a limit of size, Packet refuses nothing: its buffer holds the header"))
+        let head = packet.to_bytes_unlimited();
+        let head = head.expect("without a limit of size, Packet refuses nothing: its buffer holds the header");
+        let mut bytes = Zeroizing::new(Vec::with_capacity(head.len() + 1 + self.payload.len()));
+        bytes.extend_from_slice(&head);
+        if !self.payload.is_empty() {
+            bytes.push(MARKER);
+            bytes.extend_from_slice(&self.payload);
+        }
+        bytes
     }
 }
 
@@ -220,3 +226,6 @@ fn extended(nibble: u8, bytes: &[u8], reserved: BrokenRule) -> Result<(u32, &[u8
         _ => Err(reserved),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ pub enum EncodeError {
     Inexpressible {
         /// The format.
         format: ContentFormat,
-        /// Where the value belongs.
+        /// Where the value belongs, or the target that it is part of.
         path: Path,
     },
     /// A value or container beyond what a length field can say.

@@ -16,6 +16,19 @@ pub mod path;
 pub mod value;
 pub mod version;
 
+mod assembly;
+mod cbor;
+mod json;
+mod lwm2m_cbor;
+mod lwm2m_json;
+mod senml;
+mod senml_cbor;
+mod senml_json;
+mod single_value;
+mod timestamp;
+mod tlv;
+mod wire;
+
 pub use codec::{decode, encode};
 pub use content::{ContentFormat, Object, ObjectInstance, Resource, ResourceValue};
 pub use error::{DecodeError, EncodeError};
