@@ -80,13 +80,10 @@ async fn converse(stream: UnixStream, router: Router, mut stopping: watch::Recei
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let stop = async {
-        // An error means that the service is gone, which is a reason to stop as well.
-        let _ = stopping.wait_for(|stopping| *stopping).await;
-    };
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = stop => {
+        // What the channel lends must not live on into the branch: it cannot cross threads.
+        _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -88,11 +88,7 @@ async fn run(address: SocketAddr, session: &mut Session) -> Result<Provisioned, 
     let mut buffer = vec![0; LARGEST_DATAGRAM];
     let result = drive(&socket, address, session, &mut alarm, &mut buffer).await;
     if result.is_ok() {
-        session.close();
-        while let Some(datagram) = session.poll_datagram() {
-            // The client has what it came for; whether the server hears the goodbye changes nothing.
-            let _ = socket.send(&datagram).await;
-        }
+        say_goodbye(&socket, session).await;
     }
     result
 }
@@ -136,6 +132,15 @@ pub(super) async fn drive(
             },
             () = alarm.wait_until(deadline) => session.handle_timeout(Instant::now()),
         }
+    }
+}
+
+/// Closes the DTLS association, if there is one.
+pub(super) async fn say_goodbye(socket: &UdpSocket, session: &mut Session) {
+    session.close();
+    while let Some(datagram) = session.poll_datagram() {
+        // The client has what it came for; whether the server hears the goodbye changes nothing.
+        let _ = socket.send(&datagram).await;
     }
 }
 
