@@ -1,1 +1,206 @@
-//! (under construction)
+//! DTLS 1.2 with pre-shared keys: datagrams in, datagrams and application data out.
+//!
+//! | File | What it is for |
+//! |---|---|
+//! | [`record`], [`client_hello`] | strict parsers of what the network may send before anything is proven |
+//! | [`cookie`] | the stateless cookie exchange in front of every engine (RFC 6347, section 4.2.1) |
+//! | [`gate`] | what of a client's second flight reaches an engine, and when |
+//! | `association` | the engine's seam: one handshake, then one association |
+//! | `server`, `table` | the associations of one listener: what arrives, and what is kept within bounds |
+//! | `openssl` | the engine that stands behind the seam today |
+//!
+//! Nothing outside this room may know which engine runs, and nothing in it knows CoAP, LwM2M or sockets. It is
+//! sans-IO: time and randomness come in as arguments. `openssl` is the one exemption, because OpenSSL reads the clock
+//! for its retransmissions and draws its own randomness: a jump of the clock may cost a handshake, never an
+//! association.
+//!
+//! Without the cargo feature `service` only the parsers, the cookie and the gate are built, which is what the fuzz
+//! targets need.
+
+pub mod client_hello;
+pub mod cookie;
+pub mod gate;
+pub mod record;
+
+#[cfg(feature = "service")]
+mod association;
+#[cfg(feature = "service")]
+mod openssl;
+#[cfg(feature = "service")]
+mod server;
+#[cfg(feature = "service")]
+mod table;
+#[cfg(all(test, feature = "service"))]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+#[cfg(feature = "service")]
+pub use self::openssl::EngineError;
+#[cfg(feature = "service")]
+pub use self::server::Server;
+use crate::peer::Peer;
+use crate::route::Route;
+
+/// Names one handshake and the association that comes of it. Never reused while the [`Server`] lives, so an id
+/// that is kept too long names nothing rather than somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AssociationId(u64);
+
+impl AssociationId {
+    /// Its number, for whoever must tell associations apart without knowing DTLS.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for AssociationId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What the server wants done, in order.
+///
+/// An association that was named in a [`Output::NeedPsk`] or [`Output::Established`] is named in exactly one
+/// [`Output::Closed`] later, unless the caller itself ended it by [`Server::close`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send one datagram.
+    Datagram {
+        /// Where to, and from which of our addresses.
+        route: Route,
+        /// The datagram, whole.
+        bytes: Vec<u8>,
+    },
+    /// The client claims this PSK identity: look its key up and answer by [`Server::handle_psk`]. Nothing is proven.
+    NeedPsk {
+        /// The handshake that waits.
+        association: AssociationId,
+        /// Raw bytes, at most [`gate::IDENTITY_MAX`] of them.
+        identity: Vec<u8>,
+    },
+    /// The client proved that it holds the key.
+    Established {
+        /// The association.
+        association: AssociationId,
+        /// Where it lives.
+        route: Route,
+        /// Who proved to be there.
+        peer: Peer,
+    },
+    /// One record of application data: for CoAP one message.
+    ApplicationData {
+        /// Where it came from.
+        association: AssociationId,
+        /// The plaintext.
+        bytes: Vec<u8>,
+    },
+    /// The handshake or association is over and forgotten.
+    Closed {
+        /// Which one.
+        association: AssociationId,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// Why a handshake or an association ended. The first three end handshakes, the others associations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// The handshake broke: an alert of the client's, or a message that the engine refused.
+    HandshakeFailed,
+    /// No proof came in time although the client tried: a wrong key or an unknown identity (both look alike).
+    KeyMismatch,
+    /// The client fell silent during the handshake, or began another one.
+    HandshakeAbandoned,
+    /// The client sent close_notify.
+    CloseNotify,
+    /// The client sent a fatal alert, or the engine broke down on what an authenticated client sent.
+    Broken,
+    /// A newer handshake from the same address and port was proven (RFC 6347, section 4.2.8).
+    Replaced,
+    /// Nothing was heard for [`Configuration::idle_timeout`].
+    Idle,
+    /// [`Configuration::linger`] is over.
+    Lingered,
+    /// Evicted to make room.
+    Evicted,
+}
+
+/// A cipher suite with pre-shared keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CipherSuite {
+    /// TLS_PSK_WITH_AES_128_CCM_8, C0A8: what every constrained client speaks.
+    PskAes128Ccm8,
+    /// TLS_PSK_WITH_AES_128_CCM, C0A4.
+    PskAes128Ccm,
+    /// TLS_PSK_WITH_AES_128_GCM_SHA256, 00A8.
+    PskAes128GcmSha256,
+    /// TLS_PSK_WITH_AES_128_CBC_SHA256, 00AE.
+    PskAes128CbcSha256,
+}
+
+/// How a [`Server`] behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// What is offered, best first. Default: all four, CCM_8 first (LwM2M Transport 1.2, section 5.2.8).
+    pub suites: Vec<CipherSuite>,
+    /// When a flight is sent again for the first time; doubled each time, up to 60 s (RFC 6347, section 4.2.4.1).
+    /// Default: 1 s. Runs by the engine's own clock.
+    pub initial_timeout: Duration,
+    /// Largest datagram of a handshake, in bytes of UDP payload. Default: 1232 (1280 less IPv6 and UDP headers).
+    pub mtu: u16,
+    /// How long an association is kept after [`Server::linger`]. Default: 30 s.
+    pub linger: Duration,
+    /// How long an association lives without a word from the client. Default: 300 s.
+    pub idle_timeout: Duration,
+    /// How long a handshake may take after its cookie. Default: 60 s.
+    pub handshake_timeout: Duration,
+    /// Bound on established associations. Default: 2,048 (about 66 KB each with OpenSSL).
+    pub max_associations: usize,
+    /// Bound on handshakes under way. Default: 1,024.
+    pub max_handshakes: usize,
+}
+
+impl Default for Configuration {
+    fn default() -> Configuration {
+        Configuration {
+            suites: vec![
+                CipherSuite::PskAes128Ccm8,
+                CipherSuite::PskAes128Ccm,
+                CipherSuite::PskAes128GcmSha256,
+                CipherSuite::PskAes128CbcSha256,
+            ],
+            initial_timeout: Duration::from_secs(1),
+            mtu: 1232,
+            linger: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(300),
+            handshake_timeout: Duration::from_secs(60),
+            max_associations: 2_048,
+            max_handshakes: 1_024,
+        }
+    }
+}
+
+/// Figures of a [`Server`]: two gauges, then counters since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Established associations, lingering ones included.
+    pub associations: usize,
+    /// Handshakes under way.
+    pub handshakes: usize,
+    /// HelloVerifyRequests sent.
+    pub cookies_sent: u64,
+    /// Handshakes begun, each after a valid cookie.
+    pub handshakes_started: u64,
+    /// Handshakes proven.
+    pub handshakes_completed: u64,
+    /// Handshakes that ended otherwise.
+    pub handshakes_failed: u64,
+    /// Handshakes and associations evicted to make room.
+    pub evicted: u64,
+    /// Datagrams that were dropped as a whole: garbage, or nobody's.
+    pub datagrams_dropped: u64,
+}

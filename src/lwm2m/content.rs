@@ -1,6 +1,8 @@
-//! The tree that all content formats speak, and the one entry point to encode or decode it.
+//! The tree that all content formats speak, and the numbers of the formats.
 //!
 //! LwM2M Core 1.2 section 7.5; spec sheet `formats.md`, sections 1 and 2.
+
+use std::fmt;
 
 use super::path::{ObjectId, ObjectInstanceId, ResourceId, ResourceInstanceId};
 use super::value::Value;
@@ -101,6 +103,23 @@ impl ContentFormat {
             11543 | 1543 => ContentFormat::Lwm2mJson,
             11544 => ContentFormat::Lwm2mCbor,
             _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ContentFormat {
+    /// The name that operators know.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            ContentFormat::PlainText => "plain text",
+            ContentFormat::CoreLink => "CoRE Link Format",
+            ContentFormat::Opaque => "opaque",
+            ContentFormat::Cbor => "CBOR",
+            ContentFormat::SenmlJson => "SenML JSON",
+            ContentFormat::SenmlCbor => "SenML CBOR",
+            ContentFormat::Tlv => "TLV",
+            ContentFormat::Lwm2mJson => "LwM2M JSON",
+            ContentFormat::Lwm2mCbor => "LwM2M CBOR",
         })
     }
 }

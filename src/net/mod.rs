@@ -1,1 +1,146 @@
-//! (under construction)
+//! Sockets: bytes in, bytes out. This room knows neither CoAP nor DTLS nor LwM2M.
+//!
+//! One [`UdpListener`] serves any number of clients. Datagrams are received in batches with one system call, and an
+//! answer leaves from the address that was asked (IP_PKTINFO; a wildcard socket would else answer from the address of
+//! its route). Errors of a socket are transient: they are counted by the caller and never end a listener.
+
+use std::future::poll_fn;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
+
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use crate::route::Route;
+
+/// Datagrams taken from the kernel by one system call.
+const BATCH: usize = 16;
+
+/// Size of one receive buffer: where the kernel coalesces datagrams of one sender, up to 64 KiB arrive at once.
+const BUFFER_SIZE: usize = 65_535;
+
+/// Bytes of kernel memory asked for each direction of a socket, so that a burst of clients is queued and not dropped.
+/// The kernel may grant less (`net.core.rmem_max`).
+const KERNEL_BUFFER: usize = 8 << 20;
+
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} (UDP): {error}")]
+pub struct BindError {
+    address: SocketAddr,
+    #[source]
+    error: io::Error,
+}
+
+/// A UDP socket that serves many clients.
+pub struct UdpListener {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+}
+
+impl UdpListener {
+    /// Binds. An address of `[::]` serves IPv4 too; port 0 takes a free one, which [`UdpListener::address`] tells.
+    ///
+    /// # Errors
+    /// [`BindError`] names the address and what the kernel said. Must be called within a tokio runtime.
+    pub fn bind(address: SocketAddr) -> Result<UdpListener, BindError> {
+        UdpListener::open(address).map_err(|error| BindError { address, error })
+    }
+
+    fn open(address: SocketAddr) -> io::Result<UdpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        // A smaller buffer than asked for is no reason not to serve.
+        let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
+        let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
+        let socket = UdpSocket::from_std(socket.into())?;
+        let address = socket.local_addr()?;
+        Ok(UdpListener { socket, state, address })
+    }
+
+    /// Where it is bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether datagrams may be waiting; wakes the task when some arrive.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(context)
+    }
+
+    /// Takes one batch of datagrams and hands each to `each`. Returns whether more may be waiting.
+    ///
+    /// # Errors
+    /// What the kernel said; the listener stays usable.
+    pub fn receive(&self, buffers: &mut Buffers, mut each: impl FnMut(Route, &[u8])) -> io::Result<bool> {
+        let mut metadata = [RecvMeta::default(); BATCH];
+        let mut slices: Vec<IoSliceMut<'_>> = buffers.0.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+        let received = self.socket.try_io(Interest::READABLE, || {
+            self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metadata)
+        });
+        let count = match received {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        for (slice, meta) in slices.iter().zip(&metadata).take(count) {
+            let route = Route { remote: meta.addr, local: self.answering_address(meta.dst_ip) };
+            slice[..meta.len].chunks(meta.stride.max(1)).for_each(|datagram| each(route, datagram));
+        }
+        Ok(count == BATCH)
+    }
+
+    /// Sends one datagram. A full socket buffer drops it, as the network may: retransmission makes good for it.
+    ///
+    /// # Errors
+    /// What the kernel said; the listener stays usable.
+    pub fn send(&self, route: &Route, bytes: &[u8]) -> io::Result<()> {
+        let transmit =
+            Transmit { destination: route.remote, ecn: None, contents: bytes, segment_size: None, src_ip: route.local };
+        self.socket
+            .try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
+    }
+
+    /// The address that was asked matters only where the socket is bound to all of them.
+    fn answering_address(&self, asked: Option<IpAddr>) -> Option<IpAddr> {
+        asked.filter(|_| self.address.ip().is_unspecified())
+    }
+}
+
+/// Waits until one of `listeners` may be read, and says which.
+pub async fn any_readable<'a>(listeners: impl Iterator<Item = &'a UdpListener> + Clone) -> usize {
+    poll_fn(|context| {
+        for (index, listener) in listeners.clone().enumerate() {
+            if listener.poll_readable(context).is_ready() {
+                return Poll::Ready(index);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Memory that datagrams are received into; one set serves all listeners of a thread.
+pub struct Buffers(Vec<Vec<u8>>);
+
+impl Buffers {
+    /// A fresh set. Only what is used becomes resident.
+    pub fn new() -> Buffers {
+        Buffers((0..BATCH).map(|_| vec![0; BUFFER_SIZE]).collect())
+    }
+}
+
+impl Default for Buffers {
+    fn default() -> Buffers {
+        Buffers::new()
+    }
+}

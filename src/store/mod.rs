@@ -1,1 +1,47 @@
-//! (under construction)
+//! The store: definitions, outcomes and the audit trail in SQLite, every secret sealed.
+//!
+//! | Module | What it is for |
+//! |---|---|
+//! | [`handle`] | [`Store`]: the one writer, and the way to it |
+//! | [`reader`] | [`Reader`]: a read-only connection per thread; the lookups of a bootstrap |
+//! | [`entry`], [`error`] | what goes in and comes out |
+//! | [`sealing`], [`sealing_key`] | the seal of one secret; where its key comes from |
+//! | `admin`, `file` | changes by an operator; the definitions of the config file |
+//! | `noun`, `servers`, `profiles`, `devices` | rows of the three tables of definitions |
+//! | `writer`, `schema`, `open`, `audit`, `outcomes` | the thread, the tables, the files, the trail, the last outcomes |
+//!
+//! SQL stands only here. A change is acknowledged after SQLite's COMMIT returned with `synchronous=FULL`; a database
+//! error is always an error and never reads as "no rows". This room knows no CoAP, no sockets and no HTTP.
+
+pub mod entry;
+pub mod error;
+pub mod handle;
+pub mod reader;
+pub mod sealing;
+pub mod sealing_key;
+
+mod admin;
+mod audit;
+mod devices;
+mod file;
+mod noun;
+mod open;
+mod outcomes;
+mod profiles;
+mod schema;
+mod servers;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::{
+    Actor, AuditLine, CatalogRows, Counts, DeviceEntry, DeviceOutcome, DevicePage, DeviceQuery, DeviceRecord, Entry,
+    Key, LastOutcome, Origin, ProfileEntry, ServerEntry, UnixMillis,
+};
+pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
+pub use file::{FileApplied, FileDefinitions, FileMode, file_conflicts};
+pub use handle::Store;
+pub use reader::Reader;
+pub use sealing_key::{SealingKey, SealingKeyError};
+pub use writer::Pending;

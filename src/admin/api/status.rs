@@ -1,0 +1,103 @@
+//! What the daemon tells about itself: status, the result of a reload, the audit trail.
+
+use serde::{Deserialize, Serialize};
+
+use super::timestamp::Timestamp;
+use crate::bootstrap::outcome::Outcome;
+
+/// The daemon at one moment; counters begin at its start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// Path of its TOML file; none where it runs on an embedded one.
+    pub config: Option<String>,
+    /// When it started.
+    pub started: Timestamp,
+    /// Seconds since then.
+    pub uptime_s: u64,
+    /// Why it is not all it should be, one sentence each; empty when all is well.
+    pub degraded: Vec<String>,
+    /// Where it listens.
+    pub listeners: Vec<Listener>,
+    /// How much is defined.
+    pub definitions: Definitions,
+    /// Sessions that have not ended.
+    pub running_sessions: usize,
+    /// Sessions that ended, by outcome; outcomes that did not happen are left out.
+    pub outcomes: Vec<OutcomeCount>,
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Datagrams sent.
+    pub datagrams_out: u64,
+    /// Datagrams dropped, by cause.
+    pub drops: std::collections::BTreeMap<String, u64>,
+}
+
+/// A socket that clients can reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Address and port.
+    pub address: String,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// `dtls` or `nosec`.
+    pub security: String,
+}
+
+/// Numbers of definitions in force, of both origins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definitions {
+    /// Server accounts.
+    pub servers: u64,
+    /// Profiles.
+    pub profiles: u64,
+    /// Devices.
+    pub devices: u64,
+    /// Entries of the database in whose place the file stands.
+    pub shadowed: u64,
+}
+
+/// How many sessions ended in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeCount {
+    /// The way.
+    pub outcome: Outcome,
+    /// Sessions since the start.
+    pub count: u64,
+}
+
+/// What a reload of the TOML file did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadSummary {
+    /// Server accounts that the file now defines.
+    pub servers: usize,
+    /// Profiles that the file now defines.
+    pub profiles: usize,
+    /// Devices that the file now defines.
+    pub devices: usize,
+    /// What works but should be looked at, such as a setting that only a restart changes; one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// One line of the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// Number of the line; later lines have greater ones.
+    pub id: i64,
+    /// When.
+    pub time: Timestamp,
+    /// User id of the peer of the admin socket, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Which way the change came, such as `admin socket`.
+    pub actor: String,
+    /// `add`, `change`, `delete` or `reveal`.
+    pub verb: String,
+    /// `server`, `profile` or `device`.
+    pub kind: String,
+    /// Name or endpoint.
+    pub name: String,
+    /// Names of the fields concerned; never their values.
+    pub fields: Vec<String>,
+}

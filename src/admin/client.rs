@@ -1,0 +1,276 @@
+//! Asks a daemon through its admin socket.
+//!
+//! One connection per request: a command asks once or twice. Knows the types of `api` and nothing of what is behind
+//! the socket.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tokio::net::UnixStream;
+
+use super::api::{AuditLine, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status};
+use super::api::{path_of, query_of};
+
+/// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// More than the largest page of any list.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+/// Where a daemon listens.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// Why an answer is missing.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error("no daemon answers at {}: {source}", socket.display())]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket's mode or that of a directory above it keeps us out.
+    #[error("{}: access denied; the socket is open to its owner and its group only", .0.display())]
+    AccessDenied(PathBuf),
+    /// The daemon says why not.
+    #[error("{0}")]
+    Problem(Problem),
+    /// What came is no answer of the API.
+    #[error("the daemon's answer cannot be used: {0}")]
+    Protocol(String),
+    /// Nothing came.
+    #[error("the daemon did not answer within {} s", TIMEOUT.as_secs())]
+    TimedOut,
+}
+
+/// Which devices are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceQuery {
+    /// Only those whose endpoint name holds this text.
+    pub search: Option<String>,
+    /// Only those behind this one: `next` of the page before.
+    pub after: Option<String>,
+    /// At most this many.
+    pub limit: Option<usize>,
+}
+
+/// Which sessions are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Only those of this endpoint name.
+    pub endpoint: Option<String>,
+    /// At most this many.
+    pub limit: Option<usize>,
+    /// Only those that have not ended.
+    pub running: bool,
+}
+
+impl Client {
+    /// A client of the daemon at `socket`; nothing is connected yet.
+    pub fn new(socket: &Path) -> Client {
+        Client { socket: socket.to_owned() }
+    }
+
+    /// All server accounts or profiles, or the first page of devices.
+    ///
+    /// # Errors
+    /// [`ClientError`], as every call here.
+    pub async fn list<D: Resource>(&self) -> Result<List<Entry<D>>, ClientError> {
+        self.fetch(&format!("/v1/{}", D::COLLECTION)).await
+    }
+
+    /// A page of devices, by endpoint name.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn devices<D: Resource>(&self, query: DeviceQuery) -> Result<List<Entry<D>>, ClientError> {
+        let limit = query.limit.map(|limit| limit.to_string());
+        let query = query_of(&[("search", query.search), ("after", query.after), ("limit", limit)]);
+        self.fetch(&format!("/v1/{}{query}", D::COLLECTION)).await
+    }
+
+    /// The definition that `key` names.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is none.
+    pub async fn show<D: Resource>(&self, key: &str) -> Result<Entry<D>, ClientError> {
+        self.fetch(&path_of::<D>(key)).await
+    }
+
+    /// Makes a definition of these fields; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 409 where the name is taken, 422 where the checks object.
+    pub async fn create<D: Resource>(&self, fields: &Map<String, Value>) -> Result<Entry<D>, ClientError> {
+        let body = Body { media_type: "application/json", fields };
+        self.exchange(Method::POST, &format!("/v1/{}", D::COLLECTION), Some(body)).await
+    }
+
+    /// Changes the fields that are given and removes those that are null (RFC 7396).
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404, 409 (the file defines it) or 422.
+    pub async fn change<D: Resource>(&self, key: &str, patch: &Map<String, Value>) -> Result<Entry<D>, ClientError> {
+        let body = Body { media_type: "application/merge-patch+json", fields: patch };
+        self.exchange(Method::PATCH, &path_of::<D>(key), Some(body)).await
+    }
+
+    /// Removes a definition.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404, or 409 where it is still named by another or the file defines it.
+    pub async fn delete<D: Resource>(&self, key: &str) -> Result<(), ClientError> {
+        self.send(Method::DELETE, &path_of::<D>(key), None).await.map(|_| ())
+    }
+
+    /// Sessions, newest first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn sessions(&self, query: SessionQuery) -> Result<List<SessionSummary>, ClientError> {
+        let limit = query.limit.map(|limit| limit.to_string());
+        let running = query.running.then(|| "true".to_owned());
+        let query = query_of(&[("endpoint", query.endpoint), ("limit", limit), ("running", running)]);
+        self.fetch(&format!("/v1/sessions{query}")).await
+    }
+
+    /// One session with its steps.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where the daemon no longer remembers it.
+    pub async fn session(&self, id: u64) -> Result<Session, ClientError> {
+        self.fetch(&format!("/v1/sessions/{id}")).await
+    }
+
+    /// How the daemon is doing.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.fetch("/v1/status").await
+    }
+
+    /// Has the daemon read its file again.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 422 where the file is refused and the old one stays in force.
+    pub async fn reload(&self) -> Result<ReloadSummary, ClientError> {
+        self.exchange(Method::POST, "/v1/reload", None).await
+    }
+
+    /// The audit trail, newest first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn audit(&self, limit: Option<usize>) -> Result<List<AuditLine>, ClientError> {
+        let query = query_of(&[("limit", limit.map(|limit| limit.to_string()))]);
+        self.fetch(&format!("/v1/audit{query}")).await
+    }
+
+    async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.exchange(Method::GET, path, None).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Body<'_>>,
+    ) -> Result<T, ClientError> {
+        let answer = self.send(method, path, body).await?;
+        serde_json::from_slice(&answer).map_err(|error| ClientError::Protocol(error.to_string()))
+    }
+
+    /// Sends one request and waits for the body of a success.
+    async fn send(&self, method: Method, path: &str, body: Option<Body<'_>>) -> Result<Bytes, ClientError> {
+        let exchange = self.send_unhurried(method, path, body);
+        let (status, answer) = tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| ClientError::TimedOut)??;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        match serde_json::from_slice(&answer) {
+            Ok(problem) => Err(ClientError::Problem(problem)),
+            Err(_) => Err(ClientError::Protocol(format!("status {status} without problem details"))),
+        }
+    }
+
+    async fn send_unhurried(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Body<'_>>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
+            ErrorKind::PermissionDenied => ClientError::AccessDenied(self.socket.clone()),
+            _ => ClientError::Unreachable { socket: self.socket.clone(), source },
+        })?;
+        let protocol = |error: &dyn std::fmt::Display| ClientError::Protocol(error.to_string());
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| protocol(&error))?;
+        // The connection ends with its one exchange; an error of it reaches the exchange as well.
+        let connection = tokio::spawn(connection);
+        let request = request(method, path, body).map_err(|error| protocol(&error))?;
+        let answer = sender.send_request(request).await.map_err(|error| protocol(&error))?;
+        let status = answer.status();
+        let collected = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
+        connection.abort();
+        collected.map(|body| (status, body.to_bytes())).map_err(|error| protocol(&error))
+    }
+}
+
+/// What a request carries.
+struct Body<'a> {
+    media_type: &'static str,
+    fields: &'a Map<String, Value>,
+}
+
+fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    let request = Request::builder().method(method).uri(path).header(HOST, "localhost").header(ACCEPT, "application/json");
+    match body {
+        None => request.body(Full::default()),
+        Some(body) => {
+            let text = Value::Object(body.fields.clone()).to_string();
+            request.header(CONTENT_TYPE, body.media_type).body(Full::from(text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, ClientError};
+
+    #[tokio::test]
+    async fn nobody_there_is_said_so() {
+        let scratch = tempfile::tempdir().unwrap();
+        let client = Client::new(&scratch.path().join("none.sock"));
+        assert!(matches!(client.status().await, Err(ClientError::Unreachable { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_http_is_no_answer() {
+        use tokio::io::AsyncWriteExt;
+
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("other.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let babbler = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"220 mail.example.com ESMTP\r\n").await.unwrap();
+        });
+        assert!(matches!(Client::new(&path).status().await, Err(ClientError::Protocol(_))));
+        babbler.await.unwrap();
+    }
+}

@@ -1,0 +1,131 @@
+//! What only looks, and the reload: `/v1/sessions`, `/v1/status`, `/v1/audit`, `/v1/reload`.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::failure::Failure;
+use super::{Shared, Service, convert};
+use crate::admin::api::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, Timestamp};
+use crate::admin::api::{List, Session, SessionSummary, Status};
+use crate::driver;
+
+/// Sessions or audit lines where the request does not say how many.
+const DEFAULT_LIMIT: usize = 100;
+/// Sessions or audit lines at most.
+const MAXIMUM_LIMIT: usize = 10_000;
+/// A file with a hundred thousand devices takes a while to seal.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(100);
+
+/// Query of `/v1/sessions`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsQuery {
+    endpoint: Option<String>,
+    limit: Option<usize>,
+    #[serde(default)]
+    running: bool,
+}
+
+/// Query of `/v1/audit`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditQuery {
+    limit: Option<usize>,
+}
+
+pub async fn sessions(
+    State(service): State<Shared>,
+    query: Result<Query<SessionsQuery>, QueryRejection>,
+) -> Result<Json<List<SessionSummary>>, Failure> {
+    let Query(query) = query?;
+    let query = driver::SessionQuery {
+        endpoint: query.endpoint,
+        limit: query.limit.unwrap_or(DEFAULT_LIMIT).min(MAXIMUM_LIMIT),
+        running_only: query.running,
+    };
+    let records = service.driver.sessions(query).await;
+    let summaries = records.into_iter().map(|record| session_of(record).summary).collect();
+    Ok(Json(List::complete(summaries)))
+}
+
+pub async fn session(
+    State(service): State<Shared>,
+    id: Result<Path<u64>, PathRejection>,
+) -> Result<Json<Session>, Failure> {
+    let Path(id) = id?;
+    let record = service.driver.session(id).await;
+    let missing = || Failure::not_found(format!("session {id} is not known (any more)"));
+    record.map(|record| Json(session_of(record))).ok_or_else(missing)
+}
+
+pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failure> {
+    let driver = service.driver.status().await;
+    let counts = service.store.read(|reader| reader.counts()).await?;
+    let outcomes = driver.outcomes.into_iter().filter(|(_, count)| *count > 0);
+    let listeners = driver.listeners.into_iter().map(|listener| Listener {
+        address: listener.address.to_string(),
+        transport: listener.transport,
+        security: listener.security,
+    });
+    Ok(Json(Status {
+        version: service.version.to_owned(),
+        config: service.config.as_ref().map(|path| path.display().to_string()),
+        started: Timestamp::at(service.started),
+        uptime_s: service.clock.elapsed().as_secs(),
+        degraded: service.degraded.read().unwrap_or_else(PoisonError::into_inner).clone(),
+        listeners: listeners.collect(),
+        definitions: Definitions {
+            servers: counts.servers,
+            profiles: counts.profiles,
+            devices: counts.devices,
+            shadowed: counts.shadowed,
+        },
+        running_sessions: driver.running_sessions,
+        outcomes: outcomes.map(|(outcome, count)| OutcomeCount { outcome, count }).collect(),
+        datagrams_in: driver.datagrams_in,
+        datagrams_out: driver.datagrams_out,
+        drops: driver.drops.into_iter().collect(),
+    }))
+}
+
+pub async fn reload(State(service): State<Shared>) -> Result<Json<ReloadSummary>, Failure> {
+    let gone = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping");
+    match tokio::time::timeout(RELOAD_TIMEOUT, ask_for_reload(&service)).await {
+        Err(_) => Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the reload is still going on; see `status`")),
+        Ok(None) => Err(gone()),
+        Ok(Some(Ok(summary))) => Ok(Json(summary)),
+        Ok(Some(Err(refusal))) => Err(Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("the old configuration stays in force: {refusal}"),
+        )),
+    }
+}
+
+/// None where the daemon no longer takes requests.
+async fn ask_for_reload(service: &Service) -> Option<Result<ReloadSummary, String>> {
+    let (answer, summary) = oneshot::channel();
+    service.reload.send(answer).await.ok()?;
+    summary.await.ok()
+}
+
+pub async fn audit(
+    State(service): State<Shared>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Result<Json<List<AuditLine>>, Failure> {
+    let Query(query) = query?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAXIMUM_LIMIT);
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let lines = service.store.read(move |reader| reader.audit(limit, None)).await?;
+    Ok(Json(List::complete(lines.into_iter().map(convert::audit_line).collect())))
+}
+
+fn session_of(record: driver::SessionRecord) -> Session {
+    Session::of(record.started, record.running, record.report)
+}

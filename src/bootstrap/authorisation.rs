@@ -1,0 +1,162 @@
+//! Who may be told what: the identity that the transport proved, against the endpoint name that the client claims.
+//!
+//! LwM2M Transport 1.2 section 5.2.6; spec sheet `bootstrap.md`, section 4; NoSec rules in the design, section 4. The
+//! decision is made here and nowhere else, from values alone, so that a test can try every combination.
+
+use super::outcome::Outcome;
+use super::request::{BootstrapRequest, RequestError};
+use crate::coap::Code;
+use crate::peer::Peer;
+use crate::provision::Provision;
+
+/// By what the record of a client is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookupKey {
+    /// The identity that the client proved over DTLS.
+    PskIdentity(Vec<u8>),
+    /// The name that an unauthenticated client claims.
+    EndpointName(String),
+}
+
+/// What was found under a [`LookupKey`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lookup {
+    /// The client's record.
+    Known(Box<KnownDevice>),
+    /// There is no such device.
+    Unknown,
+    /// The store could not be asked; why, for the log. The client meets silence and comes again.
+    Unavailable(String),
+}
+
+/// The record of a client, as far as its session needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownDevice {
+    /// Its endpoint name.
+    pub endpoint: String,
+    /// The PSK identity that it must prove, if it has bootstrap credentials.
+    pub psk_identity: Option<Vec<u8>>,
+    /// What it is to receive, or why that cannot be said, as a sentence.
+    pub provision: Result<Provision, String>,
+}
+
+/// Why a client is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The outcome of the session.
+    pub outcome: Outcome,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// What the client is answered. None is silence, so that it comes again: a refusal puts some clients to sleep for
+    /// good (spec sheet `clients.md`, section 3), so it is kept for what is definite.
+    pub answer: Option<Code>,
+}
+
+impl Refusal {
+    fn definite(outcome: Outcome, reason: impl Into<String>) -> Refusal {
+        Refusal { outcome, reason: reason.into(), answer: Some(Code::BAD_REQUEST) }
+    }
+
+    /// A request that could not be read.
+    pub fn unreadable(error: &RequestError) -> Refusal {
+        let reason = format!("The Bootstrap-Request cannot be served: {error}.");
+        Refusal { outcome: Outcome::RefusedFormat, reason, answer: Some(error.code()) }
+    }
+
+    fn silent(outcome: Outcome, reason: impl Into<String>) -> Refusal {
+        Refusal { outcome, reason: reason.into(), answer: None }
+    }
+}
+
+/// Says under which key to look the client up.
+///
+/// # Errors
+/// A refusal where nothing says who the client is, or where it proved itself in a way that is not supported.
+pub fn lookup_key(request: &BootstrapRequest, peer: &Peer) -> Result<LookupKey, Refusal> {
+    match (peer, &request.endpoint_name) {
+        (Peer::PskIdentity(identity), _) => Ok(LookupKey::PskIdentity(identity.clone())),
+        (Peer::Unauthenticated, Some(name)) => Ok(LookupKey::EndpointName(name.clone())),
+        (Peer::Unauthenticated, None) => Err(Refusal::definite(
+            Outcome::RefusedIdentity,
+            "The client sent no endpoint name, and without DTLS nothing else says who it is.",
+        )),
+        (Peer::CertificateChain(_) | Peer::RawPublicKey(_), _) => Err(Refusal::definite(
+            Outcome::RefusedIdentity,
+            "The client proved itself by a certificate or a raw public key, which this version does not serve.",
+        )),
+    }
+}
+
+/// Decides whether the client gets the provision that was found for it.
+///
+/// `insecure_secrets` says whether the listener may carry keys without protection.
+///
+/// # Errors
+/// The [`Refusal`], which names the outcome.
+pub fn authorise(
+    request: &BootstrapRequest,
+    peer: &Peer,
+    lookup: Lookup,
+    insecure_secrets: bool,
+) -> Result<Provision, Refusal> {
+    let device = match lookup {
+        Lookup::Known(device) => device,
+        Lookup::Unknown => return Err(unknown(request, peer)),
+        Lookup::Unavailable(reason) => return Err(Refusal::silent(Outcome::Internal, reason)),
+    };
+    check_identity(request, peer, &device)?;
+    let provision = device.provision.map_err(|reason| Refusal::silent(Outcome::InvalidProvision, reason))?;
+    if !peer.is_authenticated() && provision.carries_secrets() && !insecure_secrets {
+        return Err(Refusal::definite(
+            Outcome::RefusedInsecure,
+            "What this device is to receive contains keys, and they would travel unprotected: let it come over DTLS, \
+             or set `insecure_secrets = true` on this listener.",
+        ));
+    }
+    Ok(provision)
+}
+
+fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice) -> Result<(), Refusal> {
+    let proven = match peer {
+        Peer::PskIdentity(identity) => device.psk_identity.as_ref() == Some(identity),
+        Peer::Unauthenticated => device.psk_identity.is_none(),
+        Peer::CertificateChain(_) | Peer::RawPublicKey(_) => false,
+    };
+    if !proven {
+        return Err(Refusal::definite(
+            Outcome::RefusedIdentity,
+            format!(
+                "The device `{}` has bootstrap credentials and must prove them over DTLS.",
+                printable(&device.endpoint)
+            ),
+        ));
+    }
+    match &request.endpoint_name {
+        Some(claimed) if *claimed != device.endpoint => Err(Refusal::definite(
+            Outcome::RefusedIdentity,
+            format!(
+                "The client calls itself `{}`, but the identity that it proved belongs to `{}`.",
+                printable(claimed),
+                printable(&device.endpoint)
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn unknown(request: &BootstrapRequest, peer: &Peer) -> Refusal {
+    let who = match (&request.endpoint_name, peer) {
+        (Some(name), _) => format!("endpoint `{}`", printable(name)),
+        (None, Peer::PskIdentity(identity)) => {
+            format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity)))
+        }
+        (None, _) => "client".to_owned(),
+    };
+    Refusal::definite(Outcome::RefusedUnknown, format!("No device is on record for the {who}."))
+}
+
+/// A peer's text, fit for a log line: control characters are escaped and the length is bounded.
+pub(super) fn printable(text: &str) -> String {
+    const LONGEST: usize = 256;
+    text.chars().flat_map(char::escape_debug).take(LONGEST).collect()
+}

@@ -1,0 +1,122 @@
+//! How one session speaks: turns bootstrap operations into CoAP requests with fresh message ids and tokens.
+//!
+//! LwM2M Transport 1.2 section 6.4.2; spec sheet `bootstrap.md`, section 3. All requests are confirmable, and one is
+//! outstanding at a time (NSTART = 1).
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt};
+use zeroize::Zeroizing;
+
+use super::server::{CoapEndpoint, Output};
+use crate::coap::{BlockOption, Code, Exchange, Message, Timing, Token};
+use crate::lwm2m::{ContentFormat, Path};
+
+/// Where a session's messages go, and what they are made of.
+pub(super) struct Wire<'a> {
+    pub(super) endpoint: CoapEndpoint,
+    pub(super) timing: &'a Timing,
+    pub(super) conversation: &'a mut Conversation,
+    pub(super) outputs: &'a mut VecDeque<Output>,
+}
+
+/// What all conversations draw from: randomness, and message ids that no client sees twice in short order.
+pub(super) struct Conversation {
+    random: StdRng,
+    next_message_id: u16,
+}
+
+impl Conversation {
+    pub(super) fn new(mut random: StdRng) -> Conversation {
+        let next_message_id = random.random();
+        Conversation { random, next_message_id }
+    }
+
+    pub(super) fn message_id(&mut self) -> u16 {
+        let id = self.next_message_id;
+        self.next_message_id = id.wrapping_add(1);
+        id
+    }
+
+    /// Eight random bytes: nobody off the path can guess one (RFC 7252 section 5.3.1).
+    fn token(&mut self) -> Token {
+        let mut bytes = [0; 8];
+        self.random.fill_bytes(&mut bytes);
+        Token::from(bytes)
+    }
+
+    /// In `0..1`, for the first retransmission time-out.
+    pub(super) fn fraction(&mut self) -> f64 {
+        self.random.random()
+    }
+}
+
+impl Wire<'_> {
+    /// Bootstrap-Discover of the root, or the next block of its answer.
+    pub(super) fn discover(&mut self, now: Instant, block: Option<BlockOption>) -> Exchange {
+        let mut request = self.request(Code::GET, &Path::Root);
+        request.set_accept(ContentFormat::CoreLink.number());
+        if let Some(block) = block {
+            request.set_block2(block);
+        }
+        self.start(now, request)
+    }
+
+    /// Bootstrap-Delete.
+    pub(super) fn delete(&mut self, now: Instant, path: &Path) -> Exchange {
+        let request = self.request(Code::DELETE, path);
+        self.start(now, request)
+    }
+
+    /// Bootstrap-Write. The Content-Format is always there: without it Zephyr takes a PUT for Write-Attributes.
+    pub(super) fn write(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        format: ContentFormat,
+        payload: Zeroizing<Vec<u8>>,
+    ) -> Exchange {
+        let mut request = self.request(Code::PUT, path);
+        request.set_content_format(format.number());
+        self.start(now, request.with_payload(payload))
+    }
+
+    /// Bootstrap-Finish.
+    pub(super) fn finish(&mut self, now: Instant) -> Exchange {
+        let mut request = Message::request(Code::POST, self.conversation.message_id(), self.conversation.token());
+        request.add_uri_path("bs").expect("a segment of two bytes is within every bound");
+        self.start(now, request)
+    }
+
+    /// Sends a message that expects nothing.
+    pub(super) fn send(&mut self, message: &Message) {
+        self.repeat(&message.encode());
+    }
+
+    /// Sends bytes once more.
+    pub(super) fn repeat(&mut self, bytes: &[u8]) {
+        send(self.outputs, self.endpoint, bytes);
+    }
+
+    /// A request whose target is `path`; the root is no Uri-Path option at all.
+    fn request(&mut self, code: Code, path: &Path) -> Message {
+        let mut request = Message::request(code, self.conversation.message_id(), self.conversation.token());
+        let (ids, depth) = path.ids();
+        for id in &ids[..depth] {
+            request.add_uri_path_id(*id);
+        }
+        request
+    }
+
+    fn start(&mut self, now: Instant, request: Message) -> Exchange {
+        let exchange = Exchange::start(now, self.timing, self.conversation.fraction(), request);
+        self.repeat(exchange.datagram());
+        exchange
+    }
+}
+
+pub(super) fn send(outputs: &mut VecDeque<Output>, to: CoapEndpoint, bytes: &[u8]) {
+    outputs.push_back(Output::Datagram { to, bytes: Zeroizing::new(bytes.to_vec()) });
+}

@@ -1,0 +1,98 @@
+//! The Bootstrap-Request: what a client asks, and what its options must look like.
+//!
+//! LwM2M Core 1.2 section 6.1.7.1, Transport 1.2 section 6.4.2; spec sheet `bootstrap.md`, section 4. This module reads
+//! options; who the client is and what it gets is decided in [`super::authorisation`] and [`super::session`].
+
+use crate::coap::{Code, Message};
+use crate::lwm2m::ContentFormat;
+
+/// A Bootstrap-Request whose options could be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BootstrapRequest {
+    /// `ep`: the endpoint client name; LwM2M 1.1 and later may leave it out where the identity says it.
+    pub endpoint_name: Option<String>,
+    /// `pct`: the format in which the client prefers to be written to; only from LwM2M 1.1 on.
+    pub preferred_content_format: Option<ContentFormat>,
+}
+
+/// Why a Bootstrap-Request is refused before anybody is asked who the client is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// A query that is not UTF-8.
+    #[error("a Uri-Query option of the Bootstrap-Request is not UTF-8")]
+    NotUtf8,
+    /// `ep=` without a name.
+    #[error("the endpoint name in `ep` is empty")]
+    EmptyEndpointName,
+    /// `ep` or `pct` twice.
+    #[error("`{0}` occurs more than once in the Bootstrap-Request")]
+    Repeated(&'static str),
+    /// `pct` is no number.
+    #[error("`pct` must be the number of a content format, such as 112")]
+    MalformedContentFormat,
+    /// `pct` names a format in which we cannot write.
+    #[error("content format {0} of `pct` is not one that can be written; 110, 112, 11542 and 11544 are")]
+    UnsupportedContentFormat(u32),
+}
+
+impl RequestError {
+    /// The code that answers such a request (spec sheet `bootstrap.md`, section 4).
+    pub fn code(&self) -> Code {
+        match self {
+            RequestError::UnsupportedContentFormat(_) => Code::UNSUPPORTED_CONTENT_FORMAT,
+            _ => Code::BAD_REQUEST,
+        }
+    }
+}
+
+impl BootstrapRequest {
+    /// Reads the queries by name, in any order; unknown ones are ignored (spec sheet `bootstrap.md`, section 4).
+    ///
+    /// # Errors
+    /// [`RequestError`]; all are answered 4.00, but an unsupported format with 4.15.
+    pub fn read(message: &Message) -> Result<BootstrapRequest, RequestError> {
+        let mut request = BootstrapRequest::default();
+        let mut formats_seen = 0;
+        for query in message.uri_query().map_err(|_| RequestError::NotUtf8)? {
+            if let Some(name) = query.strip_prefix("ep=") {
+                if request.endpoint_name.is_some() {
+                    return Err(RequestError::Repeated("ep"));
+                }
+                if name.is_empty() {
+                    return Err(RequestError::EmptyEndpointName);
+                }
+                request.endpoint_name = Some(name.to_owned());
+            } else if let Some(number) = query.strip_prefix("pct=") {
+                formats_seen += 1;
+                if formats_seen > 1 {
+                    return Err(RequestError::Repeated("pct"));
+                }
+                request.preferred_content_format = Some(read_format(number)?);
+            }
+        }
+        Ok(request)
+    }
+}
+
+fn read_format(number: &str) -> Result<ContentFormat, RequestError> {
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits {
+        return Err(RequestError::MalformedContentFormat);
+    }
+    let number: u32 = number.parse().map_err(|_| RequestError::MalformedContentFormat)?;
+    u16::try_from(number)
+        .ok()
+        .and_then(ContentFormat::from_number)
+        .filter(|format| is_writable(*format))
+        .ok_or(RequestError::UnsupportedContentFormat(number))
+}
+
+/// Whether a whole object instance can be written in `format` to a client that asks for it.
+///
+/// LwM2M JSON is left out: clients of 1.1 and later must not use it, and 1.0 knows no `pct`.
+fn is_writable(format: ContentFormat) -> bool {
+    matches!(
+        format,
+        ContentFormat::SenmlJson | ContentFormat::SenmlCbor | ContentFormat::Tlv | ContentFormat::Lwm2mCbor
+    )
+}

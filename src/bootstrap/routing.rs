@@ -1,0 +1,39 @@
+//! Which requests of a client are for us, and how all others are answered.
+//!
+//! A Bootstrap-Server is a CoAP server on `/bs` and `/bspack` only (LwM2M Transport 1.2 section 6.4.2; spec sheet
+//! `bootstrap.md`, sections 1 and 11); critical options that are not understood: RFC 7252 section 5.4.1.
+
+use crate::coap::options::number;
+use crate::coap::{Code, Message, MessageType};
+
+/// Critical options that a request may carry.
+const UNDERSTOOD_IN_REQUESTS: [u16; 5] =
+    [number::URI_HOST, number::URI_PORT, number::URI_PATH, number::URI_QUERY, number::ACCEPT];
+
+/// Critical options that a response may carry.
+pub(super) const UNDERSTOOD_IN_RESPONSES: [u16; 2] = [number::BLOCK2, number::BLOCK1];
+
+/// Accepts a Bootstrap-Request.
+///
+/// # Errors
+/// The code and the diagnostic text that answer anything else.
+pub(super) fn route(message: &Message) -> Result<(), (Code, &'static str)> {
+    if message.unknown_critical_option(&UNDERSTOOD_IN_REQUESTS).is_some() {
+        return Err((Code::BAD_OPTION, "a critical option is not understood"));
+    }
+    if message.uri_path_is(&["bs"]) {
+        return match (message.code, message.message_type) {
+            (Code::POST, MessageType::Confirmable) => Ok(()),
+            (Code::POST, _) => Err((Code::BAD_REQUEST, "a Bootstrap-Request must be confirmable")),
+            _ => Err((Code::METHOD_NOT_ALLOWED, "a Bootstrap-Request is a POST")),
+        };
+    }
+    if message.uri_path_is(&["bspack"]) {
+        // After any error the client goes on with a Bootstrap-Request (LwM2M Core 1.2 section 6.1.7.7).
+        return match message.code {
+            Code::GET => Err((Code::NOT_IMPLEMENTED, "use POST /bs")),
+            _ => Err((Code::METHOD_NOT_ALLOWED, "a Bootstrap-Pack-Request is a GET")),
+        };
+    }
+    Err((Code::NOT_FOUND, "this server answers to /bs and /bspack"))
+}

@@ -1,0 +1,531 @@
+//! The bootstrap server: all sessions of all clients, sans-IO.
+//!
+//! Inputs are datagrams, answers of the store and the passing of time; outputs come from [`Server::poll_output`]. It
+//! owns the message layer that the sessions share: de-duplication by endpoint and message id, Reset, ping, unknown
+//! critical options, and the answer to every path that is not ours (RFC 7252 sections 4 and 5; spec sheets
+//! `transport.md`, section 1, and `bootstrap.md`, sections 3 and 12). It knows no socket, no database and no clock.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use zeroize::Zeroizing;
+
+use super::authorisation::{self, Lookup, LookupKey, Refusal};
+use super::conversation::{self, Conversation, Wire};
+use super::outcome::{Outcome, SessionReport};
+use super::request::BootstrapRequest;
+use super::routing;
+use super::session::{Session, Turn};
+use crate::coap::{Code, Deduplication, Message, MessageType, Reply, Ticket, Timing, Verdict};
+use crate::peer::Peer;
+use crate::provision::Provision;
+use crate::route::Route;
+
+/// If the store has not answered by then, the request is acknowledged by an empty message and answered later. It is
+/// well below the client's first time-out of 2 s (RFC 7252 section 5.2.2).
+const PIGGYBACK_WAIT: Duration = Duration::from_secs(1);
+
+/// Numbers the sessions of one server from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// The other end of CoAP messages (RFC 7252 section 1.2): over DTLS the association, not the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CoapEndpoint {
+    /// A client without DTLS.
+    Address {
+        /// Index of the listener.
+        listener: usize,
+        /// Its address, and ours.
+        route: Route,
+    },
+    /// A client's DTLS association.
+    Association {
+        /// Index of the listener.
+        listener: usize,
+        /// Number of the association, unique for the listener.
+        number: u64,
+    },
+}
+
+impl CoapEndpoint {
+    /// Index of the listener through which the client is reached.
+    pub fn listener(&self) -> usize {
+        match self {
+            CoapEndpoint::Address { listener, .. } | CoapEndpoint::Association { listener, .. } => *listener,
+        }
+    }
+}
+
+/// A datagram's origin: who sent it, which way, and what it proved.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The CoAP endpoint.
+    pub endpoint: CoapEndpoint,
+    /// The way it came, for the report.
+    pub route: Route,
+    /// What the transport has proven.
+    pub peer: &'a Peer,
+}
+
+/// What holds for all clients of one listener.
+#[derive(Clone, Debug)]
+pub struct ListenerPolicy {
+    /// Retransmission parameters.
+    pub timing: Timing,
+    /// Whether keys may travel unprotected.
+    pub insecure_secrets: bool,
+}
+
+/// Bounds of the server.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Sessions at one time; further clients meet silence and come again.
+    pub sessions: usize,
+    /// Remembered requests, for de-duplication.
+    pub remembered_requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { sessions: 50_000, remembered_requests: 100_000 }
+    }
+}
+
+/// What the server wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send this to the client.
+    Datagram {
+        /// To whom.
+        to: CoapEndpoint,
+        /// A CoAP message.
+        bytes: Zeroizing<Vec<u8>>,
+    },
+    /// Look a client up and call [`Server::handle_lookup`].
+    Resolve {
+        /// For which session.
+        session: SessionId,
+        /// Under which key.
+        key: LookupKey,
+    },
+    /// A session is over.
+    Ended {
+        /// With whom it was.
+        endpoint: CoapEndpoint,
+        /// The record of the device that it served, if one was found and identified.
+        device: Option<String>,
+        /// Everything about it.
+        report: Box<SessionReport>,
+    },
+}
+
+/// Events that leave no session behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Datagrams that are not CoAP messages.
+    pub malformed: u64,
+    /// Retransmissions of clients that were recognised.
+    pub duplicates: u64,
+    /// Messages that belong to nothing under way.
+    pub unmatched: u64,
+    /// Bootstrap-Requests that met silence, because of a drain, a limit or another client's session.
+    pub ignored_requests: u64,
+}
+
+/// All sessions of all clients.
+pub struct Server {
+    listeners: Vec<ListenerPolicy>,
+    limits: Limits,
+    conversation: Conversation,
+    deduplication: Deduplication,
+    sessions: HashMap<SessionId, Entry>,
+    by_endpoint: HashMap<CoapEndpoint, SessionId>,
+    by_device: HashMap<String, SessionId>,
+    deadlines: BinaryHeap<Reverse<(Instant, SessionId)>>,
+    outputs: VecDeque<Output>,
+    next_session: u64,
+    draining: bool,
+    statistics: Statistics,
+}
+
+/// A session and the message that it has yet to answer.
+struct Entry {
+    session: Session,
+    unanswered: Option<Unanswered>,
+    /// The earliest deadline of this session in the heap.
+    scheduled: Option<Instant>,
+}
+
+/// A Bootstrap-Request that waits for the store.
+struct Unanswered {
+    request: Message,
+    ticket: Ticket,
+    acknowledge_at: Instant,
+    acknowledged: bool,
+}
+
+impl Entry {
+    fn deadline(&self) -> Option<Instant> {
+        let acknowledgement = self.unanswered.as_ref().filter(|it| !it.acknowledged).map(|it| it.acknowledge_at);
+        acknowledgement.into_iter().chain(self.session.deadline()).min()
+    }
+}
+
+impl Server {
+    /// A server for the listeners with these policies. All randomness comes from `seed`.
+    pub fn new(listeners: Vec<ListenerPolicy>, limits: Limits, seed: [u8; 32]) -> Server {
+        let mut random = StdRng::from_seed(seed);
+        let lifetime = listeners.iter().map(|policy| policy.timing.exchange_lifetime()).max().unwrap_or_default();
+        let deduplication = Deduplication::new(random.random(), lifetime, limits.remembered_requests);
+        Server {
+            listeners,
+            limits,
+            conversation: Conversation::new(random),
+            deduplication,
+            sessions: HashMap::new(),
+            by_endpoint: HashMap::new(),
+            by_device: HashMap::new(),
+            deadlines: BinaryHeap::new(),
+            outputs: VecDeque::new(),
+            next_session: 1,
+            draining: false,
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Server::handle_timeout`] is due; it may be called too often.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((deadline, _))| *deadline)
+    }
+
+    /// Sessions that have not ended.
+    pub fn running(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Events that left no session behind.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// Takes no new sessions from now on; new clients meet silence and come again.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Takes new listener policies, in the same order; sessions under way keep their outstanding timers.
+    pub fn set_listeners(&mut self, listeners: Vec<ListenerPolicy>) {
+        self.listeners = listeners;
+    }
+
+    /// The sessions under way, as they stand.
+    pub fn running_reports(&self, now: Instant) -> impl Iterator<Item = SessionReport> {
+        self.sessions.values().map(move |entry| {
+            entry.session.report(now, Outcome::Internal, format!("Under way: {}.", entry.session.current_operation()))
+        })
+    }
+
+    /// A datagram has arrived; over DTLS, the application data of one record.
+    pub fn handle_datagram(&mut self, now: Instant, origin: Origin<'_>, bytes: &[u8]) {
+        let message = match Message::decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                self.statistics.malformed += 1;
+                // A malformed confirmable message deserves a Reset (RFC 7252 section 4.2).
+                if let Some(id) = error.reset_for() {
+                    self.send(origin.endpoint, &Message::reset(id));
+                }
+                return;
+            }
+        };
+        if message.is_request() {
+            self.handle_request(now, origin, message, bytes);
+        } else if message.is_ping() {
+            // An empty confirmable message is a ping; its answer is Reset (RFC 7252 section 4.3).
+            self.send(origin.endpoint, &Message::reset(message.id));
+        } else {
+            self.handle_reply(now, origin, &message, bytes);
+        }
+    }
+
+    /// The store has answered a [`Output::Resolve`].
+    pub fn handle_lookup(&mut self, now: Instant, session: SessionId, lookup: Lookup) {
+        let Some(entry) = self.sessions.get_mut(&session) else { return };
+        let Some(unanswered) = entry.unanswered.take() else { return };
+        let endpoint = entry.session.endpoint;
+        let insecure_secrets = self.listeners.get(endpoint.listener()).is_some_and(|policy| policy.insecure_secrets);
+        let store_is_down = matches!(lookup, Lookup::Unavailable(_));
+        let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
+        match decision {
+            Ok(provision) if self.may_displace(session, &provision.endpoint) => {
+                self.answer_and_begin(now, session, unanswered, provision);
+            }
+            Ok(_) => {
+                // Another client's session goes on; this one may come again when it is over.
+                self.statistics.ignored_requests += 1;
+                self.deduplication.forget(unanswered.ticket);
+                self.remove(session);
+            }
+            Err(refusal) => {
+                if store_is_down {
+                    self.deduplication.forget(unanswered.ticket);
+                }
+                self.refuse(now, session, &unanswered, refusal);
+            }
+        }
+    }
+
+    /// The association of this endpoint is gone.
+    pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
+        let Some(id) = self.by_endpoint.get(&endpoint).copied() else { return };
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let (outcome, reason) = entry.session.handle_closed(now);
+        self.end(now, id, outcome, reason);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.deduplication.expire(now);
+        while let Some(Reverse((deadline, id))) = self.deadlines.peek().copied() {
+            if deadline > now {
+                break;
+            }
+            self.deadlines.pop();
+            let Some(entry) = self.sessions.get_mut(&id) else { continue };
+            entry.scheduled = None;
+            match entry.deadline() {
+                Some(due) if due <= now => self.session_timeout(now, id),
+                // The deadline has moved on since this entry was made.
+                Some(due) => self.schedule(due, id),
+                None => {}
+            }
+        }
+    }
+
+    fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
+        match routing::route(&message) {
+            Ok(()) => self.handle_bootstrap_request(now, origin, message, ticket),
+            Err((code, explanation)) => self.answer(origin.endpoint, &message, ticket, code, explanation),
+        }
+    }
+
+    fn handle_bootstrap_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
+        let displaces = self.by_endpoint.contains_key(&origin.endpoint);
+        if self.draining || (self.sessions.len() >= self.limits.sessions && !displaces) {
+            self.statistics.ignored_requests += 1;
+            self.deduplication.forget(ticket);
+            return;
+        }
+        self.supersede(now, self.by_endpoint.get(&origin.endpoint).copied());
+        let id = SessionId(self.next_session);
+        self.next_session += 1;
+        let (request, key) = match BootstrapRequest::read(&message) {
+            Ok(request) => {
+                let key = authorisation::lookup_key(&request, origin.peer);
+                (request, key)
+            }
+            Err(error) => (BootstrapRequest::default(), Err(Refusal::unreadable(&error))),
+        };
+        let session = Session::new(id, origin.endpoint, origin.route, origin.peer.clone(), request, now);
+        let unanswered =
+            Unanswered { request: message, ticket, acknowledge_at: now + PIGGYBACK_WAIT, acknowledged: false };
+        self.by_endpoint.insert(origin.endpoint, id);
+        self.sessions.insert(id, Entry { session, unanswered: None, scheduled: None });
+        match key {
+            Ok(key) => {
+                self.schedule(unanswered.acknowledge_at, id);
+                if let Some(entry) = self.sessions.get_mut(&id) {
+                    entry.unanswered = Some(unanswered);
+                }
+                self.outputs.push_back(Output::Resolve { session: id, key });
+            }
+            Err(refusal) => self.refuse(now, id, &unanswered, refusal),
+        }
+    }
+
+    /// Whether this session may serve the device although another one does: the other is displaced by whoever proved
+    /// the same identity, and over NoSec by the same address and port alone, which has happened on arrival.
+    fn may_displace(&self, session: SessionId, device: &str) -> bool {
+        let Some(other) = self.by_device.get(device) else { return true };
+        *other == session || self.sessions.get(&session).is_some_and(|entry| entry.session.peer.is_authenticated())
+    }
+
+    fn answer_and_begin(&mut self, now: Instant, id: SessionId, unanswered: Unanswered, provision: Provision) {
+        self.supersede(now, self.by_device.get(&provision.endpoint).copied().filter(|other| *other != id));
+        self.by_device.insert(provision.endpoint.clone(), id);
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let endpoint = entry.session.endpoint;
+        let timing = &self.listeners[endpoint.listener()].timing;
+        let turn = if unanswered.acknowledged {
+            let message_id = self.conversation.message_id();
+            let response = Message::separate_response(Code::CHANGED, message_id, unanswered.request.token);
+            let reply = Reply::start(now, timing, self.conversation.fraction(), response);
+            conversation::send(&mut self.outputs, endpoint, reply.datagram());
+            entry.session.confirm(now, provision, reply)
+        } else {
+            // The 2.04 goes first, always (spec sheet `bootstrap.md`, section 5).
+            let bytes = Message::piggybacked_response(&unanswered.request, Code::CHANGED).encode();
+            conversation::send(&mut self.outputs, endpoint, &bytes);
+            self.deduplication.set_reply(unanswered.ticket, &bytes);
+            let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+            entry.session.begin(now, provision, &mut wire)
+        };
+        self.settle(now, id, turn);
+    }
+
+    fn refuse(&mut self, now: Instant, id: SessionId, unanswered: &Unanswered, refusal: Refusal) {
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let endpoint = entry.session.endpoint;
+        if let Some(code) = refusal.answer {
+            entry.session.record_request(now, code);
+            if unanswered.acknowledged {
+                // Sent once: the client asks again if it is lost.
+                let message_id = self.conversation.message_id();
+                let response = Message::non_confirmable_response(code, message_id, unanswered.request.token);
+                self.send(endpoint, &response);
+            } else {
+                self.answer(endpoint, &unanswered.request, unanswered.ticket, code, "");
+            }
+        }
+        self.end(now, id, refusal.outcome, refusal.reason);
+    }
+
+    fn handle_reply(&mut self, now: Instant, origin: Origin<'_>, message: &Message, bytes: &[u8]) {
+        let ticket = match message.message_type {
+            // A separate response is sent again where our acknowledgement was lost, and acknowledged again.
+            MessageType::Confirmable => match self.first_sight(now, origin.endpoint, bytes) {
+                Some(ticket) => Some(ticket),
+                None => return,
+            },
+            _ => None,
+        };
+        let session = self.by_endpoint.get(&origin.endpoint).copied();
+        match session.and_then(|id| Some((id, self.offer(now, id, message)?))) {
+            Some((id, turn)) => {
+                if let Some(ticket) = ticket {
+                    self.deduplication.set_reply(ticket, &Message::empty_acknowledgement(message.id).encode());
+                }
+                self.settle(now, id, turn);
+            }
+            None => {
+                self.statistics.unmatched += 1;
+                // A confirmable response that nobody waits for is rejected (RFC 7252 section 4.2).
+                if message.message_type == MessageType::Confirmable {
+                    self.send(origin.endpoint, &Message::reset(message.id));
+                }
+            }
+        }
+    }
+
+    /// Shows a message to the session of its endpoint, which may have no use for it.
+    fn offer(&mut self, now: Instant, id: SessionId, message: &Message) -> Option<Turn> {
+        if message.is_response() && message.unknown_critical_option(&routing::UNDERSTOOD_IN_RESPONSES).is_some() {
+            return None;
+        }
+        let entry = self.sessions.get_mut(&id)?;
+        let endpoint = entry.session.endpoint;
+        let timing = &self.listeners[endpoint.listener()].timing;
+        let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+        entry.session.handle_message(now, message, &mut wire)
+    }
+
+    /// The ticket of a confirmable message that is new; a repeated one is answered as before.
+    fn first_sight(&mut self, now: Instant, from: CoapEndpoint, bytes: &[u8]) -> Option<Ticket> {
+        match self.deduplication.check(now, &from, bytes) {
+            Verdict::New(ticket) => Some(ticket),
+            Verdict::Duplicate { reply } => {
+                self.statistics.duplicates += 1;
+                if let Some(reply) = reply {
+                    conversation::send(&mut self.outputs, from, reply);
+                }
+                None
+            }
+        }
+    }
+
+    fn session_timeout(&mut self, now: Instant, id: SessionId) {
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let endpoint = entry.session.endpoint;
+        if let Some(unanswered) = entry.unanswered.as_mut().filter(|it| !it.acknowledged && now >= it.acknowledge_at) {
+            unanswered.acknowledged = true;
+            let bytes = Message::empty_acknowledgement(unanswered.request.id).encode();
+            self.deduplication.set_reply(unanswered.ticket, &bytes);
+            conversation::send(&mut self.outputs, endpoint, &bytes);
+        }
+        let timing = &self.listeners[endpoint.listener()].timing;
+        let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+        let turn = entry.session.handle_timeout(now, &mut wire);
+        self.settle(now, id, turn);
+    }
+
+    /// Ends the session if it is over, else sees to it that its deadline is not missed.
+    fn settle(&mut self, now: Instant, id: SessionId, turn: Turn) {
+        match turn {
+            Turn::End(outcome, reason) => self.end(now, id, outcome, reason),
+            Turn::Continue => {
+                if let Some(deadline) = self.sessions.get(&id).and_then(Entry::deadline) {
+                    self.schedule(deadline, id);
+                }
+            }
+        }
+    }
+
+    fn schedule(&mut self, deadline: Instant, id: SessionId) {
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        if entry.scheduled.is_none_or(|scheduled| deadline < scheduled) {
+            entry.scheduled = Some(deadline);
+            self.deadlines.push(Reverse((deadline, id)));
+        }
+    }
+
+    fn supersede(&mut self, now: Instant, session: Option<SessionId>) {
+        if let Some(id) = session {
+            self.end(now, id, Outcome::Superseded, "The client sent a new Bootstrap-Request.".to_owned());
+        }
+    }
+
+    fn end(&mut self, now: Instant, id: SessionId, outcome: Outcome, reason: String) {
+        let Some(entry) = self.remove(id) else { return };
+        let endpoint = entry.session.endpoint;
+        let device = entry.session.device().map(str::to_owned);
+        let report = Box::new(entry.session.report(now, outcome, reason));
+        self.outputs.push_back(Output::Ended { endpoint, device, report });
+    }
+
+    fn remove(&mut self, id: SessionId) -> Option<Entry> {
+        let entry = self.sessions.remove(&id)?;
+        if self.by_endpoint.get(&entry.session.endpoint) == Some(&id) {
+            self.by_endpoint.remove(&entry.session.endpoint);
+        }
+        if let Some(device) = entry.session.device()
+            && self.by_device.get(device) == Some(&id)
+        {
+            self.by_device.remove(device);
+        }
+        Some(entry)
+    }
+
+    fn answer(&mut self, to: CoapEndpoint, request: &Message, ticket: Ticket, code: Code, explanation: &str) {
+        let response = match request.message_type {
+            MessageType::Confirmable => Message::piggybacked_response(request, code),
+            _ => Message::non_confirmable_response(code, self.conversation.message_id(), request.token),
+        };
+        let bytes = response.with_payload(explanation.as_bytes().to_vec()).encode();
+        self.deduplication.set_reply(ticket, &bytes);
+        conversation::send(&mut self.outputs, to, &bytes);
+    }
+
+    fn send(&mut self, to: CoapEndpoint, message: &Message) {
+        conversation::send(&mut self.outputs, to, &message.encode());
+    }
+}

@@ -1,0 +1,539 @@
+//! One bootstrap of one client, from its Bootstrap-Request to the outcome.
+//!
+//! LwM2M Core 1.2 section 6.1.3.3 and 6.1.4; spec sheet `bootstrap.md`, sections 4 to 10, 13 and 17. The states stand in
+//! the order of the protocol and own what they need. A session sees decoded responses and the passing of time; sockets,
+//! de-duplication and other clients are [`super::server`]'s.
+
+use std::time::{Duration, Instant};
+
+use super::authorisation::printable;
+use super::conversation::Wire;
+use super::outcome::{Outcome, SessionReport, Step};
+use super::plan::{self, Operation};
+use super::request::BootstrapRequest;
+use super::server::{CoapEndpoint, SessionId};
+use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Progress, Reaction, Reply, ReplyReaction};
+use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Object, Version};
+use crate::peer::Peer;
+use crate::provision::{Discover, Provision};
+use crate::route::Route;
+
+/// The whole session must end within EXCHANGE_LIFETIME of the 2.04: some clients count from there and never re-arm
+/// (spec sheet `bootstrap.md`, sections 13 and 15).
+const LONGEST_SESSION: Duration = Duration::from_secs(247);
+
+/// A Discover answer larger than this is refused; real ones stay below 4 KiB.
+const LARGEST_DISCOVER_ANSWER: usize = lwm2m::link_format::MAX_LENGTH;
+
+/// Formats to try, in this order, when the client answers the first write with 4.15 (spec sheet `bootstrap.md`,
+/// section 8).
+const FORMATS_AFTER_REFUSAL: [ContentFormat; 3] =
+    [ContentFormat::SenmlCbor, ContentFormat::SenmlJson, ContentFormat::Tlv];
+
+/// One running bootstrap.
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) endpoint: CoapEndpoint,
+    route: Route,
+    pub(super) peer: Peer,
+    pub(super) request: BootstrapRequest,
+    started: Instant,
+    must_end: Option<Instant>,
+    state: State,
+    client: ClientFacts,
+    device: Option<String>,
+    profile: Option<String>,
+    format: Option<ContentFormat>,
+    steps: Vec<Step>,
+}
+
+/// What this session has learned of the client.
+#[derive(Default)]
+struct ClientFacts {
+    version: Option<Version>,
+    refused_formats: Vec<ContentFormat>,
+}
+
+/// Where the session stands.
+enum State {
+    /// The store has been asked who the client is; its request waits for the answer.
+    Resolving,
+    /// Our separate 2.04 waits for its acknowledgement; nothing may overtake it.
+    Confirming(Reply, Box<Provision>),
+    /// The client has been asked what it has.
+    Discovering(Exchange, Block2Assembly, Box<Provision>),
+    /// The operations of the plan are on their way, one at a time.
+    Executing(Exchange, Execution),
+    /// Finish has been sent.
+    Finishing(Exchange),
+    /// It is over.
+    Ended,
+}
+
+/// How far the plan has got.
+struct Execution {
+    operations: Vec<Operation>,
+    position: usize,
+    /// Whether any write has been accepted; before that a 4.15 changes the format.
+    has_written: bool,
+    fixed_format: bool,
+    /// Bytes of payload of the operation under way.
+    payload_length: usize,
+}
+
+/// What becomes of a session after an event.
+pub(super) enum Turn {
+    /// It goes on.
+    Continue,
+    /// It is over.
+    End(Outcome, String),
+}
+
+/// The inner form of [`Turn`]: the next state, or the end.
+type Next = Result<State, (Outcome, String)>;
+
+impl Session {
+    pub(super) fn new(
+        id: SessionId,
+        endpoint: CoapEndpoint,
+        route: Route,
+        peer: Peer,
+        request: BootstrapRequest,
+        now: Instant,
+    ) -> Session {
+        // Only clients of 1.1 and later know `pct` (spec sheet `bootstrap.md`, section 4).
+        let version = request.preferred_content_format.map(|_| Version::V1_1);
+        let client = ClientFacts { version, ..ClientFacts::default() };
+        Session {
+            id,
+            endpoint,
+            route,
+            peer,
+            request,
+            started: now,
+            must_end: None,
+            state: State::Resolving,
+            client,
+            device: None,
+            profile: None,
+            format: None,
+            steps: Vec::new(),
+        }
+    }
+
+    /// The endpoint name of the device that it serves, once that is known.
+    pub(super) fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    /// When [`Session::handle_timeout`] must be called at the latest.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let next = match &self.state {
+            State::Resolving | State::Ended => None,
+            State::Confirming(reply, _) => Some(reply.deadline()),
+            State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => {
+                Some(exchange.deadline())
+            }
+        };
+        match (next, self.must_end) {
+            (Some(next), Some(end)) => Some(next.min(end)),
+            (next, end) => next.or(end),
+        }
+    }
+
+    /// The 2.04 has been sent piggy-backed: the first operation may follow it.
+    pub(super) fn begin(&mut self, now: Instant, provision: Provision, wire: &mut Wire<'_>) -> Turn {
+        self.accept(now, &provision);
+        let next = self.first_operation(now, Box::new(provision), wire);
+        self.settle(next)
+    }
+
+    /// The 2.04 goes out separately: nothing is sent before the client has acknowledged it.
+    pub(super) fn confirm(&mut self, now: Instant, provision: Provision, reply: Reply) -> Turn {
+        self.accept(now, &provision);
+        self.state = State::Confirming(reply, Box::new(provision));
+        Turn::Continue
+    }
+
+    fn accept(&mut self, now: Instant, provision: &Provision) {
+        self.must_end = Some(now + LONGEST_SESSION);
+        self.device = Some(provision.endpoint.clone());
+        self.profile = Some(provision.profile.clone());
+        self.record_request(now, Code::CHANGED);
+    }
+
+    /// Adds the client's own request to the trace, with the code that answered it.
+    pub(super) fn record_request(&mut self, now: Instant, code: Code) {
+        self.steps.push(Step {
+            operation: "Bootstrap-Request".to_owned(),
+            bytes: 0,
+            code: Some(code.to_string()),
+            duration: now - self.started,
+            retransmissions: 0,
+            note: None,
+        });
+    }
+
+    /// A message that is not a request has arrived from the client. Returns `None` where it belongs to nothing that the
+    /// session waits for.
+    pub(super) fn handle_message(&mut self, now: Instant, message: &Message, wire: &mut Wire<'_>) -> Option<Turn> {
+        if let State::Confirming(reply, _) = &mut self.state {
+            return match reply.handle(message) {
+                ReplyReaction::NotMine => None,
+                ReplyReaction::Acknowledged => Some(self.confirmed(now, wire)),
+                ReplyReaction::Reset => Some(self.end(
+                    Outcome::Reset,
+                    "The client answered the 2.04 of its own request with Reset: it has restarted or given up.",
+                )),
+            };
+        }
+        let exchange = match &mut self.state {
+            State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => exchange,
+            State::Resolving | State::Confirming(..) | State::Ended => return None,
+        };
+        match exchange.handle(now, message) {
+            Reaction::NotMine => None,
+            Reaction::Acknowledged => Some(Turn::Continue),
+            Reaction::Reset => Some(self.handle_reset(now)),
+            Reaction::Response { acknowledge } => {
+                if let Some(id) = acknowledge {
+                    wire.send(&Message::empty_acknowledgement(id));
+                }
+                Some(self.handle_response(now, message, wire))
+            }
+        }
+    }
+
+    fn confirmed(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
+        let State::Confirming(_, provision) = std::mem::replace(&mut self.state, State::Ended) else {
+            return Turn::Continue;
+        };
+        let next = self.first_operation(now, provision, wire);
+        self.settle(next)
+    }
+
+    fn handle_reset(&mut self, now: Instant) -> Turn {
+        let operation = self.current_operation();
+        self.record(now, None, Some("The client answered with Reset.".to_owned()));
+        self.end(
+            Outcome::Reset,
+            format!("The client answered {operation} with Reset: it has restarted or does not know of this bootstrap."),
+        )
+    }
+
+    fn handle_response(&mut self, now: Instant, message: &Message, wire: &mut Wire<'_>) -> Turn {
+        let note = diagnostic(message);
+        self.record(now, Some(message.code), note);
+        let next = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Discovering(_, assembly, provision) => {
+                self.handle_discover_answer(now, message, assembly, provision, wire)
+            }
+            State::Executing(_, execution) => self.handle_operation_answer(now, message, execution, wire),
+            State::Finishing(_) => Err(finish_outcome(message)),
+            State::Resolving | State::Confirming(..) | State::Ended => Ok(State::Ended),
+        };
+        self.settle(next)
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_timeout(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
+        if self.must_end.is_some_and(|end| now >= end) {
+            return self.give_up(now, "the whole bootstrap took longer than the 247 seconds that clients allow");
+        }
+        if let State::Confirming(reply, _) = &mut self.state {
+            return match reply.handle_timeout(now) {
+                Expiry::NotYet => Turn::Continue,
+                Expiry::Retransmit(bytes) => {
+                    wire.repeat(bytes);
+                    Turn::Continue
+                }
+                Expiry::GaveUp => self.end(Outcome::TimedOut, "The client never acknowledged the 2.04 of its request."),
+            };
+        }
+        let exchange = match &mut self.state {
+            State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => exchange,
+            State::Resolving | State::Confirming(..) | State::Ended => return Turn::Continue,
+        };
+        match exchange.handle_timeout(now) {
+            Expiry::NotYet => Turn::Continue,
+            Expiry::Retransmit(bytes) => {
+                wire.repeat(bytes);
+                Turn::Continue
+            }
+            Expiry::GaveUp => self.give_up(now, "the client did not answer"),
+        }
+    }
+
+    /// The association is gone.
+    pub(super) fn handle_closed(&mut self, now: Instant) -> (Outcome, String) {
+        if let State::Finishing(_) = self.state {
+            self.record(now, None, None);
+            return (
+                Outcome::ProbablyCompleted,
+                "The association ended before the answer to Finish arrived; the client has probably taken everything."
+                    .to_owned(),
+            );
+        }
+        (Outcome::ConnectionLost, format!("The association ended during {}.", self.current_operation()))
+    }
+
+    fn give_up(&mut self, now: Instant, why: &str) -> Turn {
+        let operation = self.current_operation();
+        let finishing = matches!(self.state, State::Finishing(_));
+        self.record(now, None, Some("no answer".to_owned()));
+        if finishing {
+            // A lost answer to Finish cannot be recovered: clients ignore a repeated Finish (`clients.md`, section 3).
+            let reason = "Finish was not answered; the client has probably taken everything.";
+            return self.end(Outcome::ProbablyCompleted, reason);
+        }
+        self.end(Outcome::TimedOut, format!("{operation}: {why}."))
+    }
+
+    fn end(&mut self, outcome: Outcome, reason: impl Into<String>) -> Turn {
+        self.state = State::Ended;
+        Turn::End(outcome, reason.into())
+    }
+
+    fn settle(&mut self, next: Next) -> Turn {
+        match next {
+            Ok(state) => {
+                self.state = state;
+                Turn::Continue
+            }
+            Err((outcome, reason)) => self.end(outcome, reason),
+        }
+    }
+
+    fn first_operation(&mut self, now: Instant, provision: Box<Provision>, wire: &mut Wire<'_>) -> Next {
+        if provision.writing.discover == Discover::Never {
+            return self.execute_plan(now, &provision, None, wire);
+        }
+        let exchange = wire.discover(now, None);
+        Ok(State::Discovering(exchange, Block2Assembly::with_limit(LARGEST_DISCOVER_ANSWER), provision))
+    }
+
+    fn handle_discover_answer(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        mut assembly: Block2Assembly,
+        provision: Box<Provision>,
+        wire: &mut Wire<'_>,
+    ) -> Next {
+        if message.code != Code::CONTENT {
+            let trouble = format!("The client answered Bootstrap-Discover with {}.", message.code);
+            return self.without_discover(now, provision, trouble, wire);
+        }
+        match assembly.push(message) {
+            Ok(Progress::Next(block)) => {
+                let exchange = wire.discover(now, Some(block));
+                Ok(State::Discovering(exchange, assembly, provision))
+            }
+            Ok(Progress::Complete(payload)) => match DiscoverAnswer::parse(&payload) {
+                Ok(answer) => {
+                    self.client.version = self.client.version.max(answer.version);
+                    self.execute_plan(now, &provision, Some(&answer), wire)
+                }
+                Err(error) => {
+                    let trouble = format!("The answer to Bootstrap-Discover cannot be read: {error}.");
+                    self.without_discover(now, provision, trouble, wire)
+                }
+            },
+            Err(error) => {
+                let reason = format!("The blocks of the answer to Bootstrap-Discover do not fit together: {error}.");
+                Err((Outcome::DiscoverFailed, reason))
+            }
+        }
+    }
+
+    /// Goes on without knowing what the client has, unless the profile insists on knowing.
+    fn without_discover(
+        &mut self,
+        now: Instant,
+        provision: Box<Provision>,
+        trouble: String,
+        wire: &mut Wire<'_>,
+    ) -> Next {
+        if provision.writing.discover == Discover::Always {
+            return Err((Outcome::DiscoverFailed, format!("{trouble} The profile insists on it.")));
+        }
+        if let Some(step) = self.steps.last_mut() {
+            let note = step.note.get_or_insert_default();
+            note.push_str(if note.is_empty() { "" } else { "; " });
+            note.push_str("going on without knowing what the client has");
+        }
+        self.execute_plan(now, &provision, None, wire)
+    }
+
+    fn execute_plan(
+        &mut self,
+        now: Instant,
+        provision: &Provision,
+        discovered: Option<&DiscoverAnswer>,
+        wire: &mut Wire<'_>,
+    ) -> Next {
+        let operations = plan::plan(provision, self.client.version, discovered)
+            .map_err(|error| (Outcome::InvalidProvision, format!("Nothing was written: {error}.")))?;
+        let preferred = provision.writing.format.or(self.request.preferred_content_format);
+        // TLV is the one format of LwM2M 1.0 that writes instances, and nearly all later clients still take it.
+        self.format = Some(preferred.unwrap_or(ContentFormat::Tlv));
+        let fixed_format = provision.writing.format.is_some();
+        self.perform(
+            now,
+            Execution { operations, position: 0, has_written: false, fixed_format, payload_length: 0 },
+            wire,
+        )
+    }
+
+    /// Sends the operation at the execution's position, or Finish when all are done.
+    fn perform(&mut self, now: Instant, mut execution: Execution, wire: &mut Wire<'_>) -> Next {
+        let Some(operation) = execution.operations.get(execution.position) else {
+            return Ok(State::Finishing(wire.finish(now)));
+        };
+        let exchange = match operation {
+            Operation::Delete(path) => {
+                execution.payload_length = 0;
+                wire.delete(now, path)
+            }
+            Operation::Write(object, instance) => {
+                let path = operation.path();
+                let format = self.format.unwrap_or(ContentFormat::Tlv);
+                let content = [Object { id: *object, instances: vec![instance.clone()] }];
+                let payload = lwm2m::encode(format, &path, &content).map_err(|error| {
+                    (Outcome::InvalidProvision, format!("{path} cannot be written in {format}: {error}."))
+                })?;
+                execution.payload_length = payload.len();
+                wire.write(now, &path, format, payload)
+            }
+        };
+        Ok(State::Executing(exchange, execution))
+    }
+
+    fn handle_operation_answer(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        mut execution: Execution,
+        wire: &mut Wire<'_>,
+    ) -> Next {
+        let code = message.code;
+        let operation = &execution.operations[execution.position];
+        match operation {
+            // A client error to Delete is not fatal: some refuse what they do not have (`bootstrap.md`, section 9).
+            Operation::Delete(path) if !code.is_success() && !code.is_client_error() => {
+                let reason = format!("The client answered Bootstrap-Delete {path} with {code}.");
+                return Err((Outcome::DeleteFailed, reason));
+            }
+            Operation::Write(..) if code == Code::UNSUPPORTED_CONTENT_FORMAT && !execution.has_written => {
+                return self.change_format(now, execution, wire);
+            }
+            Operation::Write(..) if !code.is_success() => {
+                let explanation = diagnostic(message).map(|text| format!(" ({text})")).unwrap_or_default();
+                let reason = format!(
+                    "The client answered Bootstrap-Write {} with {code}{explanation}; Finish was not sent.",
+                    operation.path()
+                );
+                return Err((Outcome::WriteFailed, reason));
+            }
+            Operation::Write(..) => execution.has_written = true,
+            Operation::Delete(_) => {}
+        }
+        execution.position += 1;
+        self.perform(now, execution, wire)
+    }
+
+    /// Repeats the same write in another format that the client may know.
+    fn change_format(&mut self, now: Instant, execution: Execution, wire: &mut Wire<'_>) -> Next {
+        self.client.refused_formats.extend(self.format);
+        let may_know = |format: &ContentFormat| {
+            let too_new = self.client.version == Some(Version::V1_0) && *format != ContentFormat::Tlv;
+            !too_new && !self.client.refused_formats.contains(format)
+        };
+        let other = FORMATS_AFTER_REFUSAL.into_iter().find(may_know).filter(|_| !execution.fixed_format);
+        let Some(other) = other else {
+            let refused: Vec<String> = self.client.refused_formats.iter().map(ContentFormat::to_string).collect();
+            let remedy =
+                if execution.fixed_format { " The profile allows no other: set its format to `auto`." } else { "" };
+            let reason =
+                format!("The client takes none of the formats that were tried: {}.{remedy}", refused.join(", "));
+            return Err((Outcome::WriteFailed, reason));
+        };
+        self.format = Some(other);
+        self.perform(now, execution, wire)
+    }
+
+    /// What is under way, for the trace and for reasons.
+    pub(super) fn current_operation(&self) -> String {
+        match &self.state {
+            State::Resolving => "the look-up".to_owned(),
+            State::Confirming(..) => "the answer to Bootstrap-Request".to_owned(),
+            State::Discovering(..) => "Bootstrap-Discover /".to_owned(),
+            State::Executing(_, execution) => match &execution.operations[execution.position] {
+                Operation::Delete(path) => format!("Bootstrap-Delete {path}"),
+                write @ Operation::Write(..) => format!("Bootstrap-Write {}", write.path()),
+            },
+            State::Finishing(_) => "Bootstrap-Finish".to_owned(),
+            State::Ended => "nothing".to_owned(),
+        }
+    }
+
+    /// Adds the operation under way to the trace.
+    fn record(&mut self, now: Instant, code: Option<Code>, note: Option<String>) {
+        let (exchange, bytes) = match &self.state {
+            State::Executing(exchange, execution) => (exchange, execution.payload_length),
+            State::Discovering(exchange, ..) | State::Finishing(exchange) => (exchange, 0),
+            State::Resolving | State::Confirming(..) | State::Ended => return,
+        };
+        let step = Step {
+            operation: self.current_operation(),
+            bytes,
+            code: code.map(|code| code.to_string()),
+            duration: now - exchange.started(),
+            retransmissions: exchange.retransmissions(),
+            note,
+        };
+        self.steps.push(step);
+    }
+
+    /// The report of a session that ended so.
+    pub(super) fn report(&self, now: Instant, outcome: Outcome, reason: String) -> SessionReport {
+        let claimed = || self.request.endpoint_name.as_deref().map(printable);
+        SessionReport {
+            id: self.id.0,
+            endpoint: self.device.clone().or_else(claimed),
+            remote: self.route.to_string(),
+            identity: describe(&self.peer),
+            profile: self.profile.clone(),
+            lwm2m_version: self.client.version.map(|version| version.to_string()),
+            content_format: self.format.map(|format| format.to_string()),
+            outcome,
+            reason,
+            duration: now - self.started,
+            steps: self.steps.clone(),
+        }
+    }
+}
+
+fn finish_outcome(message: &Message) -> (Outcome, String) {
+    if message.code.is_success() {
+        return (Outcome::Completed, "The client has taken everything and answered Finish.".to_owned());
+    }
+    let explanation = diagnostic(message).map(|text| format!(" ({text})")).unwrap_or_default();
+    let meaning = if message.code == Code::NOT_ACCEPTABLE { ": it finds its configuration inconsistent" } else { "" };
+    (Outcome::FinishRejected, format!("The client answered Finish with {}{explanation}{meaning}.", message.code))
+}
+
+/// The diagnostic payload of an error answer (RFC 7252 section 5.5.2), fit for a log line.
+fn diagnostic(message: &Message) -> Option<String> {
+    let is_error = !message.code.is_success() && !message.payload.is_empty();
+    is_error.then(|| printable(&String::from_utf8_lossy(&message.payload)))
+}
+
+fn describe(peer: &Peer) -> String {
+    match peer {
+        Peer::Unauthenticated => "nothing (NoSec)".to_owned(),
+        Peer::PskIdentity(identity) => format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity))),
+        Peer::CertificateChain(chain) => format!("certificate chain of {}", chain.len()),
+        Peer::RawPublicKey(_) => "raw public key".to_owned(),
+    }
+}

@@ -1,0 +1,129 @@
+//! The file, put in force: at start, and again on SIGHUP or when the admin socket asks.
+
+use std::sync::{Arc, RwLock};
+use std::time::SystemTime;
+
+use tracing::{error, info, warn};
+
+use crate::admin::api::ReloadSummary;
+use crate::config::{self, Config};
+use crate::driver::{Handle, ListenerConfiguration, Security};
+use crate::store::{self, FileApplied, FileDefinitions, FileMode, Store, StoreError};
+
+/// Why the daemon is not all it should be, as sentences; `status` shows them.
+pub(super) type Degraded = Arc<RwLock<Vec<String>>>;
+
+/// What the file says of listeners, in the driver's words.
+pub(super) fn listeners(config: &Config) -> Vec<ListenerConfiguration> {
+    config.listeners.iter().map(listener).collect()
+}
+
+fn listener(listener: &config::Listener) -> ListenerConfiguration {
+    let security = match listener.security {
+        config::ListenerSecurity::NoSec => Security::NoSec,
+        config::ListenerSecurity::Dtls => Security::Dtls,
+    };
+    let defaults = crate::coap::Timing::default();
+    let timing = crate::coap::Timing {
+        ack_timeout: listener.ack_timeout.unwrap_or(defaults.ack_timeout),
+        max_retransmit: listener.max_retransmit.unwrap_or(defaults.max_retransmit),
+        ..defaults
+    };
+    ListenerConfiguration { bind: listener.bind, security, insecure_secrets: listener.insecure_secrets, timing }
+}
+
+fn definitions(config: &Config) -> FileDefinitions {
+    FileDefinitions {
+        servers: config.servers.clone(),
+        profiles: config.profiles.clone(),
+        devices: config.devices.clone(),
+    }
+}
+
+/// Writes the definitions of the file into the store and notes what is not as it should be.
+pub(super) async fn apply(
+    config: &Config,
+    store: &Store,
+    mode: FileMode,
+    degraded: &Degraded,
+) -> Result<FileApplied, StoreError> {
+    let applied = store.apply_file(SystemTime::now().into(), definitions(config), mode).await?;
+    let reasons: Vec<String> = degradations(&applied).collect();
+    for reason in &reasons {
+        warn!("degraded: {reason}");
+    }
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    *degraded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
+    Ok(applied)
+}
+
+fn degradations(applied: &FileApplied) -> impl Iterator<Item = String> {
+    let conflicts = applied.conflicts.iter().map(|conflict| format!("{conflict}."));
+    conflicts.chain(applied.dangling.iter().map(|dangling| format!("{dangling}.")))
+}
+
+/// Reads the file again and puts it in force; a broken one leaves the old one as it is.
+pub(super) async fn reload(
+    old: &mut Config,
+    store: &Store,
+    driver: &Handle,
+    degraded: &Degraded,
+) -> Result<ReloadSummary, String> {
+    let result = try_reload(old, store, driver, degraded).await;
+    match &result {
+        Ok(summary) => info!(
+            "reloaded: the file defines {} server accounts, {} profiles and {} devices",
+            summary.servers, summary.profiles, summary.devices
+        ),
+        Err(reason) => error!("the config file was not reloaded and the old one stays in force:\n{reason}"),
+    }
+    result
+}
+
+async fn try_reload(
+    old: &mut Config,
+    store: &Store,
+    driver: &Handle,
+    degraded: &Degraded,
+) -> Result<ReloadSummary, String> {
+    let path = old.path.clone().ok_or("The daemon runs on an embedded config, which cannot change.")?;
+    let new = Config::load(&path).map_err(|diagnostics| diagnostics.to_string())?;
+    if let Some(what) = needs_restart(old, &new) {
+        return Err(format!("`{what}` has changed, which takes a restart."));
+    }
+    let applied = apply(&new, store, FileMode::Reload, degraded).await.map_err(|error| format!("{error}."))?;
+    driver.reconfigure(listeners(&new)).await;
+    let summary = ReloadSummary {
+        servers: new.servers.len(),
+        profiles: new.profiles.len(),
+        devices: new.devices.len(),
+        warnings: new.warnings.iter().map(ToString::to_string).chain(degradations(&applied)).collect(),
+    };
+    *old = new;
+    Ok(summary)
+}
+
+/// What cannot change while the process runs.
+fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
+    let sockets = |config: &Config| -> Vec<_> {
+        config.listeners.iter().map(|listener| (listener.bind, listener.security)).collect()
+    };
+    if old.state_dir != new.state_dir {
+        Some("state_dir")
+    } else if old.admin != new.admin {
+        Some("admin")
+    } else if sockets(old) != sockets(new) {
+        Some("bind and security of [[listen]]")
+    } else {
+        None
+    }
+}
+
+/// Names that the file and an existing database both define; a missing database has none.
+pub(super) fn conflicts_with_database(config: &Config) -> Result<Vec<String>, String> {
+    let conflicts = store::file_conflicts(&config.state_dir, &definitions(config))
+        .map_err(|error| format!("The database cannot be looked at: {error}."))?;
+    Ok(conflicts.iter().map(|conflict| format!("{conflict}.")).collect())
+}

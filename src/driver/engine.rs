@@ -1,0 +1,432 @@
+//! The driver's thread: one loop over datagrams, timers and commands.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
+use tracing::{debug, error, info, warn};
+
+use super::handle::{Command, DriverStatus, Handle};
+use super::history::{History, SessionRecord};
+use super::listener::{AFTER_SOCKET_ERROR, Listener, ListenerConfiguration, ListenerError, association_endpoint};
+use super::lookup::Directory;
+use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionReport};
+use crate::dtls;
+use crate::net::{self, Buffers};
+use crate::peer::Peer;
+use crate::store::{DeviceOutcome, Store, StoreError};
+
+/// Batches taken from one socket before commands and timers get their turn.
+const BATCHES_PER_TURN: usize = 8;
+
+/// Last outcomes are written to the store this often; after a crash they may lag by as much.
+const OUTCOME_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is asked of the driver at one time.
+const COMMAND_QUEUE: usize = 64;
+
+/// Why the driver could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// A listener.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The thread or its runtime.
+    #[error("the driver's thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The operating system gave no randomness.
+    #[error("the operating system gives no random numbers: {0}")]
+    Randomness(#[from] rand::rngs::SysError),
+}
+
+/// Binds the listeners, starts the driver's thread and says how to ask it.
+///
+/// # Errors
+/// [`DriverError`]; nothing is left running.
+pub fn start(listeners: Vec<ListenerConfiguration>, store: Store) -> Result<Handle, DriverError> {
+    let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
+    let (ready, started) = std::sync::mpsc::channel();
+    std::thread::Builder::new().name("driver".to_owned()).spawn(move || {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = ready.send(Err(error.into()));
+                return;
+            }
+        };
+        runtime.block_on(async move {
+            match Driver::open(&listeners, store, receiver) {
+                Ok(driver) => {
+                    let _ = ready.send(Ok(()));
+                    driver.run().await;
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
+            }
+        });
+    })?;
+    match started.recv() {
+        Ok(Ok(())) => Ok(Handle::new(commands)),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(std::io::Error::other("it ended at once").into()),
+    }
+}
+
+struct Driver {
+    listeners: Vec<Listener>,
+    server: bootstrap::Server,
+    directory: Directory,
+    store: Store,
+    history: History,
+    unwritten: HashMap<String, DeviceOutcome>,
+    write_outcomes_at: Instant,
+    commands: mpsc::Receiver<Command>,
+    buffers: Buffers,
+    draining: Option<Draining>,
+    datagrams_in: u64,
+    datagrams_out: u64,
+    send_errors: u64,
+    receive_errors: u64,
+}
+
+/// The end of the process has been asked for.
+struct Draining {
+    give_up_at: Instant,
+    answer: Option<oneshot::Sender<usize>>,
+}
+
+impl Driver {
+    fn open(
+        configurations: &[ListenerConfiguration],
+        store: Store,
+        commands: mpsc::Receiver<Command>,
+    ) -> Result<Driver, DriverError> {
+        let mut listeners = Vec::new();
+        for configuration in configurations {
+            listeners.push(Listener::open(configuration, seed()?)?);
+        }
+        let policies = configurations.iter().map(ListenerConfiguration::policy).collect();
+        Ok(Driver {
+            listeners,
+            server: bootstrap::Server::new(policies, Limits::default(), seed()?),
+            directory: Directory::new(store.reader()?)?,
+            store,
+            history: History::default(),
+            unwritten: HashMap::new(),
+            write_outcomes_at: Instant::now(),
+            commands,
+            buffers: Buffers::new(),
+            draining: None,
+            datagrams_in: 0,
+            datagrams_out: 0,
+            send_errors: 0,
+            receive_errors: 0,
+        })
+    }
+
+    async fn run(mut self) {
+        let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        loop {
+            self.arm(&mut timer);
+            let sockets = self.listeners.iter().map(|listener| &listener.socket);
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(command) => self.handle_command(command),
+                    None => return,
+                },
+                () = &mut timer => {}
+                index = net::any_readable(sockets) => {
+                    if let Err(error) = self.receive(index) {
+                        self.receive_errors += 1;
+                        debug!(%error, "a socket reports an error");
+                        tokio::time::sleep(AFTER_SOCKET_ERROR).await;
+                    }
+                }
+            }
+            self.handle_timeouts(Instant::now());
+            if self.is_drained() {
+                return self.finish();
+            }
+        }
+    }
+
+    /// Sets the timer to the next deadline of any part.
+    fn arm(&self, timer: &mut Pin<Box<Sleep>>) {
+        let dtls = self.listeners.iter().filter_map(|listener| listener.dtls.as_ref()?.server.poll_timeout());
+        let outcomes = (!self.unwritten.is_empty()).then_some(self.write_outcomes_at);
+        let draining = self.draining.as_ref().map(|draining| draining.give_up_at);
+        let next = dtls.chain(self.server.poll_timeout()).chain(outcomes).chain(draining).min();
+        // Without any deadline, once in a while: state that has outlived its use is dropped then.
+        let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(10));
+        if timer.deadline().into_std() != next || timer.is_elapsed() {
+            timer.as_mut().reset(next.into());
+        }
+    }
+
+    fn receive(&mut self, index: usize) -> std::io::Result<()> {
+        for _ in 0..BATCHES_PER_TURN {
+            let now = Instant::now();
+            let Driver { listeners, server, buffers, datagrams_in, .. } = self;
+            let Listener { socket, dtls } = &mut listeners[index];
+            let more = socket.receive(buffers, |route, bytes| {
+                *datagrams_in += 1;
+                match dtls {
+                    Some(front) => front.server.handle_datagram(now, route, bytes),
+                    None => {
+                        let endpoint = CoapEndpoint::Address { listener: index, route };
+                        server.handle_datagram(now, Origin { endpoint, route, peer: &Peer::Unauthenticated }, bytes);
+                    }
+                }
+            });
+            self.flush(now);
+            if !more? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_timeouts(&mut self, now: Instant) {
+        if self.server.poll_timeout().is_none_or(|deadline| deadline <= now) {
+            self.server.handle_timeout(now);
+        }
+        for listener in &mut self.listeners {
+            if let Some(front) = &mut listener.dtls
+                && front.server.poll_timeout().is_some_and(|deadline| deadline <= now)
+            {
+                front.server.handle_timeout(now);
+            }
+        }
+        self.flush(now);
+        if now >= self.write_outcomes_at && !self.unwritten.is_empty() {
+            self.write_outcomes(now);
+        }
+    }
+
+    /// Carries out what the parts want done, until none wants anything.
+    fn flush(&mut self, now: Instant) {
+        loop {
+            for index in 0..self.listeners.len() {
+                self.flush_dtls(now, index);
+            }
+            let Some(output) = self.server.poll_output() else { return };
+            self.carry_out(now, output);
+            while let Some(output) = self.server.poll_output() {
+                self.carry_out(now, output);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, output: bootstrap::server::Output) {
+        match output {
+            bootstrap::server::Output::Datagram { to: CoapEndpoint::Address { listener, route }, bytes } => {
+                let sent = self.listeners[listener].socket.send(&route, &bytes);
+                self.count_sent(sent);
+            }
+            bootstrap::server::Output::Datagram { to: CoapEndpoint::Association { listener, number }, bytes } => {
+                if let Some(front) = &mut self.listeners[listener].dtls {
+                    front.send(now, number, &bytes);
+                }
+            }
+            bootstrap::server::Output::Resolve { session, key } => {
+                let lookup = self.directory.look_up(&key);
+                self.server.handle_lookup(now, session, lookup);
+            }
+            bootstrap::server::Output::Ended { endpoint, device, report } => {
+                if let CoapEndpoint::Association { listener, number } = endpoint
+                    && let Some(front) = &mut self.listeners[listener].dtls
+                {
+                    front.linger(now, number);
+                }
+                self.record(device, *report);
+            }
+        }
+    }
+
+    fn flush_dtls(&mut self, now: Instant, index: usize) {
+        while let Some(front) = &mut self.listeners[index].dtls {
+            let Some(output) = front.server.poll_output() else { return };
+            match output {
+                dtls::Output::Datagram { route, bytes } => {
+                    let sent = self.listeners[index].socket.send(&route, &bytes);
+                    self.count_sent(sent);
+                }
+                dtls::Output::NeedPsk { association, identity } => match self.directory.psk(&identity) {
+                    Ok(key) => front.server.handle_psk(now, association, key.as_ref()),
+                    Err(error) => {
+                        // Not the client's fault: it meets silence and comes again.
+                        error!(%error, "the store cannot be read");
+                        front.server.close(now, association);
+                    }
+                },
+                dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
+                dtls::Output::ApplicationData { association, bytes } => {
+                    if let Some(known) = front.association(association) {
+                        let endpoint = association_endpoint(index, association);
+                        let origin = Origin { endpoint, route: known.route, peer: &known.peer };
+                        self.server.handle_datagram(now, origin, &bytes);
+                    }
+                }
+                dtls::Output::Closed { association, reason } => {
+                    if front.forget(association) {
+                        self.server.handle_closed(now, association_endpoint(index, association));
+                    } else {
+                        debug!(?reason, "a handshake failed");
+                    }
+                }
+            }
+        }
+    }
+
+    fn count_sent(&mut self, sent: std::io::Result<()>) {
+        match sent {
+            Ok(()) => self.datagrams_out += 1,
+            Err(error) => {
+                self.send_errors += 1;
+                debug!(%error, "a datagram could not be sent");
+            }
+        }
+    }
+
+    /// Logs the end of a session, and keeps it for those who ask.
+    fn record(&mut self, device: Option<String>, report: SessionReport) {
+        let endpoint = report.endpoint.as_deref().unwrap_or("?");
+        let milliseconds = report.duration.as_secs_f64() * 1e3;
+        if report.outcome.is_success() {
+            info!(
+                session = report.id,
+                endpoint,
+                "{}: {endpoint} from {} in {milliseconds:.1} ms",
+                report.outcome,
+                report.remote
+            );
+        } else {
+            warn!(
+                session = report.id,
+                endpoint,
+                "{}: {endpoint} from {} after {milliseconds:.1} ms: {}",
+                report.outcome,
+                report.remote,
+                report.reason
+            );
+        }
+        let ended = SystemTime::now();
+        if let Some(endpoint) = device {
+            if self.unwritten.is_empty() {
+                self.write_outcomes_at = Instant::now() + OUTCOME_INTERVAL;
+            }
+            let (outcome, reason) = (report.outcome, report.reason.clone());
+            let outcome = DeviceOutcome { endpoint: endpoint.clone(), outcome, reason, at: ended.into() };
+            self.unwritten.insert(endpoint, outcome);
+        }
+        let started = ended.checked_sub(report.duration).unwrap_or(ended);
+        self.history.record(SessionRecord { started, running: false, report });
+    }
+
+    fn write_outcomes(&mut self, now: Instant) {
+        let batch = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
+        let pending = self.store.record_outcomes(batch);
+        tokio::spawn(async move {
+            if let Err(error) = pending.await {
+                error!(%error, "the last outcomes of some devices could not be written");
+            }
+        });
+        self.write_outcomes_at = now + OUTCOME_INTERVAL;
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        // Whoever asked may have gone away; then nobody needs the answer.
+        match command {
+            Command::Sessions(query, answer) => {
+                let _ = answer.send(self.history.select(&query, self.running_records().collect()));
+            }
+            Command::Session(id, answer) => {
+                let running = self.running_records().find(|record| record.report.id == id);
+                let _ = answer.send(running.or_else(|| self.history.find(id)));
+            }
+            Command::Status(answer) => {
+                let _ = answer.send(self.status());
+            }
+            Command::Reconfigure(configurations, answer) => {
+                self.server.set_listeners(configurations.iter().map(ListenerConfiguration::policy).collect());
+                let _ = answer.send(());
+            }
+            Command::Drain(patience, answer) => {
+                self.server.drain();
+                self.draining = Some(Draining { give_up_at: Instant::now() + patience, answer: Some(answer) });
+            }
+        }
+    }
+
+    fn running_records(&self) -> impl Iterator<Item = SessionRecord> {
+        let (now, wall_clock) = (Instant::now(), SystemTime::now());
+        self.server.running_reports(now).map(move |report| {
+            let started = wall_clock.checked_sub(report.duration).unwrap_or(wall_clock);
+            SessionRecord { started, running: true, report }
+        })
+    }
+
+    fn status(&self) -> DriverStatus {
+        let statistics = self.server.statistics();
+        let drops = [
+            ("malformed CoAP message", statistics.malformed),
+            ("repeated request", statistics.duplicates),
+            ("message that belongs to nothing", statistics.unmatched),
+            ("request met with silence", statistics.ignored_requests),
+            ("error while sending", self.send_errors),
+            ("error while receiving", self.receive_errors),
+        ];
+        DriverStatus {
+            listeners: self.listeners.iter().map(Listener::status).collect(),
+            running_sessions: self.server.running(),
+            associations: self.listeners.iter().filter_map(|it| it.dtls.as_ref()).map(|it| it.server.statistics().associations).sum(),
+            outcomes: self.history.outcomes(),
+            datagrams_in: self.datagrams_in,
+            datagrams_out: self.datagrams_out,
+            drops: drops.map(|(cause, count)| (cause.to_owned(), count)).to_vec(),
+            draining: self.draining.is_some(),
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.draining
+            .as_ref()
+            .is_some_and(|draining| self.server.running() == 0 || Instant::now() >= draining.give_up_at)
+    }
+
+    /// The end: associations are closed, outcomes written, and whoever asked is told.
+    fn finish(mut self) {
+        let now = Instant::now();
+        for listener in &mut self.listeners {
+            if let Some(front) = &mut listener.dtls {
+                front.close_all(now);
+            }
+        }
+        self.flush(now);
+        let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
+        let pending = self.store.record_outcomes(outcomes);
+        let cut_off = self.server.running();
+        let answer = self.draining.as_mut().and_then(|draining| draining.answer.take());
+        tokio::spawn(async move {
+            if let Err(error) = pending.await {
+                error!(%error, "the last outcomes of some devices could not be written");
+            }
+            if let Some(answer) = answer {
+                let _ = answer.send(cut_off);
+            }
+        });
+    }
+}
+
+fn seed() -> Result<[u8; 32], DriverError> {
+    let mut seed = [0; 32];
+    rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut seed)?;
+    Ok(seed)
+}

@@ -1,0 +1,106 @@
+//! `Handle`: how the rest of the process asks the driver, from any thread.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::history::SessionRecord;
+use super::listener::ListenerConfiguration;
+use crate::bootstrap::Outcome;
+
+/// Which sessions are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Only those of this endpoint name.
+    pub endpoint: Option<String>,
+    /// At most this many.
+    pub limit: usize,
+    /// Only those that have not ended.
+    pub running_only: bool,
+}
+
+/// A socket that clients can reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerStatus {
+    /// Where it is bound.
+    pub address: SocketAddr,
+    /// `dtls` or `nosec`.
+    pub security: String,
+    /// `udp`.
+    pub transport: String,
+}
+
+/// What the driver is doing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DriverStatus {
+    /// Every listener.
+    pub listeners: Vec<ListenerStatus>,
+    /// Sessions that have not ended.
+    pub running_sessions: usize,
+    /// DTLS associations, those included on which nothing happens any more.
+    pub associations: usize,
+    /// Sessions that ended since the start, by outcome.
+    pub outcomes: Vec<(Outcome, u64)>,
+    /// Datagrams received since the start.
+    pub datagrams_in: u64,
+    /// Datagrams sent since the start.
+    pub datagrams_out: u64,
+    /// What was dropped or recognised as a repetition since the start, by cause.
+    pub drops: Vec<(String, u64)>,
+    /// Whether new sessions are refused because the process is about to end.
+    pub draining: bool,
+}
+
+/// What the driver is asked.
+pub(super) enum Command {
+    Sessions(SessionQuery, oneshot::Sender<Vec<SessionRecord>>),
+    Session(u64, oneshot::Sender<Option<SessionRecord>>),
+    Status(oneshot::Sender<DriverStatus>),
+    Reconfigure(Vec<ListenerConfiguration>, oneshot::Sender<()>),
+    Drain(Duration, oneshot::Sender<usize>),
+}
+
+/// Asks the driver. When the driver has ended, every answer is empty.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Handle {
+    pub(super) fn new(commands: mpsc::Sender<Command>) -> Handle {
+        Handle { commands }
+    }
+
+    /// Sessions, newest first: running ones, then those that the ring still holds.
+    pub async fn sessions(&self, query: SessionQuery) -> Vec<SessionRecord> {
+        self.ask(|answer| Command::Sessions(query, answer)).await.unwrap_or_default()
+    }
+
+    /// One session by its number.
+    pub async fn session(&self, id: u64) -> Option<SessionRecord> {
+        self.ask(|answer| Command::Session(id, answer)).await.flatten()
+    }
+
+    /// What the driver is doing.
+    pub async fn status(&self) -> DriverStatus {
+        self.ask(Command::Status).await.unwrap_or_default()
+    }
+
+    /// Puts new timing and NoSec rules of the same listeners in force.
+    pub async fn reconfigure(&self, listeners: Vec<ListenerConfiguration>) {
+        self.ask(|answer| Command::Reconfigure(listeners, answer)).await.unwrap_or_default()
+    }
+
+    /// Takes no new sessions, lets those running finish for at most `patience` and ends the driver. Returns how many
+    /// were cut off.
+    pub async fn drain(&self, patience: Duration) -> usize {
+        self.ask(|answer| Command::Drain(patience, answer)).await.unwrap_or_default()
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (sender, answer) = oneshot::channel();
+        self.commands.send(command(sender)).await.ok()?;
+        answer.await.ok()
+    }
+}

@@ -1,0 +1,108 @@
+//! The last sessions with their steps, newest first, in a ring of bounded length.
+//!
+//! What was is lost when the process ends; the last outcome of each device is in the store.
+
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use super::handle::SessionQuery;
+use crate::bootstrap::{Outcome, SessionReport};
+
+/// Sessions that are remembered.
+const LENGTH: usize = 1_000;
+
+/// A session and when it began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRecord {
+    /// When the Bootstrap-Request arrived, by the wall clock.
+    pub started: SystemTime,
+    /// Whether it has not ended yet; its report then shows the steps so far and its outcome means nothing.
+    pub running: bool,
+    /// What it did.
+    pub report: SessionReport,
+}
+
+/// Ended sessions and how often each outcome occurred.
+#[derive(Default)]
+pub(super) struct History {
+    sessions: VecDeque<SessionRecord>,
+    outcomes: [u64; Outcome::ALL.len()],
+}
+
+impl History {
+    pub(super) fn record(&mut self, record: SessionRecord) {
+        self.outcomes[record.report.outcome as usize] += 1;
+        if self.sessions.len() == LENGTH {
+            self.sessions.pop_back();
+        }
+        self.sessions.push_front(record);
+    }
+
+    /// Outcomes since the start, without those that never occurred.
+    pub(super) fn outcomes(&self) -> Vec<(Outcome, u64)> {
+        let counted = |outcome: Outcome| (outcome, self.outcomes[outcome as usize]);
+        Outcome::ALL.into_iter().map(counted).filter(|(_, count)| *count > 0).collect()
+    }
+
+    pub(super) fn find(&self, id: u64) -> Option<SessionRecord> {
+        self.sessions.iter().find(|record| record.report.id == id).cloned()
+    }
+
+    /// The sessions that the query asks for: `running` ones first, then ended ones.
+    pub(super) fn select(&self, query: &SessionQuery, mut running: Vec<SessionRecord>) -> Vec<SessionRecord> {
+        running.sort_by_key(|record| std::cmp::Reverse(record.report.id));
+        let ended = self.sessions.iter().filter(|_| !query.running_only).cloned();
+        let wanted = |record: &SessionRecord| query.endpoint.is_none() || record.report.endpoint == query.endpoint;
+        running.into_iter().chain(ended).filter(wanted).take(query.limit).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::{History, LENGTH, SessionRecord};
+    use crate::bootstrap::{Outcome, SessionReport};
+    use crate::driver::SessionQuery;
+
+    fn record(id: u64, endpoint: &str, running: bool) -> SessionRecord {
+        let report = SessionReport {
+            id,
+            endpoint: Some(endpoint.to_owned()),
+            remote: String::new(),
+            identity: String::new(),
+            profile: None,
+            lwm2m_version: None,
+            content_format: None,
+            outcome: Outcome::Completed,
+            reason: String::new(),
+            duration: Duration::ZERO,
+            steps: Vec::new(),
+        };
+        SessionRecord { started: SystemTime::UNIX_EPOCH, running, report }
+    }
+
+    #[test]
+    fn the_ring_is_bounded_and_forgets_the_oldest() {
+        let mut history = History::default();
+        (1..=LENGTH as u64 + 5).for_each(|id| history.record(record(id, "a", false)));
+        assert_eq!(history.find(5), None);
+        assert!(history.find(6).is_some());
+        assert_eq!(history.outcomes(), [(Outcome::Completed, LENGTH as u64 + 5)]);
+    }
+
+    #[test]
+    fn a_query_selects_by_endpoint_and_state_newest_first() {
+        let mut history = History::default();
+        [record(1, "a", false), record(2, "b", false), record(3, "a", false)].map(|record| history.record(record));
+        let ids = |endpoint: Option<&str>, running_only, limit| {
+            let query = SessionQuery { endpoint: endpoint.map(str::to_owned), limit, running_only };
+            let running = vec![record(4, "a", true), record(5, "b", true)];
+            history.select(&query, running).iter().map(|record| record.report.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(None, false, 10), [5, 4, 3, 2, 1]);
+        assert_eq!(ids(Some("a"), false, 10), [4, 3, 1]);
+        assert_eq!(ids(None, true, 10), [5, 4]);
+        assert_eq!(ids(None, false, 3), [5, 4, 3]);
+    }
+}

@@ -1,0 +1,141 @@
+//! A socket that clients reach, and the DTLS server that stands in front of CoAP where the listener has one.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::handle::ListenerStatus;
+use crate::bootstrap::{CoapEndpoint, ListenerPolicy};
+use crate::coap::Timing;
+use crate::dtls::{self, AssociationId};
+use crate::net::{BindError, UdpListener};
+use crate::peer::Peer;
+use crate::route::Route;
+
+/// How clients prove themselves on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Not at all.
+    NoSec,
+    /// By DTLS 1.2 with a pre-shared key.
+    Dtls,
+}
+
+/// One listener as the operator wants it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListenerConfiguration {
+    /// Where to bind.
+    pub bind: SocketAddr,
+    /// How clients prove themselves.
+    pub security: Security,
+    /// Whether keys may travel unprotected; means something for NoSec only.
+    pub insecure_secrets: bool,
+    /// CoAP retransmission.
+    pub timing: Timing,
+}
+
+impl ListenerConfiguration {
+    /// What the bootstrap server needs to know of it.
+    pub(super) fn policy(&self) -> ListenerPolicy {
+        // Over DTLS nothing is unprotected.
+        let insecure_secrets = self.insecure_secrets || self.security == Security::Dtls;
+        ListenerPolicy { timing: self.timing.clone(), insecure_secrets }
+    }
+}
+
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenerError {
+    /// The socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The DTLS engine.
+    #[error("the DTLS engine cannot be set up: {0}")]
+    Dtls(#[from] dtls::EngineError),
+}
+
+/// A bound listener.
+pub(super) struct Listener {
+    pub(super) socket: UdpListener,
+    pub(super) dtls: Option<DtlsFront>,
+}
+
+/// The associations of one listener, and who proved to be at the other end of each.
+pub(super) struct DtlsFront {
+    pub(super) server: dtls::Server,
+    associations: HashMap<u64, Association>,
+}
+
+/// An association whose client has proven itself.
+pub(super) struct Association {
+    pub(super) id: AssociationId,
+    pub(super) route: Route,
+    pub(super) peer: Peer,
+}
+
+impl Listener {
+    /// Binds the socket and sets the engine up. Must be called within a tokio runtime.
+    pub(super) fn open(configuration: &ListenerConfiguration, seed: [u8; 32]) -> Result<Listener, ListenerError> {
+        let dtls = match configuration.security {
+            Security::NoSec => None,
+            Security::Dtls => Some(DtlsFront {
+                server: dtls::Server::new(dtls::Configuration::default(), seed)?,
+                associations: HashMap::new(),
+            }),
+        };
+        Ok(Listener { socket: UdpListener::bind(configuration.bind)?, dtls })
+    }
+
+    pub(super) fn status(&self) -> ListenerStatus {
+        let security = if self.dtls.is_some() { "dtls" } else { "nosec" };
+        ListenerStatus {
+            address: self.socket.address(),
+            security: security.to_owned(),
+            transport: "udp".to_owned(),
+        }
+    }
+}
+
+impl DtlsFront {
+    pub(super) fn establish(&mut self, id: AssociationId, route: Route, peer: Peer) {
+        self.associations.insert(id.number(), Association { id, route, peer });
+    }
+
+    pub(super) fn association(&self, id: AssociationId) -> Option<&Association> {
+        self.associations.get(&id.number())
+    }
+
+    pub(super) fn forget(&mut self, id: AssociationId) -> bool {
+        self.associations.remove(&id.number()).is_some()
+    }
+
+    /// Sends one message to a client; an association that is gone swallows it.
+    pub(super) fn send(&mut self, now: Instant, number: u64, bytes: &[u8]) {
+        if let Some(association) = self.associations.get(&number) {
+            self.server.send(now, association.id, bytes);
+        }
+    }
+
+    /// No session uses the association any more; clients bootstrap again on it without a handshake (spec sheet
+    /// `clients.md`, section 3), so it stays for a while.
+    pub(super) fn linger(&mut self, now: Instant, number: u64) {
+        if let Some(association) = self.associations.get(&number) {
+            self.server.linger(now, association.id);
+        }
+    }
+
+    /// Ends every association with close_notify.
+    pub(super) fn close_all(&mut self, now: Instant) {
+        for (_, association) in self.associations.drain() {
+            self.server.close(now, association.id);
+        }
+    }
+}
+
+/// The CoAP endpoint of an association.
+pub(super) fn association_endpoint(listener: usize, id: AssociationId) -> CoapEndpoint {
+    CoapEndpoint::Association { listener, number: id.number() }
+}
+
+/// How long to leave a socket alone that reports an error, lest a broken one takes the whole thread.
+pub(super) const AFTER_SOCKET_ERROR: Duration = Duration::from_millis(10);

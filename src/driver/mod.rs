@@ -1,0 +1,23 @@
+//! Runs the bootstrap server on sockets, DTLS and the store. One thread, no locks, no state outside of it.
+//!
+//! | Module | What it is for |
+//! |---|---|
+//! | [`handle`] | how the rest of the process asks the driver |
+//! | `listener` | a socket, and DTLS where the listener has it |
+//! | `engine` | the thread's loop: datagrams, timers, commands |
+//! | `lookup` | who a client is and what it is to receive, from the store |
+//! | [`history`] | the last sessions, in a bounded ring |
+//!
+//! Everything that belongs to a session lives on the driver's thread. Several drivers side by side stay possible.
+
+pub mod handle;
+pub mod history;
+
+mod engine;
+mod listener;
+mod lookup;
+
+pub use engine::{DriverError, start};
+pub use handle::{DriverStatus, Handle, ListenerStatus, SessionQuery};
+pub use history::SessionRecord;
+pub use listener::{ListenerConfiguration, Security};

@@ -1,0 +1,161 @@
+//! Checks of one profile, alone and against the accounts that it names.
+//!
+//! LwM2M Core 1.2 section 6.1; spec sheets `bootstrap.md`, sections 8 and 9, and `objects.md`, section 10 (E1, E3, E18).
+
+use std::collections::BTreeMap;
+
+use super::name::nearest;
+use super::{BOOTSTRAP_ACCOUNT_REFUSED, check_name, refuse_expression};
+use crate::lwm2m::path::{ObjectId, ObjectInstanceId, RESERVED_ID};
+use crate::lwm2m::{ContentFormat, Path};
+use crate::provision::catalog::Catalog;
+use crate::provision::definition::{AccountType, ProfileDefinition};
+use crate::provision::problem::Problem;
+use crate::provision::resolve::{Discover, Writing};
+
+/// The Device Object, which belongs to the client.
+const DEVICE_OBJECT: ObjectId = 3;
+
+/// Checks one profile and returns everything that is wrong with it, references aside.
+pub fn check_profile(profile: &ProfileDefinition) -> Vec<Problem> {
+    let mut problems = check_name("name", &profile.name);
+    if profile.servers.is_empty() {
+        problems.push(Problem::error(
+            "servers",
+            "a client needs at least one server account: name them, such as `servers = [\"fleet-eu\"]`",
+        ));
+    }
+    for (element, server) in profile.servers.iter().enumerate() {
+        if let Some(problem) = refuse_expression("servers", server) {
+            problems.push(problem.of_element(element));
+        } else if profile.servers[..element].contains(server) {
+            let problem = Problem::error("servers", format!("server `{server}` is named twice: remove one"));
+            problems.push(problem.of_element(element));
+        }
+    }
+    problems.extend(writing(profile).err().unwrap_or_default());
+    problems
+}
+
+/// Checks what a profile says of the server accounts in `catalog`.
+pub fn check_profile_in(profile: &ProfileDefinition, catalog: &Catalog) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut owners: BTreeMap<u32, &str> = BTreeMap::new();
+    for (element, name) in profile.servers.iter().enumerate() {
+        let Some(server) = catalog.server(name) else {
+            let hint = match nearest(name, catalog.server_names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "define it, or remove it from the profile".to_owned(),
+            };
+            problems.push(Problem::error("servers", format!("no server `{name}`: {hint}")).of_element(element));
+            continue;
+        };
+        if server.account_type == AccountType::Bootstrap {
+            let message = format!("server `{name}` cannot be in a profile: {BOOTSTRAP_ACCOUNT_REFUSED}");
+            problems.push(Problem::error("servers", message).of_element(element));
+        } else if let Some(ssid) = server.ssid
+            && let Some(other) = owners.insert(ssid, name)
+            && other != name
+        {
+            let message = format!("servers `{other}` and `{name}` both have ssid {ssid}: a client can hold only one");
+            problems.push(Problem::error("servers", message).of_element(element));
+        }
+    }
+    problems
+}
+
+/// How a profile wants its accounts written.
+///
+/// # Errors
+/// Every problem of the fields concerned.
+pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let format = format_named(profile.format.as_deref()).unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    let discover = discover_named(profile.discover.as_deref()).unwrap_or_else(|problem| {
+        problems.push(problem);
+        Discover::Auto
+    });
+    let delete = deleted_objects(profile.delete.as_deref(), &mut problems);
+    let bootstrap_account_instance = profile.bootstrap_account_instance.and_then(|instance| {
+        let id = ObjectInstanceId::try_from(instance).ok().filter(|id| *id != RESERVED_ID);
+        if id.is_none() {
+            let message = format!("{instance} is no object instance id: 0 to 65534 are");
+            problems.push(Problem::error("bootstrap_account_instance", message));
+        }
+        id
+    });
+    if problems.is_empty() {
+        Ok(Writing { format, discover, delete, bootstrap_account_instance })
+    } else {
+        Err(problems)
+    }
+}
+
+fn format_named(name: Option<&str>) -> Result<Option<ContentFormat>, Problem> {
+    match name {
+        None | Some("auto") => Ok(None),
+        Some("tlv") => Ok(Some(ContentFormat::Tlv)),
+        Some("senml-cbor") => Ok(Some(ContentFormat::SenmlCbor)),
+        Some("senml-json") => Ok(Some(ContentFormat::SenmlJson)),
+        Some("lwm2m-cbor") => Err(Problem::error(
+            "format",
+            "lwm2m-cbor is not supported in this version: use `auto`, `tlv`, `senml-cbor` or `senml-json`",
+        )),
+        Some(_) => Err(Problem::error("format", "no such format: use `auto`, `tlv`, `senml-cbor` or `senml-json`")),
+    }
+}
+
+fn discover_named(name: Option<&str>) -> Result<Discover, Problem> {
+    match name {
+        None | Some("auto") => Ok(Discover::Auto),
+        Some("always") => Ok(Discover::Always),
+        Some("never") => Ok(Discover::Never),
+        Some(_) => Err(Problem::error("discover", "`discover` is `auto`, `always` or `never`")),
+    }
+}
+
+/// The objects to empty first; Security and Server Object where nothing is said.
+fn deleted_objects(paths: Option<&[String]>, problems: &mut Vec<Problem>) -> Vec<ObjectId> {
+    let Some(paths) = paths else { return vec![0, 1] };
+    let mut objects = Vec::new();
+    for (element, text) in paths.iter().enumerate() {
+        match deleted_object(text) {
+            Ok(object) if objects.contains(&object) => {
+                let problem = Problem::error("delete", format!("`/{object}` is named twice: remove one"));
+                problems.push(problem.of_element(element));
+            }
+            Ok(object) => objects.push(object),
+            Err(message) => problems.push(Problem::error("delete", message).of_element(element)),
+        }
+    }
+    objects
+}
+
+fn deleted_object(text: &str) -> Result<ObjectId, String> {
+    match text.parse() {
+        Ok(Path::Object(DEVICE_OBJECT)) => {
+            Err("`/3` belongs to the client and is never deleted, and some clients refuse the attempt: remove it"
+                .into())
+        }
+        Ok(Path::Object(RESERVED_ID)) | Err(_) => {
+            Err("not an object: write `/` and the object's number, 0 to 65534, such as `/0`".into())
+        }
+        Ok(Path::Object(object)) => Ok(object),
+        Ok(Path::Root) => {
+            Err("`/` also deletes what nobody here knows of, such as connectivity settings: name the objects, such as \
+                 `/0` and `/1`"
+                .into())
+        }
+        Ok(path) => {
+            let (ids, _) = path.ids();
+            Err(format!("only whole objects are deleted: write `/{}`", ids[0]))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "profile_tests.rs"]
+mod tests;

@@ -1,0 +1,64 @@
+//! `Problem`: one thing that is wrong with a definition, and what to do about it.
+//!
+//! The TOML file and the admin socket show the same sentences; only they know where the definition came from.
+
+use std::fmt;
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// It works, and the operator should know.
+    Warning,
+    /// The definition is refused.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        })
+    }
+}
+
+/// One thing that is wrong with a definition. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether the definition can be used all the same.
+    pub severity: Severity,
+    /// The field concerned, as TOML and JSON spell it. It may be one that is missing.
+    pub field: &'static str,
+    /// Which element, counted from 0, where the field is a list and one of its elements is meant.
+    pub element: Option<usize>,
+    /// What is wrong and the remedy, as a sentence without a full stop.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem for which the definition is refused.
+    pub fn error(field: &'static str, message: impl Into<String>) -> Problem {
+        Problem { severity: Severity::Error, field, element: None, message: message.into() }
+    }
+
+    /// A problem with which the definition can be used.
+    pub fn warning(field: &'static str, message: impl Into<String>) -> Problem {
+        Problem { severity: Severity::Warning, field, element: None, message: message.into() }
+    }
+
+    /// The same problem, of one element of a list.
+    pub fn of_element(self, element: usize) -> Problem {
+        Problem { element: Some(element), ..self }
+    }
+
+    /// Whether the definition is refused for it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}

@@ -1,0 +1,127 @@
+//! The audit trail: who changed or saw what, and when, written in the transaction of the change.
+//!
+//! A line names the fields that a change concerned and never holds a value.
+
+use rusqlite::Connection;
+use serde_json::{Map, Value};
+
+use super::entry::{Actor, AuditLine, UnixMillis};
+use super::error::{Kind, StoreError};
+use super::noun::{self, Noun};
+use super::servers::to_json;
+
+/// Who makes a change, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub actor: Actor,
+    pub at: UnixMillis,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Add,
+    Change,
+    Delete,
+    Reveal,
+}
+
+impl Verb {
+    fn name(self) -> &'static str {
+        match self {
+            Verb::Add => "add",
+            Verb::Change => "change",
+            Verb::Delete => "delete",
+            Verb::Reveal => "reveal",
+        }
+    }
+}
+
+/// Writes the line of a change from `old` to `new`, where none means that there was or is nothing.
+pub(super) fn write<N: Noun>(
+    connection: &Connection,
+    stamp: Stamp,
+    verb: Verb,
+    old: Option<&N::Definition>,
+    new: Option<&N::Definition>,
+) -> Result<(), StoreError> {
+    let Some(either) = new.or(old) else { return Ok(()) };
+    // What a deleted entry held is of no interest; that it is gone is.
+    let fields = new.map(|new| changed_fields::<N>(old, new)).transpose()?.unwrap_or_default();
+    insert(connection, stamp, verb, N::KIND, N::name(either), &fields)
+}
+
+/// Writes the line of a key that was shown.
+pub(super) fn write_reveal<N: Noun>(
+    connection: &Connection,
+    stamp: Stamp,
+    definition: &N::Definition,
+) -> Result<(), StoreError> {
+    let fields = if N::psk(definition).is_some() { vec!["psk".to_owned()] } else { Vec::new() };
+    insert(connection, stamp, Verb::Reveal, N::KIND, N::name(definition), &fields)
+}
+
+fn insert(
+    connection: &Connection,
+    stamp: Stamp,
+    verb: Verb,
+    kind: Kind,
+    name: &str,
+    fields: &[String],
+) -> Result<(), StoreError> {
+    let Stamp { actor: Actor { uid, what }, at } = stamp;
+    let fields = to_json(kind, name, &fields)?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO audit (at, uid, actor, verb, kind, name, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    statement.execute((at.0, uid, what, verb.name(), kind.name(), name, fields))?;
+    Ok(())
+}
+
+/// Names of the fields in which `new` differs from `old`, or of all that are set.
+fn changed_fields<N: Noun>(old: Option<&N::Definition>, new: &N::Definition) -> Result<Vec<String>, StoreError> {
+    let new_fields = fields::<N>(new)?;
+    let old_fields = old.map(fields::<N>).transpose()?.unwrap_or_default();
+    let differs = |name: &&String| old_fields.get(*name) != new_fields.get(*name);
+    let gone = old_fields.keys().filter(|name| !new_fields.contains_key(*name));
+    let mut changed: Vec<String> = new_fields.keys().chain(gone).filter(differs).cloned().collect();
+    if !noun::same_psk(old.and_then(N::psk), N::psk(new)) {
+        changed.push("psk".to_owned());
+    }
+    changed.sort_unstable();
+    Ok(changed)
+}
+
+/// The fields of a definition as JSON has them, without the key.
+fn fields<N: Noun>(definition: &N::Definition) -> Result<Map<String, Value>, StoreError> {
+    let mut clear = definition.clone();
+    N::set_psk(&mut clear, None);
+    match serde_json::to_value(&clear) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(StoreError::Corrupt { kind: N::KIND, name: N::name(definition).to_owned(), what: "definition" }),
+    }
+}
+
+/// The last `limit` lines before line `before`, the latest first.
+pub(super) fn list(connection: &Connection, limit: u32, before: Option<i64>) -> Result<Vec<AuditLine>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, at, uid, actor, verb, kind, name, fields FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let lines = statement.query_map((before.unwrap_or(i64::MAX), limit), |row| {
+        let fields: String = row.get(7)?;
+        let line = AuditLine {
+            id: row.get(0)?,
+            at: UnixMillis(row.get(1)?),
+            uid: row.get(2)?,
+            actor: row.get(3)?,
+            verb: row.get(4)?,
+            kind: row.get(5)?,
+            name: row.get(6)?,
+            fields: serde_json::from_str(&fields).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Text, error.into())
+            })?,
+        };
+        Ok(line)
+    })?;
+    Ok(lines.collect::<Result<_, _>>()?)
+}

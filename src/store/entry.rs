@@ -1,0 +1,267 @@
+//! What goes into the store and comes out of it, beside the definitions themselves.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::outcome::Outcome;
+use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+
+/// A definition and what the store knows about it.
+///
+/// `definition.psk` is none in whatever is listed or shown; [`Entry::has_psk`] says whether there is a key. Only the
+/// `reveal_*` methods of [`super::Store`] fill it in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry<D> {
+    /// Number of the entry, stable for its life and never used again.
+    pub id: i64,
+    /// Who defined it.
+    pub origin: Origin,
+    /// Whether an entry of the config file stands in its place. Such an entry is found by its number only.
+    pub shadowed: bool,
+    /// What the operator said.
+    pub definition: D,
+    /// Whether there is a pre-shared key.
+    pub has_psk: bool,
+    /// When it was first defined.
+    pub created: UnixMillis,
+    /// When it was last changed.
+    pub changed: UnixMillis,
+}
+
+/// A server account.
+pub type ServerEntry = Entry<ServerDefinition>;
+/// A profile; it never has a key.
+pub type ProfileEntry = Entry<ProfileDefinition>;
+
+/// A device with the end of its last session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceEntry {
+    /// The definition.
+    pub entry: Entry<DeviceDefinition>,
+    /// How its last session ended; none where it has had none.
+    pub last: Option<LastOutcome>,
+}
+
+/// How the last session of a device ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastOutcome {
+    /// How.
+    pub outcome: Outcome,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// When.
+    pub at: UnixMillis,
+    /// Number of sessions so far, this one included.
+    pub sessions: u64,
+}
+
+/// What a bootstrap needs to know of a device; without its key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceRecord {
+    /// Number of the entry.
+    pub id: i64,
+    /// The definition, `psk` left out.
+    pub definition: DeviceDefinition,
+    /// Whether the device has a pre-shared key, and must prove it.
+    pub has_psk: bool,
+}
+
+impl DeviceRecord {
+    /// The PSK identity that the device must prove, in bytes; none where it has no key.
+    pub fn identity(&self) -> Option<&[u8]> {
+        let explicit = self.definition.psk_identity.as_ref().unwrap_or(&self.definition.endpoint);
+        self.has_psk.then_some(explicit.as_bytes())
+    }
+}
+
+/// All definitions that provisions are resolved from, secrets included: what is in force, the file's before the
+/// database's where both have a name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CatalogRows {
+    /// Server accounts by name, with their keys.
+    pub servers: Vec<ServerDefinition>,
+    /// Profiles by name; at most one is the default.
+    pub profiles: Vec<ProfileDefinition>,
+}
+
+/// Which devices to list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceQuery {
+    /// Only endpoints after this one, in byte order.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+    /// Only devices whose endpoint or PSK identity contains this, compared byte for byte.
+    pub search: Option<String>,
+    /// Only devices that name this profile.
+    pub profile: Option<String>,
+}
+
+impl Default for DeviceQuery {
+    fn default() -> DeviceQuery {
+        DeviceQuery { after: None, limit: 100, search: None, profile: None }
+    }
+}
+
+/// A page of devices in byte order of their endpoints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DevicePage {
+    /// The devices.
+    pub devices: Vec<DeviceEntry>,
+    /// Number of devices on all pages together.
+    pub total: u64,
+    /// What to say as [`DeviceQuery::after`] for the next page; none on the last.
+    pub next: Option<String>,
+}
+
+/// Numbers of definitions in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Server accounts.
+    pub servers: u64,
+    /// Profiles.
+    pub profiles: u64,
+    /// Devices.
+    pub devices: u64,
+    /// Entries of the database in whose place the config file stands.
+    pub shadowed: u64,
+}
+
+/// The end of a session, for [`super::Store::record_outcomes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceOutcome {
+    /// Endpoint of the device; one that is not defined is passed over.
+    pub endpoint: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, as a sentence without secrets.
+    pub reason: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// One line of the audit trail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// Number of the line; later lines have greater ones.
+    pub id: i64,
+    /// When.
+    pub at: UnixMillis,
+    /// User id of the peer of the admin socket, where there was one.
+    pub uid: Option<u32>,
+    /// Which way the change came, such as `admin socket`.
+    pub actor: String,
+    /// `add`, `change`, `delete` or `reveal`.
+    pub verb: String,
+    /// `server`, `profile` or `device`.
+    pub kind: String,
+    /// Name or endpoint.
+    pub name: String,
+    /// Names of the fields concerned; never their values.
+    pub fields: Vec<String>,
+}
+
+/// Who makes a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// User id of the peer, where one is known.
+    pub uid: Option<u32>,
+    /// Which way the change came.
+    pub what: &'static str,
+}
+
+impl Actor {
+    /// Whoever speaks over the admin socket.
+    pub fn admin_socket(uid: Option<u32>) -> Actor {
+        Actor { uid, what: "admin socket" }
+    }
+
+    /// The config file.
+    pub fn config_file() -> Actor {
+        Actor { uid: None, what: "config file" }
+    }
+}
+
+/// Where a definition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// In the config file: read-only for the admin socket.
+    File,
+    /// In the database alone.
+    Database,
+}
+
+impl Origin {
+    /// The word in the API and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::File => "file",
+            Origin::Database => "database",
+        }
+    }
+}
+
+/// How an entry is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// By its name, or a device by its endpoint: finds what is in force.
+    Name(String),
+    /// By its number: finds shadowed entries too.
+    Id(i64),
+}
+
+impl Key {
+    /// What a path segment means for a server or a profile, whose names are never all digits.
+    pub fn from_segment(segment: &str) -> Key {
+        match segment.parse() {
+            Ok(id) if segment.bytes().all(|byte| byte.is_ascii_digit()) => Key::Id(id),
+            _ => Key::Name(segment.to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Key::Name(name) => write!(formatter, "`{name}`"),
+            Key::Id(id) => write!(formatter, "number {id}"),
+        }
+    }
+}
+
+/// A wall-clock time in milliseconds since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub i64);
+
+impl From<SystemTime> for UnixMillis {
+    fn from(time: SystemTime) -> UnixMillis {
+        let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        UnixMillis(match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => millis(after),
+            Err(before) => -millis(before.duration()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Key, UnixMillis};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn a_segment_of_digits_is_a_number_and_all_else_a_name() {
+        assert_eq!(Key::from_segment("17"), Key::Id(17));
+        for name in ["a", "17a", "+17", "-1", "99999999999999999999"] {
+            assert_eq!(Key::from_segment(name), Key::Name(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn times_before_1970_are_negative() {
+        assert_eq!(UnixMillis::from(UNIX_EPOCH + Duration::from_millis(5)), UnixMillis(5));
+        assert_eq!(UnixMillis::from(UNIX_EPOCH - Duration::from_millis(5)), UnixMillis(-5));
+    }
+}

@@ -1,0 +1,277 @@
+//! [`Store`]: the way to the one writer, from any thread.
+//!
+//! Every method that changes something returns a [`Pending`], whose answer comes after COMMIT. Lookups go through a
+//! [`Reader`] of one's own, or through [`Store::read`] where blocking on a file is not wanted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+use super::admin;
+use super::audit::Stamp;
+use super::devices::Devices;
+use super::entry::{Actor, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis};
+use super::error::{ChangeError, OpenError, StoreError};
+use super::file::{self, FileApplied, FileDefinitions, FileMode};
+use super::noun::Noun;
+use super::open::{self, Lock};
+use super::outcomes;
+use super::profiles::Profiles;
+use super::reader::Reader;
+use super::sealing::Sealer;
+use super::sealing_key::SealingKey;
+use super::servers::Servers;
+use super::writer::{self, Job, Pending, Work};
+use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+
+/// The open store. Clones share one writer; when the last one is dropped, what waits is written and the files closed.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// None only while dropping.
+    queue: Option<Sender<Job>>,
+    /// None only while dropping.
+    questions: Option<Sender<Question>>,
+    threads: Vec<JoinHandle<()>>,
+    database: PathBuf,
+    sealer: Sealer,
+    generation: Arc<AtomicU64>,
+    /// Held as long as anything may still write.
+    _lock: Lock,
+}
+
+type Question = Box<dyn FnOnce(&mut Reader) + Send>;
+
+impl Store {
+    /// Opens the database in `state_dir`, making both where they are missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`]: in use by another process, wrong key, later schema, or not usable. Nothing was changed then.
+    pub fn open(state_dir: &Path, key: SealingKey) -> Result<Store, OpenError> {
+        let sealer = Sealer::new(&key);
+        let open::Opened { connection, database, lock } = open::open(state_dir, &sealer)?;
+        let generation = Arc::new(AtomicU64::new(0));
+        let mut reader = Reader::open(&database, sealer.clone(), Arc::clone(&generation))
+            .map_err(|source| OpenError::Database { path: database.clone(), source })?;
+        let (queue, jobs) = mpsc::channel::<Job>();
+        let (questions, asked) = mpsc::channel::<Question>();
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+            thread.map_err(|source| OpenError::Io { action: "start a thread for", path: database.clone(), source })
+        };
+        let (writer_sealer, writer_generation) = (sealer.clone(), Arc::clone(&generation));
+        let write = move || writer::run(connection, &writer_sealer, &writer_generation, &jobs);
+        let read = move || asked.iter().for_each(|question| question(&mut reader));
+        let threads = vec![spawn("store-writer", Box::new(write))?, spawn("store-reader", Box::new(read))?];
+        let (queue, questions) = (Some(queue), Some(questions));
+        Ok(Store { inner: Arc::new(Inner { queue, questions, threads, database, sealer, generation, _lock: lock }) })
+    }
+
+    /// Number of committed changes to servers and profiles since the store was opened: as long as it stays, a
+    /// [`super::CatalogRows`] that was read after it is current.
+    pub fn generation(&self) -> u64 {
+        self.inner.generation.load(Ordering::Acquire)
+    }
+
+    /// A read-only connection for the calling thread.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        let Inner { database, sealer, generation, .. } = &*self.inner;
+        Ok(Reader::open(database, sealer.clone(), Arc::clone(generation))?)
+    }
+
+    /// Runs `question` on the store's own reading thread, so that a long list blocks nobody else.
+    pub fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        let (sender, pending) = Pending::new();
+        let question: Question = Box::new(move |reader| {
+            // Whoever asked may have gone away.
+            let _ = sender.send(question(reader));
+        });
+        if let Some(questions) = &self.inner.questions {
+            // Without a thread the question is dropped, which answers `Closed`.
+            let _ = questions.send(question);
+        }
+        pending
+    }
+
+    /// Adds a server account.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`].
+    pub fn add_server(&self, actor: Actor, at: UnixMillis, definition: ServerDefinition) -> Pending<ServerEntry> {
+        self.add::<Servers>(Stamp { actor, at }, definition)
+    }
+
+    /// Replaces a server account by what `change` makes of it. `change` is given the definition with its key, so that
+    /// leaving the key alone keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::DefinedInFile`], [`StoreError::Renamed`], or what `change` refuses.
+    pub fn update_server<E: Send + 'static>(
+        &self,
+        actor: Actor,
+        at: UnixMillis,
+        key: Key,
+        change: impl FnOnce(&ServerDefinition) -> Result<ServerDefinition, E> + Send + 'static,
+    ) -> Pending<ServerEntry, ChangeError<E>> {
+        self.update::<Servers, E>(Stamp { actor, at }, key, change)
+    }
+
+    /// Deletes a server account.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::DefinedInFile`], [`StoreError::InUse`] by profiles.
+    pub fn delete_server(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<()> {
+        self.delete::<Servers>(Stamp { actor, at }, key)
+    }
+
+    /// A server account with its key; the audit line is durable before the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub fn reveal_server(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<ServerEntry> {
+        self.reveal::<Servers>(Stamp { actor, at }, key)
+    }
+
+    /// Adds a profile.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::UnknownReference`] to a server, [`StoreError::SecondDefault`].
+    pub fn add_profile(&self, actor: Actor, at: UnixMillis, definition: ProfileDefinition) -> Pending<ProfileEntry> {
+        self.add::<Profiles>(Stamp { actor, at }, definition)
+    }
+
+    /// Replaces a profile by what `change` makes of it.
+    ///
+    /// # Errors
+    /// As for [`Store::add_profile`] and [`Store::update_server`].
+    pub fn update_profile<E: Send + 'static>(
+        &self,
+        actor: Actor,
+        at: UnixMillis,
+        key: Key,
+        change: impl FnOnce(&ProfileDefinition) -> Result<ProfileDefinition, E> + Send + 'static,
+    ) -> Pending<ProfileEntry, ChangeError<E>> {
+        self.update::<Profiles, E>(Stamp { actor, at }, key, change)
+    }
+
+    /// Deletes a profile.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::DefinedInFile`], [`StoreError::InUse`] by devices: those that name it,
+    /// and for the default profile those that name none.
+    pub fn delete_profile(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<()> {
+        self.delete::<Profiles>(Stamp { actor, at }, key)
+    }
+
+    /// Adds a device.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::IdentityTaken`], [`StoreError::UnknownReference`] to a profile.
+    pub fn add_device(&self, actor: Actor, at: UnixMillis, definition: DeviceDefinition) -> Pending<DeviceEntry> {
+        writer::submit(self.queue(), move |work: &Work<'_>| {
+            let entry = admin::add::<Devices>(work, Stamp { actor, at }, definition)?;
+            outcomes::with_last(work.connection, entry)
+        })
+    }
+
+    /// Replaces a device by what `change` makes of it, as [`Store::update_server`] does.
+    ///
+    /// # Errors
+    /// As for [`Store::add_device`] and [`Store::update_server`].
+    pub fn update_device<E: Send + 'static>(
+        &self,
+        actor: Actor,
+        at: UnixMillis,
+        key: Key,
+        change: impl FnOnce(&DeviceDefinition) -> Result<DeviceDefinition, E> + Send + 'static,
+    ) -> Pending<DeviceEntry, ChangeError<E>> {
+        writer::submit(self.queue(), move |work: &Work<'_>| {
+            let entry = admin::update::<Devices, E>(work, Stamp { actor, at }, &key, change)?;
+            Ok(outcomes::with_last(work.connection, entry)?)
+        })
+    }
+
+    /// Deletes a device and its last outcome.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::DefinedInFile`].
+    pub fn delete_device(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<()> {
+        self.delete::<Devices>(Stamp { actor, at }, key)
+    }
+
+    /// A device with its key; the audit line is durable before the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub fn reveal_device(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<DeviceEntry> {
+        writer::submit(self.queue(), move |work: &Work<'_>| {
+            let entry = admin::reveal::<Devices>(work, Stamp { actor, at }, &key)?;
+            outcomes::with_last(work.connection, entry)
+        })
+    }
+
+    /// Puts the definitions of the config file in place of those it had before, in one transaction. What is equal is
+    /// not touched, and an entry that stays keeps its number.
+    ///
+    /// # Errors
+    /// [`StoreError::FileContradiction`]; for [`FileMode::Reload`] also [`StoreError::FileConflicts`].
+    pub fn apply_file(&self, at: UnixMillis, definitions: FileDefinitions, mode: FileMode) -> Pending<FileApplied> {
+        let stamp = Stamp { actor: Actor::config_file(), at };
+        writer::submit(self.queue(), move |work: &Work<'_>| file::apply(work, stamp, &definitions, mode))
+    }
+
+    /// Notes how sessions ended, in one transaction and without audit lines. May be lost in a crash until answered.
+    pub fn record_outcomes(&self, outcomes: Vec<DeviceOutcome>) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| outcomes::record(work.connection, &outcomes))
+    }
+
+    fn add<N: Noun>(&self, stamp: Stamp, definition: N::Definition) -> Pending<Entry<N::Definition>> {
+        writer::submit(self.queue(), move |work: &Work<'_>| admin::add::<N>(work, stamp, definition))
+    }
+
+    fn update<N: Noun, E: Send + 'static>(
+        &self,
+        stamp: Stamp,
+        key: Key,
+        change: impl FnOnce(&N::Definition) -> Result<N::Definition, E> + Send + 'static,
+    ) -> Pending<Entry<N::Definition>, ChangeError<E>> {
+        writer::submit(self.queue(), move |work: &Work<'_>| admin::update::<N, E>(work, stamp, &key, change))
+    }
+
+    fn delete<N: Noun>(&self, stamp: Stamp, key: Key) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| admin::delete::<N>(work, stamp, &key))
+    }
+
+    fn reveal<N: Noun>(&self, stamp: Stamp, key: Key) -> Pending<Entry<N::Definition>> {
+        writer::submit(self.queue(), move |work: &Work<'_>| admin::reveal::<N>(work, stamp, &key))
+    }
+
+    fn queue(&self) -> &Sender<Job> {
+        self.inner.queue.as_ref().expect("the queue is taken away only when the last handle is dropped")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue = None;
+        self.questions = None;
+        for thread in self.threads.drain(..) {
+            // The last handle may be dropped by a job's own answer, on the very thread that would be waited for.
+            if thread.thread().id() != std::thread::current().id() {
+                // A thread that panicked has said so on its own; there is nothing left to tell.
+                let _ = thread.join();
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The files: the state directory, the lock that keeps a second daemon out, the database and its connections.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::OpenError;
+use super::schema::{self, SchemaError};
+use super::sealing::Sealer;
+
+/// Name of the database in the state directory.
+pub(super) const DATABASE_FILE: &str = "bootstrapd.db";
+/// Name of the file that is locked as long as the database is in use.
+const LOCK_FILE: &str = "bootstrapd.lock";
+/// How long a connection waits for another one; inside one daemon only a checkpoint ever makes it wait.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements that a connection keeps: more than this room has.
+const STATEMENTS: usize = 128;
+/// Bytes that the write-ahead log keeps on disk after a large change: 16 MiB.
+const LOG_LIMIT: i64 = 16 << 20;
+
+/// The lock on the state directory, held until it is dropped.
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// The open database.
+pub(super) struct Opened {
+    pub connection: Connection,
+    pub database: PathBuf,
+    pub lock: Lock,
+}
+
+/// Locks the state directory and opens the database in it for writing.
+pub(super) fn open(state_dir: &Path, sealer: &Sealer) -> Result<Opened, OpenError> {
+    make_state_dir(state_dir).map_err(|source| io_error("make the state directory", state_dir, source))?;
+    check_state_dir(state_dir)?;
+    let lock = lock(state_dir)?;
+    let database = state_dir.join(DATABASE_FILE);
+    make_private(state_dir, &database).map_err(|source| io_error("make the database", &database, source))?;
+    let connection = open_for_writing(&database, sealer).map_err(|error| name_file(error, &database))?;
+    Ok(Opened { connection, database, lock })
+}
+
+/// A connection that cannot write.
+pub(super) fn open_for_reading(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// The database of `state_dir`, to be looked at beside a running daemon and without its key; none where there is none.
+pub(super) fn open_to_look(state_dir: &Path) -> Result<Option<Connection>, OpenError> {
+    let database = state_dir.join(DATABASE_FILE);
+    if !database.try_exists().map_err(|source| io_error("look for the database", &database, source))? {
+        return Ok(None);
+    }
+    let looked = open_for_reading(&database)
+        .map_err(SchemaError::from)
+        .and_then(|connection| Ok((schema::inspect(&connection, None)?, connection)));
+    let (version, connection) = looked.map_err(|error| name_file(error, &database))?;
+    Ok((version > 0).then_some(connection))
+}
+
+/// Makes the state directory with mode 0700 where it is missing.
+pub(super) fn make_state_dir(state_dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(state_dir)
+}
+
+/// Makes what was created, linked or removed in `directory` survive a power cut.
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+fn check_state_dir(state_dir: &Path) -> Result<(), OpenError> {
+    let metadata =
+        fs::metadata(state_dir).map_err(|source| io_error("look at the state directory", state_dir, source))?;
+    // Reading is no danger, as every file in it is closed to others; whoever may write could put other files there.
+    if metadata.permissions().mode() & 0o022 != 0 {
+        return Err(OpenError::Exposed { path: state_dir.to_owned() });
+    }
+    Ok(())
+}
+
+fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
+    let path = state_dir.join(LOCK_FILE);
+    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).clone();
+    let file = options.open(&path).map_err(|source| io_error("open the lock", &path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { state_dir: state_dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
+    }
+}
+
+/// Makes the database file with mode 0600, or gives it that mode; SQLite gives its log and index the same.
+fn make_private(state_dir: &Path, database: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(database) {
+        Ok(_) => sync_directory(state_dir),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::set_permissions(database, Permissions::from_mode(0o600))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn open_for_writing(database: &Path, sealer: &Sealer) -> Result<Connection, SchemaError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(database, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Before anything is changed: a wrong key or a later schema must leave the database as it is.
+    let version = schema::inspect(&connection, Some(sealer))?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update_and_check(None, "journal_size_limit", LOG_LIMIT, |_| Ok(()))?;
+    schema::migrate(&mut connection, sealer, version)?;
+    Ok(connection)
+}
+
+fn name_file(error: SchemaError, database: &Path) -> OpenError {
+    let path = database.to_owned();
+    match error {
+        SchemaError::Foreign => OpenError::Foreign { path },
+        SchemaError::FromTheFuture { found, known } => OpenError::FromTheFuture { path, found, known },
+        SchemaError::WrongKey => OpenError::WrongKey { path },
+        SchemaError::Seal(error) => OpenError::Seal(error),
+        SchemaError::Database(source) => OpenError::Database { path, source },
+    }
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io { action, path: path.to_owned(), source }
+}

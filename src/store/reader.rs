@@ -1,0 +1,165 @@
+//! [`Reader`]: a read-only connection of one thread.
+//!
+//! The driver asks it inline, once or twice per bootstrap: statements are prepared once, the write-ahead log keeps it
+//! out of the writer's way, and a lookup costs microseconds. It sees what was committed when it asks.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+
+use super::devices::{self, Devices};
+use super::entry::{
+    AuditLine, CatalogRows, Counts, DeviceEntry, DevicePage, DeviceQuery, DeviceRecord, Entry, Key, ProfileEntry,
+    ServerEntry,
+};
+use super::error::{Dangling, StoreError};
+use super::noun::{self, Noun};
+use super::profiles::{self, Profiles};
+use super::sealing::Sealer;
+use super::servers::{self, Servers};
+use super::{audit, file, open, outcomes};
+use crate::secret::Secret;
+
+/// A read-only connection to the store.
+pub struct Reader {
+    connection: Connection,
+    sealer: Sealer,
+    generation: Arc<AtomicU64>,
+}
+
+impl Reader {
+    pub(super) fn open(database: &Path, sealer: Sealer, generation: Arc<AtomicU64>) -> rusqlite::Result<Reader> {
+        Ok(Reader { connection: open::open_for_reading(database)?, sealer, generation })
+    }
+
+    /// The device with this endpoint, compared byte for byte.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] and [`StoreError::Corrupt`]: the store is out of order, which says nothing about the
+    /// device.
+    pub fn device_by_endpoint(&mut self, endpoint: &str) -> Result<Option<DeviceRecord>, StoreError> {
+        devices::by_endpoint(&self.connection, endpoint)
+    }
+
+    /// The device that has a key and this PSK identity, explicit or following from its endpoint.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`].
+    pub fn device_by_psk_identity(&mut self, identity: &[u8]) -> Result<Option<DeviceRecord>, StoreError> {
+        devices::by_identity(&self.connection, identity)
+    }
+
+    /// The key of this PSK identity.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`], and [`StoreError::Seal`].
+    pub fn psk_for_identity(&mut self, identity: &[u8]) -> Result<Option<Secret>, StoreError> {
+        devices::psk_for_identity(&self.connection, &self.sealer, identity)
+    }
+
+    /// Every server account and profile in force, as one moment has them.
+    ///
+    /// # Errors
+    /// As for [`Reader::psk_for_identity`].
+    pub fn catalog(&mut self) -> Result<CatalogRows, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let servers = servers::in_force_with_secrets(&transaction, &self.sealer)?;
+        let profiles = profiles::in_force(&transaction)?;
+        transaction.commit()?;
+        Ok(CatalogRows { servers, profiles })
+    }
+
+    /// See [`super::Store::generation`]: ask before [`Reader::catalog`].
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Every server account in force by name.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`].
+    pub fn servers(&mut self) -> Result<Vec<ServerEntry>, StoreError> {
+        self.list::<Servers>()
+    }
+
+    /// One server account.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], and as for [`Reader::device_by_endpoint`].
+    pub fn server(&mut self, key: &Key) -> Result<ServerEntry, StoreError> {
+        self.show::<Servers>(key)
+    }
+
+    /// Every profile in force by name.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`].
+    pub fn profiles(&mut self) -> Result<Vec<ProfileEntry>, StoreError> {
+        self.list::<Profiles>()
+    }
+
+    /// One profile.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], and as for [`Reader::device_by_endpoint`].
+    pub fn profile(&mut self, key: &Key) -> Result<ProfileEntry, StoreError> {
+        self.show::<Profiles>(key)
+    }
+
+    /// A page of devices.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`].
+    pub fn devices(&mut self, query: &DeviceQuery) -> Result<DevicePage, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let page = devices::page(&transaction, query)?;
+        transaction.commit()?;
+        Ok(page)
+    }
+
+    /// One device; a key of digits is an endpoint as any other, so say [`Key::Name`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], and as for [`Reader::device_by_endpoint`].
+    pub fn device(&mut self, key: &Key) -> Result<DeviceEntry, StoreError> {
+        let entry = self.show::<Devices>(key)?;
+        outcomes::with_last(&self.connection, entry)
+    }
+
+    /// How much is defined.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn counts(&mut self) -> Result<Counts, StoreError> {
+        noun::counts(&self.connection)
+    }
+
+    /// References of what is in force to what does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn dangling(&mut self) -> Result<Vec<Dangling>, StoreError> {
+        file::dangling(&self.connection)
+    }
+
+    /// The last `limit` audit lines before line `before`, or the very last ones; the latest first.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`].
+    pub fn audit(&mut self, limit: u32, before: Option<i64>) -> Result<Vec<AuditLine>, StoreError> {
+        audit::list(&self.connection, limit, before)
+    }
+
+    fn list<N: Noun>(&mut self) -> Result<Vec<Entry<N::Definition>>, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let stored = noun::in_force::<N>(&transaction)?;
+        transaction.commit()?;
+        Ok(stored.into_iter().map(|stored| stored.entry).collect())
+    }
+
+    fn show<N: Noun>(&mut self, key: &Key) -> Result<Entry<N::Definition>, StoreError> {
+        Ok(noun::find::<N>(&self.connection, key)?.entry)
+    }
+}

@@ -1,0 +1,222 @@
+//! The tables, and how an older database becomes a present one.
+//!
+//! `PRAGMA user_version` is the number of the steps that a database has been through. Each step is one transaction with
+//! its number in it, so that a crash leaves a database of some version and never one in between. A step that has been
+//! released is never edited: what is to change is a new step.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::sealing::{Place, SealError, Sealer};
+
+/// `PRAGMA application_id` of our databases: "bsrd".
+const APPLICATION_ID: i64 = 0x6273_7264;
+
+/// What the seal in `seal_check` holds.
+const SEAL_CHECK: &[u8] = b"bootstrapd";
+const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "sealed" };
+
+/// One step from a version to the next.
+type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
+
+const STEPS: &[Step] = &[first_tables];
+
+/// Why a database was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SchemaError {
+    #[error("not a database of bootstrapd")]
+    Foreign,
+    #[error("schema {found} is later than {known}")]
+    FromTheFuture { found: i64, known: i64 },
+    #[error("the sealing key is not the one of this database")]
+    WrongKey,
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
+}
+
+/// Looks whether the database is ours, not too new, and sealed with this key; changes nothing. The answer is its
+/// version, 0 for an empty one.
+pub(super) fn inspect(connection: &Connection, sealer: Option<&Sealer>) -> Result<i64, SchemaError> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let version = number("user_version")?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if version == 0 && tables == 0 {
+        return Ok(0);
+    }
+    if number("application_id")? != APPLICATION_ID {
+        return Err(SchemaError::Foreign);
+    }
+    let known = STEPS.len() as i64;
+    if version > known {
+        return Err(SchemaError::FromTheFuture { found: version, known });
+    }
+    if let Some(sealer) = sealer {
+        let sealed: Vec<u8> = connection.query_row("SELECT sealed FROM seal_check", [], |row| row.get(0))?;
+        match sealer.unseal(SEAL_CHECK_PLACE, &sealed) {
+            Ok(clear) if clear.expose() == SEAL_CHECK => {}
+            _ => return Err(SchemaError::WrongKey),
+        }
+    }
+    Ok(version)
+}
+
+/// Brings an inspected database up to date.
+pub(super) fn migrate(connection: &mut Connection, sealer: &Sealer, version: i64) -> Result<(), SchemaError> {
+    migrate_by(STEPS, connection, sealer, version)
+}
+
+fn migrate_by(steps: &[Step], connection: &mut Connection, sealer: &Sealer, version: i64) -> Result<(), SchemaError> {
+    for (number, step) in (1_i64..).zip(steps).filter(|(number, _)| *number > version) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        step(&transaction, sealer)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn first_tables(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<(), SchemaError> {
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.execute_batch(FIRST_TABLES)?;
+    let sealed = sealer.seal(SEAL_CHECK_PLACE, SEAL_CHECK)?;
+    transaction.execute("INSERT INTO seal_check (id, sealed) VALUES (1, ?1)", [sealed])?;
+    Ok(())
+}
+
+/// Names are unique among what is in force and among what is hidden behind the config file; that the database's own
+/// entries do not clash among themselves, hidden or not, is checked where they are written. Numbers are never used
+/// again (AUTOINCREMENT), for a seal is bound to its row's number.
+const FIRST_TABLES: &str = "
+CREATE TABLE seal_check (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sealed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE servers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL CHECK (name <> ''),
+    origin TEXT NOT NULL CHECK (origin IN ('file', 'database')),
+    shadowed INTEGER NOT NULL CHECK (shadowed = 0 OR (shadowed = 1 AND origin = 'database')),
+    created INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    psk BLOB,
+    definition TEXT NOT NULL CHECK (json_extract(definition, '$.name') = name AND definition ->> 'psk' IS NULL),
+    UNIQUE (name, shadowed)
+) STRICT;
+
+CREATE TABLE profiles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL CHECK (name <> ''),
+    origin TEXT NOT NULL CHECK (origin IN ('file', 'database')),
+    shadowed INTEGER NOT NULL CHECK (shadowed = 0 OR (shadowed = 1 AND origin = 'database')),
+    created INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    definition TEXT NOT NULL CHECK (json_extract(definition, '$.name') = name),
+    is_default INTEGER NOT NULL CHECK (is_default IN (0, 1)),
+    UNIQUE (name, shadowed)
+) STRICT;
+
+CREATE UNIQUE INDEX profiles_default ON profiles (origin) WHERE is_default = 1;
+
+CREATE TABLE profile_servers (
+    profile INTEGER NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    server TEXT NOT NULL,
+    PRIMARY KEY (profile, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX profile_servers_server ON profile_servers (server);
+
+CREATE TABLE devices (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    endpoint TEXT NOT NULL CHECK (endpoint <> ''),
+    origin TEXT NOT NULL CHECK (origin IN ('file', 'database')),
+    shadowed INTEGER NOT NULL CHECK (shadowed = 0 OR (shadowed = 1 AND origin = 'database')),
+    created INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    psk BLOB,
+    psk_identity TEXT,
+    profile TEXT,
+    identity BLOB,
+    UNIQUE (endpoint, shadowed),
+    UNIQUE (identity, shadowed)
+) STRICT;
+
+CREATE INDEX devices_profile ON devices (profile, endpoint);
+
+CREATE TABLE device_outcomes (
+    device INTEGER PRIMARY KEY REFERENCES devices (id) ON DELETE CASCADE,
+    outcome TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    sessions INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    uid INTEGER,
+    actor TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    fields TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+";
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, Transaction};
+
+    use super::super::sealing::Sealer;
+    use super::super::sealing_key::SealingKey;
+    use super::{SchemaError, Step, first_tables, inspect, migrate, migrate_by};
+
+    fn sealer(byte: u8) -> Sealer {
+        Sealer::new(&SealingKey::new([byte; 32]))
+    }
+
+    fn version(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn an_empty_database_becomes_a_present_one_once() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), 0);
+        migrate(&mut connection, &sealer(1), 0).unwrap();
+        assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), 1);
+        migrate(&mut connection, &sealer(1), 1).unwrap();
+        assert_eq!(version(&connection), 1);
+    }
+
+    #[test]
+    fn another_key_a_later_version_and_a_foreign_database_are_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &sealer(1), 0).unwrap();
+        assert!(matches!(inspect(&connection, Some(&sealer(2))), Err(SchemaError::WrongKey)));
+        connection.pragma_update(None, "user_version", 2).unwrap();
+        let found = inspect(&connection, Some(&sealer(1)));
+        assert!(matches!(found, Err(SchemaError::FromTheFuture { found: 2, known: 1 })));
+        let foreign = Connection::open_in_memory().unwrap();
+        foreign.execute_batch("CREATE TABLE t (a)").unwrap();
+        assert!(matches!(inspect(&foreign, Some(&sealer(1))), Err(SchemaError::Foreign)));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_version_before_it() {
+        fn second(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+            Ok(transaction.execute_batch("CREATE TABLE second (a)")?)
+        }
+        fn failing(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+            Ok(transaction.execute_batch("CREATE TABLE third (a); CREATE TABLE second (a)")?)
+        }
+        let steps: [Step; 3] = [first_tables, second, failing];
+        let mut connection = Connection::open_in_memory().unwrap();
+        assert!(migrate_by(&steps, &mut connection, &sealer(1), 0).is_err());
+        assert_eq!(version(&connection), 2);
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name IN ('second', 'third')";
+        assert_eq!(connection.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    }
+}
