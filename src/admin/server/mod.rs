@@ -23,6 +23,8 @@ mod socket;
 mod stored;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
