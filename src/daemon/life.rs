@@ -46,6 +46,7 @@ pub enum DaemonError {
 /// A daemon that serves.
 pub struct Running {
     config: Config,
+    file: Option<PathBuf>,
     store: Store,
     driver: Handle,
     degraded: Degraded,
@@ -58,11 +59,12 @@ pub struct Running {
     stop_admin: oneshot::Sender<()>,
 }
 
-/// Opens the store, puts the file in force, binds every socket and serves.
+/// Opens the store, puts the config in force, binds every socket and serves. `file` is where the config came from and is read again
+/// on reload; none for an embedded one.
 ///
 /// # Errors
 /// [`DaemonError`]; a failed start leaves no socket behind.
-pub async fn start(config: Config) -> Result<Running, DaemonError> {
+pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Running, DaemonError> {
     let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hang_up = signal(SignalKind::hangup())?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -81,7 +83,7 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
         version: env!("CARGO_PKG_VERSION"),
         started: SystemTime::now(),
         clock: Instant::now(),
-        config: config.path.clone(),
+        config: file.clone(),
         degraded: Arc::clone(&degraded),
     };
     let (stop_admin, stopped) = oneshot::channel::<()>();
@@ -98,6 +100,7 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
     supervisor::ready("Serving.");
     Ok(Running {
         config,
+        file,
         store,
         driver,
         degraded,
@@ -141,7 +144,7 @@ impl Running {
 
     async fn reload(&mut self) -> Result<crate::admin::api::ReloadSummary, String> {
         supervisor::reloading();
-        let result = reload::reload(&mut self.config, &self.store, &self.driver, &self.degraded).await;
+        let result = reload::reload(self.file.as_deref(), &mut self.config, &self.store, &self.driver, &self.degraded).await;
         supervisor::ready("Serving.");
         result
     }
@@ -154,7 +157,8 @@ impl Running {
         }
     }
 
-    async fn stop(self) {
+    /// Takes no new sessions, lets those running finish, and ends everything.
+    pub async fn stop(self) {
         supervisor::stopping();
         info!("stopping: no new sessions; those running may take up to {} s", DRAIN_PATIENCE.as_secs());
         let cut_off = self.driver.drain(DRAIN_PATIENCE).await;

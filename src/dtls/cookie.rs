@@ -171,7 +171,7 @@ mod tests {
         for other in ["192.0.2.1:40001", "192.0.2.2:40000", "[2001:db8::1]:40000"] {
             assert!(matches!(judge(&mut cookies, now, other, &example(&cookie)), Verdict::Verify(_)), "{other}");
         }
-        for index in [27, example(&cookie).len() - 8] {
+        for index in [27, example(&cookie).len() - 9] {
             let mut changed = example(&cookie); // the client's random, then its suite
             changed[index] ^= 1;
             assert!(matches!(judge(&mut cookies, now, CLIENT, &changed), Verdict::Verify(_)), "byte {index}");

@@ -310,7 +310,8 @@ mod tests {
             for (content_type, epoch, sequence, mut fragment, plausible) in records {
                 if plausible && fragment.len() > 12 {
                     fragment[..6].copy_from_slice(&[16, 0, 0, 20, 0, 2]);
-                    fragment[6..11].copy_from_slice(&[0, 0, fragment[8], 0, 0]);
+                    let offset = fragment[8];
+                    fragment[6..11].copy_from_slice(&[0, 0, offset, 0, 0]);
                 }
                 give(&mut gate, &record(content_type, epoch, sequence, &fragment));
                 if sequence == 0 {

@@ -129,8 +129,7 @@ impl Engine {
         clear_errors();
         let mut ssl = Ssl::new(&self.context).ok()?;
         ssl.set_mtu(u32::from(self.mtu)).ok()?;
-        ssl.set_ex_data(*handshake_index()?, HandshakeData { key: None, initial_timeout: self.initial_timeout });
-        set_timer_callback(&mut ssl);
+        prepare_handshake(&mut ssl, self.initial_timeout)?;
         let stream = SslStream::new(ssl, Wire::default()).ok()?;
         let mut connection = Connection { stream, shortest_record: 0 };
         connection.load(&mut self.scratch, datagram);
@@ -349,9 +348,12 @@ fn set_key_callback(builder: &mut SslContextBuilder) {
     });
 }
 
-fn set_timer_callback(ssl: &mut SslRef) {
+/// Hangs at `ssl` what the callbacks need, and makes its retransmissions begin after `initial_timeout`.
+pub(super) fn prepare_handshake(ssl: &mut SslRef, initial_timeout: Duration) -> Option<()> {
+    ssl.set_ex_data(*handshake_index()?, HandshakeData { key: None, initial_timeout });
     // SAFETY: the pointer is valid, and the callback has the signature that OpenSSL asks for.
     unsafe { DTLS_set_timer_cb(ssl.as_ptr(), Some(next_timeout)) };
+    Some(())
 }
 
 /// The time until the next retransmission in microseconds; `previous` is 0 the first time.

@@ -88,6 +88,8 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
             shadowed: counts.shadowed,
         },
         running_sessions: driver.running_sessions,
+        associations: driver.associations,
+        draining: driver.draining,
         outcomes: outcomes.map(|(outcome, count)| OutcomeCount { outcome, count }).collect(),
         datagrams_in: driver.datagrams_in,
         datagrams_out: driver.datagrams_out,

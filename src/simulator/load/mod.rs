@@ -185,9 +185,10 @@ async fn prepare(configuration: LoadConfiguration) -> Result<Shared, LoadError> 
     let addresses = configuration.target.resolve().await?;
     let address = addresses.first().copied().ok_or(LoadError::Senseless("the server has no address"))?;
     let dtls = match configuration.psk {
-        Some(_) => Some(DtlsContext::new(&configuration.suites).map_err(|error| Failure::HandshakeRefused {
-            reason: format!("OpenSSL cannot begin: {error}"),
-        })?),
+        Some(_) => Some(
+            DtlsContext::new(&configuration.suites)
+                .map_err(|error| Failure::HandshakeRefused { reason: format!("OpenSSL cannot begin: {error}") })?,
+        ),
         None => None,
     };
     let seed = fresh_seed()?;

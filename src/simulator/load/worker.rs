@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use super::{LoadError, Shared};
-use crate::simulator::shell::{Alarm, Association, HANDSHAKE_LIMIT, Psk, Session, connected_socket, drive, say_goodbye};
+use crate::simulator::shell::{
+    Alarm, Association, HANDSHAKE_LIMIT, Psk, Session, connected_socket, drive, say_goodbye,
+};
 use crate::simulator::{Client, ClientConfiguration, Failure, Traffic};
 
 /// Bootstraps from one port. Each takes one message id of 65,536, and a server remembers them for 247 s.
@@ -51,10 +53,9 @@ pub(super) async fn spawn(shared: &Rc<Shared>) -> Result<JoinSet<io::Result<()>>
     let concurrency = wanted.min(shared.configuration.count);
     let mut loops = JoinSet::new();
     for _ in 0..concurrency {
-        let socket = connected_socket(shared.address).await.map_err(|source| LoadError::Sockets {
-            concurrency: shared.configuration.concurrency,
-            source,
-        })?;
+        let socket = connected_socket(shared.address)
+            .await
+            .map_err(|source| LoadError::Sockets { concurrency: shared.configuration.concurrency, source })?;
         loops.spawn_local(run(Rc::clone(shared), socket));
     }
     Ok(loops)

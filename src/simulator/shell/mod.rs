@@ -184,3 +184,8 @@ pub(super) fn fresh_seed() -> Result<[u8; 32], Failure> {
     SysRng.try_fill_bytes(&mut seed).map_err(|error| Failure::NoRandomness { reason: error.to_string() })?;
     Ok(seed)
 }
+
+#[cfg(test)]
+pub(super) mod scripted_server;
+#[cfg(test)]
+mod tests;
