@@ -14,16 +14,23 @@ use crate::lwm2m::{ContentFormat, Object, ObjectInstance, Path, Resource, Resour
 const HIERARCHICAL: [ContentFormat; 4] =
     [ContentFormat::Tlv, ContentFormat::SenmlCbor, ContentFormat::SenmlJson, ContentFormat::Lwm2mCbor];
 
+/// Numbers of every magnitude, so that every width occurs.
+fn integer() -> impl Strategy<Value = i64> {
+    (any::<i64>(), 0..64u32).prop_map(|(number, bits)| number >> bits)
+}
+
 fn value_of(data_type: DataType) -> BoxedStrategy<Value> {
     match data_type {
         DataType::String => any::<String>().prop_map(Value::String).boxed(),
         DataType::CoreLink => any::<String>().prop_map(Value::CoreLink).boxed(),
-        DataType::Integer => any::<i64>().prop_map(Value::Integer).boxed(),
-        DataType::Unsigned => any::<u64>().prop_map(Value::Unsigned).boxed(),
+        DataType::Integer => integer().prop_map(Value::Integer).boxed(),
+        DataType::Unsigned => {
+            (any::<u64>(), 0..64u32).prop_map(|(number, bits)| Value::Unsigned(number >> bits)).boxed()
+        }
         DataType::Float => any::<f64>().prop_map(Value::Float).boxed(),
         DataType::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
         DataType::Opaque | DataType::Executable => vec(any::<u8>(), 0..300).prop_map(|b| Value::opaque(&b)).boxed(),
-        DataType::Time => any::<i64>().prop_map(Value::Time).boxed(),
+        DataType::Time => integer().prop_map(Value::Time).boxed(),
         DataType::ObjectLink => any::<(u16, u16)>().prop_map(|(object, id)| Value::ObjectLink(object, id)).boxed(),
     }
 }
