@@ -59,7 +59,7 @@ impl Arguments {
 fn check(file: &Path) -> Result<(), String> {
     let config = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
     let mut output = anstream::stdout();
-    for warning in &config.warnings {
+    for warning in config.warnings.iter() {
         let _ = writeln!(output, "{warning}");
     }
     let conflicts = reload::conflicts_with_database(&config)?;
@@ -85,7 +85,9 @@ fn serve(file: &Path) -> Result<(), String> {
         .build()
         .map_err(|error| format!("The runtime cannot be started: {error}."))?;
     runtime.block_on(async {
-        let running = life::start(config).await.map_err(|error| format!("bootstrapd was not started: {error}"))?;
+        let running = life::start(config, Some(file.to_owned()))
+            .await
+            .map_err(|error| format!("bootstrapd was not started: {error}"))?;
         running.until_stopped().await;
         Ok(())
     })

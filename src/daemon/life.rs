@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::reload::{self, Degraded};
@@ -45,6 +46,7 @@ pub enum DaemonError {
 /// A daemon that serves.
 pub struct Running {
     config: Config,
+    file: Option<PathBuf>,
     store: Store,
     driver: Handle,
     degraded: Degraded,
@@ -53,13 +55,16 @@ pub struct Running {
     interrupt: Signal,
     hang_up: Signal,
     listeners: Vec<SocketAddr>,
+    admin: JoinHandle<()>,
+    stop_admin: oneshot::Sender<()>,
 }
 
-/// Opens the store, puts the file in force, binds every socket and serves.
+/// Opens the store, puts the config in force, binds every socket and serves. `file` is where the config came from and is read again
+/// on reload; none for an embedded one.
 ///
 /// # Errors
 /// [`DaemonError`]; a failed start leaves no socket behind.
-pub async fn start(config: Config) -> Result<Running, DaemonError> {
+pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Running, DaemonError> {
     let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hang_up = signal(SignalKind::hangup())?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -67,7 +72,7 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
         SealingKey::load_or_create(&config.state_dir, config.sealing_key_file.as_deref(), credentials.as_deref())?;
     let store = Store::open(&config.state_dir, key)?;
     let degraded = Degraded::default();
-    let admin = AdminSocket::bind(&config.admin.socket).await?;
+    let admin = AdminSocket::bind(&config.admin.socket)?;
     reload::apply(&config, &store, FileMode::Start, &degraded).await?;
     let driver = driver::start(reload::listeners(&config), store.clone())?;
     let (reload, reloads) = mpsc::channel(1);
@@ -78,10 +83,14 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
         version: env!("CARGO_PKG_VERSION"),
         started: SystemTime::now(),
         clock: Instant::now(),
-        config: config.path.clone(),
+        config: file.clone(),
         degraded: Arc::clone(&degraded),
     };
-    tokio::spawn(serve(admin, service));
+    let (stop_admin, stopped) = oneshot::channel::<()>();
+    let admin = tokio::spawn(serve(admin, service, async {
+        // Dropped or used, both mean the end.
+        let _ = stopped.await;
+    }));
     let mut listeners = Vec::new();
     for listener in driver.status().await.listeners {
         info!("listening on {} ({})", listener.address, listener.security);
@@ -89,7 +98,20 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
     }
     info!("admin socket at {}", config.admin.socket.display());
     supervisor::ready("Serving.");
-    Ok(Running { config, store, driver, degraded, reloads, terminate, interrupt, hang_up, listeners })
+    Ok(Running {
+        config,
+        file,
+        store,
+        driver,
+        degraded,
+        reloads,
+        terminate,
+        interrupt,
+        hang_up,
+        listeners,
+        admin,
+        stop_admin,
+    })
 }
 
 impl Running {
@@ -122,7 +144,8 @@ impl Running {
 
     async fn reload(&mut self) -> Result<crate::admin::api::ReloadSummary, String> {
         supervisor::reloading();
-        let result = reload::reload(&mut self.config, &self.store, &self.driver, &self.degraded).await;
+        let result =
+            reload::reload(self.file.as_deref(), &mut self.config, &self.store, &self.driver, &self.degraded).await;
         supervisor::ready("Serving.");
         result
     }
@@ -135,15 +158,19 @@ impl Running {
         }
     }
 
-    async fn stop(self) {
+    /// Takes no new sessions, lets those running finish, and ends everything.
+    pub async fn stop(self) {
         supervisor::stopping();
         info!("stopping: no new sessions; those running may take up to {} s", DRAIN_PATIENCE.as_secs());
         let cut_off = self.driver.drain(DRAIN_PATIENCE).await;
         if cut_off > 0 {
             warn!("{cut_off} sessions were cut off; these clients come again");
         }
-        // A process that ends leaves no socket behind for the next one to wonder about.
-        let _ = std::fs::remove_file(&self.config.admin.socket);
+        // It answered until now, so that an operator could watch the drain.
+        let _ = self.stop_admin.send(());
+        if let Err(error) = self.admin.await {
+            warn!(%error, "the admin socket ended badly");
+        }
         info!("stopped");
     }
 }

@@ -1,11 +1,13 @@
 //! The file, put in force: at start, and again on SIGHUP or when the admin socket asks.
 
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
 
 use tracing::{error, info, warn};
 
 use crate::admin::api::ReloadSummary;
+use crate::coap::Timing;
 use crate::config::{self, Config};
 use crate::driver::{Handle, ListenerConfiguration, Security};
 use crate::store::{self, FileApplied, FileDefinitions, FileMode, Store, StoreError};
@@ -23,11 +25,10 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
         config::ListenerSecurity::NoSec => Security::NoSec,
         config::ListenerSecurity::Dtls => Security::Dtls,
     };
-    let defaults = crate::coap::Timing::default();
-    let timing = crate::coap::Timing {
-        ack_timeout: listener.ack_timeout.unwrap_or(defaults.ack_timeout),
-        max_retransmit: listener.max_retransmit.unwrap_or(defaults.max_retransmit),
-        ..defaults
+    let timing = Timing {
+        ack_timeout: listener.ack_timeout,
+        ack_random_factor: listener.ack_random_factor,
+        max_retransmit: listener.max_retransmit,
     };
     ListenerConfiguration { bind: listener.bind, security, insecure_secrets: listener.insecure_secrets, timing }
 }
@@ -52,7 +53,7 @@ pub(super) async fn apply(
     for reason in &reasons {
         warn!("degraded: {reason}");
     }
-    for warning in &config.warnings {
+    for warning in config.warnings.iter() {
         warn!("{warning}");
     }
     *degraded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
@@ -66,12 +67,13 @@ fn degradations(applied: &FileApplied) -> impl Iterator<Item = String> {
 
 /// Reads the file again and puts it in force; a broken one leaves the old one as it is.
 pub(super) async fn reload(
+    file: Option<&Path>,
     old: &mut Config,
     store: &Store,
     driver: &Handle,
     degraded: &Degraded,
 ) -> Result<ReloadSummary, String> {
-    let result = try_reload(old, store, driver, degraded).await;
+    let result = try_reload(file, old, store, driver, degraded).await;
     match &result {
         Ok(summary) => info!(
             "reloaded: the file defines {} server accounts, {} profiles and {} devices",
@@ -83,13 +85,14 @@ pub(super) async fn reload(
 }
 
 async fn try_reload(
+    file: Option<&Path>,
     old: &mut Config,
     store: &Store,
     driver: &Handle,
     degraded: &Degraded,
 ) -> Result<ReloadSummary, String> {
-    let path = old.path.clone().ok_or("The daemon runs on an embedded config, which cannot change.")?;
-    let new = Config::load(&path).map_err(|diagnostics| diagnostics.to_string())?;
+    let file = file.ok_or("The daemon runs on an embedded config, which cannot change.")?;
+    let new = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
     if let Some(what) = needs_restart(old, &new) {
         return Err(format!("`{what}` has changed, which takes a restart."));
     }

@@ -1,94 +1,200 @@
-//! Runs the bootstrap server on sockets, DTLS and the store; the rest of the process reaches it through a [`Handle`].
+//! The engine's seam: one [`Handshake`], and one [`Association`] when it is proven.
 //!
-//! What stands here is the shape that the admin socket needs.
+//! Datagrams in; datagrams, a claimed identity, application data and an end out. What stands behind is named here and
+//! nowhere above: another engine offers the same calls and takes its place in this file.
+//!
+//! Knows nothing of the other handshakes and associations, of cookies and of bounds.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
-use crate::bootstrap::outcome::{Outcome, SessionReport};
+use super::gate::{Gate, Step};
+use super::openssl::Connection;
+pub(super) use super::openssl::{Engine, Progress, Reception};
+use super::record::Records;
+use super::{AssociationId, CloseReason};
+use crate::peer::Peer;
+use crate::route::Route;
+use crate::secret::Secret;
 
-/// Which sessions are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionQuery {
-    /// Only those of this endpoint name.
-    pub endpoint: Option<String>,
-    /// At most this many.
-    pub limit: usize,
-    /// Only those that have not ended.
-    pub running_only: bool,
+/// Shortest wait until a handshake is looked at again, so that two clocks that disagree never spin.
+const TICK: Duration = Duration::from_millis(1);
+
+/// A handshake after its cookie.
+pub(super) struct Handshake {
+    pub(super) id: AssociationId,
+    pub(super) route: Route,
+    /// The client's random: tells a repeated ClientHello from a new handshake.
+    pub(super) random: [u8; 32],
+    pub(super) started: Instant,
+    /// When it is due in the table's order.
+    pub(super) due: Instant,
+    connection: Connection,
+    gate: Gate,
+    /// What the client claims to be, once it did.
+    identity: Option<Vec<u8>>,
+    /// Our first flight, for a client that repeats its own because it never saw it.
+    flight: Vec<Vec<u8>>,
 }
 
-/// A session, running or ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SessionRecord {
-    /// When the Bootstrap-Request came.
-    pub started: SystemTime,
-    /// Whether it has not ended; outcome and reason of the report mean nothing then.
-    pub running: bool,
-    /// What it did.
-    pub report: SessionReport,
+/// What a handshake wants after an input.
+pub(super) enum Turn<'a> {
+    /// To wait for the client.
+    Wait,
+    /// The key of this identity; then [`Handshake::handle_psk`].
+    Key(Vec<u8>),
+    /// To become an association. The records that follow belong to that.
+    Proven(&'a [u8]),
+    /// To be forgotten.
+    Failed,
 }
 
-/// A socket that clients can reach.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerStatus {
-    /// Where it is bound.
-    pub address: SocketAddr,
-    /// `dtls` or `nosec`.
-    pub security: String,
-    /// `udp` or `tcp`.
-    pub transport: String,
-}
-
-/// What the driver is doing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DriverStatus {
-    /// Every listener.
-    pub listeners: Vec<ListenerStatus>,
-    /// Sessions that have not ended.
-    pub running_sessions: usize,
-    /// Sessions that ended since the start, by outcome.
-    pub outcomes: Vec<(Outcome, u64)>,
-    /// Datagrams received since the start.
-    pub datagrams_in: u64,
-    /// Datagrams sent since the start.
-    pub datagrams_out: u64,
-    /// Datagrams dropped since the start, by cause.
-    pub drops: Vec<(String, u64)>,
-}
-
-/// Asks the driver from any thread.
-#[derive(Clone, Debug, Default)]
-pub struct Handle {
-    state: Arc<RwLock<(Vec<SessionRecord>, DriverStatus)>>,
-}
-
-impl Handle {
-    /// A handle that answers with what it is given.
-    #[cfg(test)]
-    pub(crate) fn answering(sessions: Vec<SessionRecord>, status: DriverStatus) -> Handle {
-        Handle { state: Arc::new(RwLock::new((sessions, status))) }
+impl Handshake {
+    /// Begins with the datagram that brought a valid cookie. `None`: the engine refused it.
+    pub(super) fn begin(
+        engine: &mut Engine,
+        now: Instant,
+        (id, route): (AssociationId, Route),
+        random: [u8; 32],
+        datagram: &[u8],
+    ) -> Option<(Handshake, Turn<'static>)> {
+        let (mut connection, progress) = engine.accept(datagram)?;
+        let flight = connection.drain().collect();
+        let (gate, identity) = (Gate::default(), None);
+        let handshake = Handshake { id, route, random, started: now, due: now, connection, gate, identity, flight };
+        Some((handshake, turn_of(progress, &[])))
     }
 
-    /// Sessions, newest first: running ones and those that the ring still holds.
-    pub async fn sessions(&self, query: SessionQuery) -> Vec<SessionRecord> {
-        let state = self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let wanted = |record: &&SessionRecord| {
-            (record.running || !query.running_only)
-                && (query.endpoint.is_none() || record.report.endpoint == query.endpoint)
+    /// Feeds a datagram.
+    pub(super) fn handle_datagram<'a>(&mut self, engine: &mut Engine, datagram: &'a [u8]) -> Turn<'a> {
+        let mut records = Records::of(datagram);
+        while let Some(record) = records.next() {
+            for step in self.gate.handle_record(&record) {
+                match step {
+                    Step::Identity(identity) => {
+                        self.keep_what_follows(records);
+                        self.identity = Some(identity.clone());
+                        return Turn::Key(identity);
+                    }
+                    Step::Feed(bytes) => match engine.handshake(&mut self.connection, &bytes) {
+                        Progress::Waiting => {}
+                        progress => return turn_of(progress, records.rest()),
+                    },
+                }
+            }
+        }
+        Turn::Wait
+    }
+
+    /// ChangeCipherSpec and Finished often share the datagram of the ClientKeyExchange, which still lacks its key.
+    fn keep_what_follows(&mut self, records: Records<'_>) {
+        for record in records {
+            let _kept = self.gate.handle_record(&record);
+        }
+    }
+
+    /// Goes on with the key of the claimed identity, or with `None` towards its failure.
+    pub(super) fn handle_psk(&mut self, engine: &mut Engine, key: Option<&Secret>) -> Turn<'static> {
+        self.connection.set_key(key);
+        for bytes in self.gate.open() {
+            match engine.handshake(&mut self.connection, &bytes) {
+                Progress::Waiting => {}
+                progress => return turn_of(progress, &[]),
+            }
+        }
+        Turn::Wait
+    }
+
+    /// Sends again what is due.
+    pub(super) fn handle_timeout(&mut self) -> Turn<'static> {
+        turn_of(self.connection.handle_timeout(), &[])
+    }
+
+    /// When this handshake is to be looked at again.
+    pub(super) fn next_due(&self, now: Instant, handshake_timeout: Duration) -> Instant {
+        let end = self.started + handshake_timeout;
+        self.connection.time_left().map_or(end, |left| end.min(now + left.max(TICK)))
+    }
+
+    /// Our first flight.
+    pub(super) fn flight(&self) -> &[Vec<u8>] {
+        &self.flight
+    }
+
+    /// The datagrams to send.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Vec<u8>> {
+        self.connection.drain()
+    }
+
+    /// Whether the key was asked for, and so somebody outside knows of this handshake.
+    pub(super) fn is_announced(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// Why it ended, where nothing but silence ended it.
+    pub(super) fn unproven_reason(&self) -> CloseReason {
+        if self.gate.is_passed() { CloseReason::KeyMismatch } else { CloseReason::HandshakeAbandoned }
+    }
+
+    /// The proven handshake becomes an association. The key is wiped.
+    pub(super) fn into_association(mut self, now: Instant) -> (Association, Peer) {
+        self.connection.forget_key();
+        let peer = self.identity.map_or(Peer::Unauthenticated, Peer::PskIdentity);
+        let association = Association {
+            id: self.id,
+            route: self.route,
+            random: self.random,
+            started: self.started,
+            heard: now,
+            entered: now,
+            is_lingering: false,
+            connection: self.connection,
         };
-        state.0.iter().filter(wanted).take(query.limit).cloned().collect()
+        (association, peer)
+    }
+}
+
+fn turn_of(progress: Progress, rest: &[u8]) -> Turn<'_> {
+    match progress {
+        Progress::Waiting => Turn::Wait,
+        Progress::Proven => Turn::Proven(rest),
+        Progress::Failed => Turn::Failed,
+    }
+}
+
+/// A proven association.
+pub(super) struct Association {
+    pub(super) id: AssociationId,
+    pub(super) route: Route,
+    /// The client's random in the handshake.
+    pub(super) random: [u8; 32],
+    /// When that handshake began.
+    pub(super) started: Instant,
+    /// When the client last sent something genuine.
+    pub(super) heard: Instant,
+    /// Under which time it stands in the table's order: `heard` as it once was, or when the lingering began.
+    pub(super) entered: Instant,
+    pub(super) is_lingering: bool,
+    connection: Connection,
+}
+
+impl Association {
+    /// Feeds records; `data` is called for each record of application data.
+    pub(super) fn receive(&mut self, engine: &mut Engine, records: &[u8], data: impl FnMut(&[u8])) -> Reception {
+        engine.receive(&mut self.connection, records, data)
     }
 
-    /// The session with this number, if it is running or the ring still holds it.
-    pub async fn session(&self, id: u64) -> Option<SessionRecord> {
-        let state = self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.0.iter().find(|record| record.report.id == id).cloned()
+    /// Sends one record of application data.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
+        self.connection.send(bytes)
     }
 
-    /// What the driver is doing.
-    pub async fn status(&self) -> DriverStatus {
-        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner).1.clone()
+    /// Sends close_notify.
+    pub(super) fn close(&mut self) {
+        self.connection.close();
+    }
+
+    /// The datagrams to send.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Vec<u8>> {
+        self.connection.drain()
     }
 }

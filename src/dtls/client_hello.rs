@@ -1,1 +1,217 @@
-//! (under construction)
+//! The ClientHello of DTLS 1.2 (RFC 6347, section 4.2.1; RFC 5246, section 7.4.1.2), as far as the cookie needs it.
+//!
+//! Strict and total: what does not parse to the last byte is no ClientHello. A fragmented one is none either, because
+//! putting fragments together would mean remembering something for an address that has proven nothing.
+
+use super::record::{ContentType, HandshakeFragments, Records};
+
+/// Handshake message type of a ClientHello.
+const CLIENT_HELLO: u8 = 1;
+
+/// A whole ClientHello, borrowed from its datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientHello<'a> {
+    /// Of the record that carried it: a HelloVerifyRequest repeats it (RFC 6347, section 4.2.1).
+    pub record_sequence_number: [u8; 6],
+    /// 0 in the first ClientHello, 1 in the one that brings the cookie.
+    pub message_sequence: u16,
+    /// The client's random, 32 bytes.
+    pub random: &'a [u8; 32],
+    /// The cookie; empty in a first ClientHello.
+    pub cookie: &'a [u8],
+    /// Version, random and session id.
+    pub before_cookie: &'a [u8],
+    /// Cipher suites and compression methods, with their lengths. Extensions do not belong to what a client must
+    /// repeat (RFC 6347, section 4.2.1), and OpenSSL's padding extension does change with the cookie.
+    pub after_cookie: &'a [u8],
+}
+
+impl<'a> ClientHello<'a> {
+    /// Whether `datagram` begins with a record of epoch 0 that begins with a ClientHello, well-formed or not.
+    pub fn is_at_start_of(datagram: &[u8]) -> bool {
+        matches!(datagram, [22, 0xfe, _, 0, 0, _, _, _, _, _, _, _, _, CLIENT_HELLO, ..])
+    }
+
+    /// Reads the ClientHello at the start of `datagram`. `None`: not well-formed, or fragmented.
+    ///
+    /// The record version may be FE FF, FE FD or FE 00; the client's version must be DTLS 1.2 (FE FD) or what a
+    /// newer client writes in its place.
+    pub fn parse(datagram: &'a [u8]) -> Option<ClientHello<'a>> {
+        let record = Records::of(datagram).next()?;
+        if record.content_type != ContentType::Handshake || record.epoch != 0 {
+            return None;
+        }
+        if !matches!(record.version[1], 0xff | 0xfd | 0x00) {
+            return None;
+        }
+        let mut fragments = HandshakeFragments::of(record.fragment);
+        let message = fragments.next()?;
+        // One message, alone in its record and whole. The engine asks the same.
+        if message.message_type != CLIENT_HELLO || message.body.len() != message.length || !fragments.rest().is_empty()
+        {
+            return None;
+        }
+        let mut reader = Reader { rest: message.body };
+        let version = reader.take(2)?;
+        let random = reader.take(32)?.first_chunk()?;
+        let session_id = reader.opaque8()?;
+        let before_cookie = &message.body[..message.body.len() - reader.rest.len()];
+        let cookie = reader.opaque8()?;
+        let parameters = reader.rest;
+        let suites = reader.opaque16()?;
+        let compression_methods = reader.opaque8()?;
+        let after_cookie = &parameters[..parameters.len() - reader.rest.len()];
+        // Versions count downwards: FE FD is DTLS 1.2, FE FF is DTLS 1.0.
+        let acceptable = version[0] == 0xfe && version[1] <= 0xfd
+            && session_id.len() <= 32
+            && !suites.is_empty() && suites.len() % 2 == 0
+            // RFC 5246, section 7.4.1.2: "null" must be among the compression methods.
+            && compression_methods.contains(&0)
+            && extensions_are_well_formed(reader.rest);
+        acceptable.then_some(ClientHello {
+            record_sequence_number: record.sequence_number,
+            message_sequence: message.message_sequence,
+            random,
+            cookie,
+            before_cookie,
+            after_cookie,
+        })
+    }
+}
+
+/// No extensions at all (node-dtls-client), or one list that fills the rest.
+fn extensions_are_well_formed(bytes: &[u8]) -> bool {
+    if bytes.is_empty() {
+        return true;
+    }
+    let mut outer = Reader { rest: bytes };
+    let Some(list) = outer.opaque16() else { return false };
+    let mut reader = Reader { rest: list };
+    while !reader.rest.is_empty() {
+        if reader.take(2).and_then(|_type| reader.opaque16()).is_none() {
+            return false;
+        }
+    }
+    outer.rest.is_empty()
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn opaque8(&mut self) -> Option<&'a [u8]> {
+        let length = self.take(1)?[0];
+        self.take(usize::from(length))
+    }
+
+    fn opaque16(&mut self) -> Option<&'a [u8]> {
+        let length = *self.take(2)?.first_chunk()?;
+        self.take(usize::from(u16::from_be_bytes(length)))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::super::record::{handshake_message, handshake_record};
+    use super::*;
+
+    /// What tinydtls sends, near enough: one suite, one extension.
+    pub(in crate::dtls) fn example(cookie: &[u8]) -> Vec<u8> {
+        let mut body = vec![0xfe, 0xfd];
+        body.extend_from_slice(&[0x5a; 32]);
+        body.push(0);
+        body.push(u8::try_from(cookie.len()).expect("short"));
+        body.extend_from_slice(cookie);
+        body.extend_from_slice(&[0, 2, 0xc0, 0xa8, 1, 0]);
+        body.extend_from_slice(&[0, 4, 0, 23, 0, 0]);
+        handshake_record([0xfe, 0xff], [0, 0, 0, 0, 0, 3], &handshake_message(1, u16::from(!cookie.is_empty()), &body))
+    }
+
+    #[test]
+    fn the_parts_of_a_client_hello() {
+        let datagram = example(b"cookie");
+        let hello = ClientHello::parse(&datagram).expect("well-formed");
+        assert_eq!(hello.record_sequence_number, [0, 0, 0, 0, 0, 3]);
+        assert_eq!(hello.random, &[0x5a; 32]);
+        assert_eq!(hello.cookie, b"cookie");
+        assert_eq!(hello.before_cookie.len(), 2 + 32 + 1);
+        assert_eq!(hello.after_cookie, &[0, 2, 0xc0, 0xa8, 1, 0]);
+    }
+
+    #[test]
+    fn a_client_hello_without_extensions_is_one() {
+        let datagram = example(b"");
+        let body = &datagram[25..datagram.len() - 6];
+        let bare = handshake_record([0xfe, 0xfd], [0; 6], &handshake_message(1, 0, body));
+        assert!(ClientHello::parse(&bare).is_some());
+    }
+
+    #[test]
+    fn all_three_record_versions_are_accepted_and_no_other() {
+        let mut datagram = example(b"");
+        for (minor, accepted) in [(0xff, true), (0xfd, true), (0x00, true), (0xfe, false), (0x01, false)] {
+            datagram[2] = minor;
+            assert_eq!(ClientHello::parse(&datagram).is_some(), accepted, "{minor:02x}");
+        }
+    }
+
+    #[test]
+    fn a_fragmented_client_hello_is_none() {
+        let mut datagram = example(b"");
+        datagram[16] += 1; // the message is one byte longer than this fragment
+        assert!(ClientHello::is_at_start_of(&datagram));
+        assert_eq!(ClientHello::parse(&datagram), None);
+    }
+
+    #[test]
+    fn what_is_cut_or_has_a_tail_is_none() {
+        let datagram = example(b"cookie");
+        for length in 0..datagram.len() {
+            assert_eq!(ClientHello::parse(&datagram[..length]), None, "{length} bytes");
+        }
+        let body = &datagram[25..];
+        for cut in 1..body.len() {
+            // Shorter body, honest lengths in the headers. Without its 6 bytes of extensions it stays well-formed.
+            let shorter = handshake_record([0xfe, 0xff], [0; 6], &handshake_message(1, 0, &body[..body.len() - cut]));
+            assert_eq!(ClientHello::parse(&shorter).is_some(), cut == 6, "{cut} bytes less");
+        }
+        let mut longer = body.to_vec();
+        longer.push(0);
+        let longer = handshake_record([0xfe, 0xff], [0; 6], &handshake_message(1, 0, &longer));
+        assert_eq!(ClientHello::parse(&longer), None);
+    }
+
+    #[test]
+    fn dtls_1_0_alone_is_refused() {
+        let mut datagram = example(b"");
+        datagram[26] = 0xff;
+        assert_eq!(ClientHello::parse(&datagram), None);
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_never_panic(datagram in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = ClientHello::parse(&datagram);
+        }
+
+        #[test]
+        fn mutated_client_hellos_never_panic(
+            position in 0usize..97, value in any::<u8>(), length in 0usize..100, cookie in proptest::collection::vec(any::<u8>(), 0..32),
+        ) {
+            let mut datagram = example(&cookie);
+            let index = position % datagram.len();
+            datagram[index] = value;
+            datagram.truncate(datagram.len().saturating_sub(length % 8));
+            let _ = ClientHello::parse(&datagram);
+        }
+    }
+}

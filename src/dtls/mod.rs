@@ -5,9 +5,8 @@
 //! | [`record`], [`client_hello`] | strict parsers of what the network may send before anything is proven |
 //! | [`cookie`] | the stateless cookie exchange in front of every engine (RFC 6347, section 4.2.1) |
 //! | [`gate`] | what of a client's second flight reaches an engine, and when |
-//! | [`schedule`] | deadlines in order |
 //! | `association` | the engine's seam: one handshake, then one association |
-//! | `server` | the table of associations of one listener |
+//! | `server`, `table` | the associations of one listener: what arrives, and what is kept within bounds |
 //! | `openssl` | the engine that stands behind the seam today |
 //!
 //! Nothing outside this room may know which engine runs, and nothing in it knows CoAP, LwM2M or sockets. It is
@@ -22,15 +21,15 @@ pub mod client_hello;
 pub mod cookie;
 pub mod gate;
 pub mod record;
-pub mod schedule;
 
 #[cfg(feature = "service")]
 mod association;
 #[cfg(feature = "service")]
-#[allow(unsafe_code)]
 mod openssl;
 #[cfg(feature = "service")]
 mod server;
+#[cfg(feature = "service")]
+mod table;
 #[cfg(all(test, feature = "service"))]
 mod tests;
 
@@ -48,6 +47,13 @@ use crate::route::Route;
 /// that is kept too long names nothing rather than somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AssociationId(u64);
+
+impl AssociationId {
+    /// Its number, for whoever must tell associations apart without knowing DTLS.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
 
 impl fmt::Display for AssociationId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +78,7 @@ pub enum Output {
     NeedPsk {
         /// The handshake that waits.
         association: AssociationId,
-        /// Raw bytes, at most 256 of them.
+        /// Raw bytes, at most [`gate::IDENTITY_MAX`] of them.
         identity: Vec<u8>,
     },
     /// The client proved that it holds the key.

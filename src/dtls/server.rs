@@ -1,44 +1,332 @@
-//! `Server`: the table of associations of one listener (signatures first; the content follows).
+//! `Server`: the associations of one listener (RFC 6347; spec sheet `transport.md`, section 4).
+//!
+//! Nothing is remembered for an address before it returned a valid cookie. A handshake from an address that has an
+//! association already runs beside it and takes its place only when it is proven (RFC 6347, section 4.2.8), so that
+//! neither a rebooted client nor somebody who merely knows an address disturbs anything. What is kept is bounded, and
+//! the bounds push out what is least missed.
+//!
+//! Must not know which engine runs, what the application data mean, or where keys come from.
 
-use std::time::Instant;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use super::{AssociationId, Configuration, EngineError, Output, Statistics};
+use super::association::{Engine, Handshake, Reception, Turn};
+use super::client_hello::ClientHello;
+use super::cookie::{Cookies, Verdict};
+use super::openssl::EngineError;
+use super::record::Records;
+use super::table::Table;
+use super::{AssociationId, CloseReason, Configuration, Output, Statistics};
 use crate::route::Route;
 use crate::secret::Secret;
 
+/// How long a copy of the ClientHello that made an association is taken for a duplicate from the network. Later it may
+/// be a client that rebooted and draws the same random again.
+const DUPLICATE_LIFETIME: Duration = Duration::from_secs(15);
+
 /// One DTLS listener: its handshakes and its associations.
-pub struct Server {}
+///
+/// Inputs are the `handle_*` calls and [`Server::send`], [`Server::close`], [`Server::linger`]; after each of them
+/// take [`Server::poll_output`] until it is empty, and call [`Server::handle_timeout`] when [`Server::poll_timeout`]
+/// says so. A call with an association that is gone does nothing.
+pub struct Server {
+    configuration: Configuration,
+    cookies: Cookies,
+    engine: Engine,
+    table: Table,
+    outputs: VecDeque<Output>,
+    statistics: Statistics,
+}
 
 impl Server {
+    /// A listener without associations. `seed` makes its cookies: 32 random bytes that are used for nothing else.
+    ///
     /// # Errors
-    /// The engine refuses the configuration.
-    pub fn new(_configuration: Configuration, _seed: [u8; 32]) -> Result<Server, EngineError> {
-        Ok(Server {})
+    ///
+    /// The engine refuses the configuration, for instance because no suite is named.
+    pub fn new(configuration: Configuration, seed: [u8; 32]) -> Result<Server, EngineError> {
+        Ok(Server {
+            engine: Engine::new(&configuration)?,
+            cookies: Cookies::new(seed),
+            table: Table::default(),
+            outputs: VecDeque::new(),
+            statistics: Statistics::default(),
+            configuration,
+        })
     }
-    /// A datagram arrived.
-    pub fn handle_datagram(&mut self, _now: Instant, _route: Route, _bytes: &[u8]) {}
-    /// The answer to [`Output::NeedPsk`]; `None` for an unknown identity.
-    pub fn handle_psk(&mut self, _now: Instant, _association: AssociationId, _key: Option<&Secret>) {}
-    /// Sends one datagram of application data.
-    pub fn send(&mut self, _now: Instant, _association: AssociationId, _bytes: &[u8]) -> bool {
-        false
+
+    /// A datagram arrived. What is not understood is dropped and counted.
+    pub fn handle_datagram(&mut self, now: Instant, route: Route, bytes: &[u8]) {
+        if ClientHello::is_at_start_of(bytes) {
+            self.handle_client_hello(now, route, bytes);
+            return;
+        }
+        let slot = self.table.slot(route);
+        // Epoch 1 may be meant for either. The keys decide: who cannot decrypt a record drops it without a trace.
+        let understood = slot.association.is_some_and(|id| match protected_part(bytes) {
+            Some(records) => self.receive(now, id, records),
+            None => false,
+        });
+        match slot.handshake {
+            Some(id) if !understood => self.advance(now, id, |engine, shake| shake.handle_datagram(engine, bytes)),
+            None if slot.association.is_none() => self.statistics.datagrams_dropped += 1,
+            _ => {}
+        }
     }
-    /// close_notify, and forget.
-    pub fn close(&mut self, _now: Instant, _association: AssociationId) {}
-    /// The session is over: keep the association for a while.
-    pub fn linger(&mut self, _now: Instant, _association: AssociationId) {}
-    /// Time has passed.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-    /// When to call [`Server::handle_timeout`].
+
+    /// The answer to [`Output::NeedPsk`]. With `None`, the identity being unknown, the handshake goes on with a random
+    /// key and fails exactly as with a wrong one, so that nobody learns which identities exist.
+    pub fn handle_psk(&mut self, now: Instant, association: AssociationId, key: Option<&Secret>) {
+        self.advance(now, association, |engine, handshake| handshake.handle_psk(engine, key));
+    }
+
+    /// Sends `bytes`, at least one and at most 16,384, as one record in one datagram. `false`: nothing was sent,
+    /// because the association is gone or the length is not possible.
+    pub fn send(&mut self, _now: Instant, association: AssociationId, bytes: &[u8]) -> bool {
+        let Some(association) = self.table.association(association) else { return false };
+        let sent = association.send(bytes);
+        emit(&mut self.outputs, association.route, association.drain());
+        sent
+    }
+
+    /// Sends close_notify and forgets the association. No [`Output::Closed`] follows. A handshake is forgotten
+    /// silently.
+    pub fn close(&mut self, _now: Instant, association: AssociationId) {
+        if self.table.remove_handshake(association).is_some() {
+            self.statistics.handshakes_failed += 1;
+        }
+        if let Some(mut gone) = self.table.remove_association(association) {
+            gone.close();
+            emit(&mut self.outputs, gone.route, gone.drain());
+        }
+    }
+
+    /// The session on this association is over. It stays for [`Configuration::linger`], because clients bootstrap
+    /// again on it (spec sheet `clients.md`, section 3, point 9), and is the first to go under pressure. New
+    /// application data makes it an ordinary association again.
+    pub fn linger(&mut self, now: Instant, association: AssociationId) {
+        self.table.set_lingering(association, now, true);
+    }
+
+    /// Does what is due at `now`: retransmissions, and ends of handshakes and associations.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((due, id)) = self.table.first_due_handshake()
+            && due <= now
+        {
+            self.handle_handshake_timeout(now, id);
+        }
+        while self.table.active_since().is_some_and(|since| since + self.configuration.idle_timeout <= now)
+            && let Some((heard, id)) = self.table.first_idle()
+            && heard + self.configuration.idle_timeout <= now
+        {
+            self.end_association(id, CloseReason::Idle);
+        }
+        while let Some((since, id)) = self.table.first_lingering()
+            && since + self.configuration.linger <= now
+        {
+            self.end_association(id, CloseReason::Lingered);
+        }
+    }
+
+    /// When to call [`Server::handle_timeout`]; perhaps somewhat early, never late. `None`: there is nothing to wait
+    /// for.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let handshake = self.table.first_due_handshake().map(|(due, _)| due);
+        let idle = self.table.active_since().map(|since| since + self.configuration.idle_timeout);
+        let lingering = self.table.first_lingering().map(|(since, _)| since + self.configuration.linger);
+        [handshake, idle, lingering].into_iter().flatten().min()
     }
-    /// The next output.
+
+    /// The next thing to do; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
-    /// Figures.
+
+    /// The figures at this moment.
     pub fn statistics(&self) -> Statistics {
-        Statistics::default()
+        Statistics {
+            associations: self.table.association_count(),
+            handshakes: self.table.handshake_count(),
+            ..self.statistics
+        }
     }
+
+    /// RFC 6347, section 4.2.1: first the cookie, then everything else.
+    fn handle_client_hello(&mut self, now: Instant, route: Route, bytes: &[u8]) {
+        let Some(hello) = ClientHello::parse(bytes) else {
+            self.statistics.datagrams_dropped += 1;
+            return;
+        };
+        match self.cookies.judge(now, route.remote, &hello) {
+            Verdict::Verify(bytes) => {
+                self.statistics.cookies_sent += 1;
+                self.outputs.push_back(Output::Datagram { route, bytes });
+            }
+            Verdict::Valid if hello.message_sequence == 1 => self.begin(now, route, &hello, bytes),
+            // The engine would wait for a message that never comes.
+            Verdict::Valid => self.statistics.datagrams_dropped += 1,
+        }
+    }
+
+    /// The cookie is valid: a handshake begins, unless it already runs.
+    fn begin(&mut self, now: Instant, route: Route, hello: &ClientHello<'_>, bytes: &[u8]) {
+        let slot = self.table.slot(route);
+        if let Some(handshake) = slot.handshake.and_then(|id| self.table.handshake(id)) {
+            if handshake.random == *hello.random {
+                // RFC 6347, section 4.2.4: a client that repeats its flight never saw ours.
+                emit(&mut self.outputs, route, handshake.flight().iter().cloned());
+                return;
+            }
+            let id = handshake.id;
+            self.end_handshake(id, None);
+        }
+        if let Some(association) = slot.association.and_then(|id| self.table.association(id))
+            && association.random == *hello.random
+            && now < association.started + DUPLICATE_LIFETIME
+        {
+            self.statistics.datagrams_dropped += 1;
+            return;
+        }
+        while self.table.handshake_count() >= self.configuration.max_handshakes.max(1)
+            && let Some(id) = self.table.oldest_handshake()
+        {
+            self.statistics.evicted += 1;
+            self.end_handshake(id, Some(CloseReason::Evicted));
+        }
+        let id = self.table.new_id();
+        let begun = Handshake::begin(&mut self.engine, now, (id, route), *hello.random, bytes);
+        let Some((handshake, turn)) = begun else {
+            self.statistics.datagrams_dropped += 1;
+            return;
+        };
+        self.statistics.handshakes_started += 1;
+        emit(&mut self.outputs, route, handshake.flight().iter().cloned());
+        self.table.insert_handshake(handshake);
+        self.take_turn(now, id, turn);
+    }
+
+    /// Gives a handshake an input and does what it then wants.
+    fn advance<'a>(
+        &mut self,
+        now: Instant,
+        id: AssociationId,
+        input: impl FnOnce(&mut Engine, &mut Handshake) -> Turn<'a>,
+    ) {
+        let Some(handshake) = self.table.handshake(id) else { return };
+        let turn = input(&mut self.engine, handshake);
+        emit(&mut self.outputs, handshake.route, handshake.drain());
+        self.take_turn(now, id, turn);
+    }
+
+    fn take_turn(&mut self, now: Instant, id: AssociationId, turn: Turn<'_>) {
+        match turn {
+            Turn::Wait => {}
+            Turn::Key(identity) => self.outputs.push_back(Output::NeedPsk { association: id, identity }),
+            Turn::Proven(rest) => {
+                self.establish(now, id);
+                if !rest.is_empty() {
+                    self.receive(now, id, rest);
+                }
+                return;
+            }
+            Turn::Failed => {
+                self.end_handshake(id, Some(CloseReason::HandshakeFailed));
+                return;
+            }
+        }
+        let handshake_timeout = self.configuration.handshake_timeout;
+        if let Some(due) = self.table.handshake(id).map(|handshake| handshake.next_due(now, handshake_timeout)) {
+            self.table.schedule_handshake(id, due);
+        }
+    }
+
+    /// The client proved that it holds the key: only now the old association goes (RFC 6347, section 4.2.8).
+    fn establish(&mut self, now: Instant, id: AssociationId) {
+        let Some(handshake) = self.table.remove_handshake(id) else { return };
+        let route = handshake.route;
+        let (association, peer) = handshake.into_association(now);
+        self.statistics.handshakes_completed += 1;
+        if let Some(old) = self.table.slot(route).association {
+            // Without close_notify: the client that could have read it is no more.
+            self.table.remove_association(old);
+            self.outputs.push_back(Output::Closed { association: old, reason: CloseReason::Replaced });
+        }
+        while self.table.association_count() >= self.configuration.max_associations.max(1)
+            && let Some((_, least_missed)) = self.table.first_lingering().or_else(|| self.table.first_idle())
+        {
+            self.statistics.evicted += 1;
+            self.end_association(least_missed, CloseReason::Evicted);
+        }
+        self.table.insert_association(association);
+        self.outputs.push_back(Output::Established { association: id, route, peer });
+    }
+
+    /// Feeds records to an association. `true`: at least one of them was genuine.
+    fn receive(&mut self, now: Instant, id: AssociationId, records: &[u8]) -> bool {
+        let Some(association) = self.table.association(id) else { return false };
+        let before = self.outputs.len();
+        let reception = association.receive(&mut self.engine, records, |bytes| {
+            self.outputs.push_back(Output::ApplicationData { association: id, bytes: bytes.to_vec() });
+        });
+        let spoke = self.outputs.len() > before;
+        emit(&mut self.outputs, association.route, association.drain());
+        // Nobody's forgery counts as a sign of life.
+        let genuine = self.outputs.len() > before || reception != Reception::Open;
+        if genuine {
+            association.heard = now;
+        }
+        match reception {
+            Reception::Open if spoke => self.table.set_lingering(id, now, false),
+            Reception::Open => {}
+            Reception::CloseNotify => self.end_association(id, CloseReason::CloseNotify),
+            Reception::Broken => self.end_association(id, CloseReason::Broken),
+        }
+        genuine
+    }
+
+    fn handle_handshake_timeout(&mut self, now: Instant, id: AssociationId) {
+        let Some(handshake) = self.table.handshake(id) else { return };
+        if handshake.started + self.configuration.handshake_timeout <= now {
+            self.end_handshake(id, None);
+        } else {
+            self.advance(now, id, |_, handshake| handshake.handle_timeout());
+        }
+    }
+
+    /// Forgets a handshake; without a `reason` it was silence that ended it.
+    fn end_handshake(&mut self, id: AssociationId, reason: Option<CloseReason>) {
+        let Some(handshake) = self.table.remove_handshake(id) else { return };
+        self.statistics.handshakes_failed += 1;
+        if handshake.is_announced() {
+            let reason = reason.unwrap_or_else(|| handshake.unproven_reason());
+            self.outputs.push_back(Output::Closed { association: id, reason });
+        }
+    }
+
+    /// Ends an association with a close_notify (RFC 5246, section 7.2.1: either side sends one).
+    fn end_association(&mut self, id: AssociationId, reason: CloseReason) {
+        let Some(mut association) = self.table.remove_association(id) else { return };
+        if reason != CloseReason::Broken {
+            association.close();
+        }
+        emit(&mut self.outputs, association.route, association.drain());
+        self.outputs.push_back(Output::Closed { association: id, reason });
+    }
+}
+
+fn emit(outputs: &mut VecDeque<Output>, route: Route, datagrams: impl IntoIterator<Item = Vec<u8>>) {
+    outputs.extend(datagrams.into_iter().map(|bytes| Output::Datagram { route, bytes }));
+}
+
+/// The datagram from its first record of a later epoch on. A client that repeats its last flight puts records of
+/// epoch 0 before it, which mean nothing to an association.
+fn protected_part(datagram: &[u8]) -> Option<&[u8]> {
+    let mut position = 0;
+    for record in Records::of(datagram) {
+        if record.epoch > 0 {
+            return Some(&datagram[position..]);
+        }
+        position += record.bytes.len();
+    }
+    None
 }

@@ -16,6 +16,8 @@ mod operations;
 mod provisioned;
 
 #[cfg(feature = "service")]
+pub mod load;
+#[cfg(feature = "service")]
 pub mod shell;
 
 pub use client::{Client, Output};

@@ -349,7 +349,7 @@ mod tests {
         let mut model = model();
         let mode = Resource::single(2, Value::Integer(3));
         model.write(path("/0/1"), security(1, vec![mode.clone()])).unwrap();
-        assert_eq!(model.read(0, Some(1)).unwrap().instances[0].resources, [mode.clone()]);
+        assert_eq!(model.read(0, Some(1)).unwrap().instances[0].resources, std::slice::from_ref(&mode));
         let ssid = Resource::single(10, Value::Integer(7));
         model.write(path("/0/1/10"), security(1, vec![ssid.clone()])).unwrap();
         assert_eq!(model.read(0, Some(1)).unwrap().instances[0].resources, [mode, ssid]);

@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::problem::FieldProblem;
 use super::timestamp::Timestamp;
 use crate::bootstrap::outcome::Outcome;
 use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
@@ -32,7 +33,7 @@ impl Origin {
 }
 
 /// A definition that `/v1` knows as a resource.
-pub trait Resource: Serialize + DeserializeOwned + Send + 'static {
+pub trait Resource: Clone + Serialize + DeserializeOwned + Send + 'static {
     /// The collection in a path, such as `servers`.
     const COLLECTION: &'static str;
     /// What one of them is called, such as `server`.
@@ -44,6 +45,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + 'static {
     fn key(&self) -> &str;
     /// Takes the pre-shared key out; none where there was none.
     fn take_psk(&mut self) -> Option<KeyText>;
+    /// Puts a pre-shared key in, where there is a place for it.
+    fn put_psk(&mut self, psk: KeyText);
 }
 
 impl Resource for ServerDefinition {
@@ -58,6 +61,10 @@ impl Resource for ServerDefinition {
     fn take_psk(&mut self) -> Option<KeyText> {
         self.psk.take()
     }
+
+    fn put_psk(&mut self, psk: KeyText) {
+        self.psk = Some(psk);
+    }
 }
 
 impl Resource for DeviceDefinition {
@@ -71,6 +78,10 @@ impl Resource for DeviceDefinition {
 
     fn take_psk(&mut self) -> Option<KeyText> {
         self.psk.take()
+    }
+
+    fn put_psk(&mut self, psk: KeyText) {
+        self.psk = Some(psk);
     }
 }
 
@@ -87,6 +98,8 @@ impl Resource for ProfileDefinition {
     fn take_psk(&mut self) -> Option<KeyText> {
         None
     }
+
+    fn put_psk(&mut self, _: KeyText) {}
 }
 
 /// The path of the resource that `key` names, such as `/v1/devices/urn%3Aimei%3A490154203237518`.
@@ -147,6 +160,9 @@ pub struct Entry<D> {
     /// What the daemon knows.
     #[serde(flatten)]
     pub record: Record,
+    /// What works and should be looked at; only in the answer to a change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<FieldProblem>,
     #[serde(flatten)]
     definition: D,
 }
@@ -155,7 +171,7 @@ impl<D: Resource> Entry<D> {
     /// Shows `definition` without its key.
     pub fn of(record: Record, mut definition: D) -> Entry<D> {
         drop(definition.take_psk());
-        Entry { record, definition }
+        Entry { record, warnings: Vec::new(), definition }
     }
 
     /// The definition; its key is never there.

@@ -24,6 +24,10 @@ pub struct Status {
     pub definitions: Definitions,
     /// Sessions that have not ended.
     pub running_sessions: usize,
+    /// DTLS associations, those included on which nothing happens any more.
+    pub associations: usize,
+    /// Whether new sessions are refused because the daemon is about to end.
+    pub draining: bool,
     /// Sessions that ended, by outcome; outcomes that did not happen are left out.
     pub outcomes: Vec<OutcomeCount>,
     /// Datagrams received.

@@ -82,7 +82,8 @@ async fn converse(stream: UnixStream, router: Router, mut stopping: watch::Recei
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        _ = stopping.wait_for(|stopping| *stopping) => {
+        // What the channel lends must not live on into the branch: it cannot cross threads.
+        _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -23,11 +23,6 @@ impl Failure {
         Failure::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// The state of the resource forbids it.
-    pub fn conflict(detail: impl Into<String>) -> Failure {
-        Failure::new(StatusCode::CONFLICT, detail)
-    }
-
     /// The checks object.
     pub fn invalid(problems: Vec<FieldProblem>) -> Failure {
         Failure(Box::new(Problem::invalid_definition(problems)))

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `socket` | [`AdminSocket`]: bound safely, mode 0660 |
 //! | `connection` | [`serve`]: accepts, limits, and tells each request who asks |
-//! | `definitions` | servers, profiles and devices: list, show, create, change, delete |
+//! | `definitions`, `stored` | servers, profiles and devices: list, show, create, change, delete |
 //! | `observe` | sessions, status, audit trail, reload |
 //! | `input`, `merge` | a body as a definition; a change as a merge patch |
 //! | `failure`, `convert` | errors as problem details; what the store says as types of the API |
@@ -20,8 +20,11 @@ mod input;
 mod merge;
 mod observe;
 mod socket;
+mod stored;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};

@@ -67,7 +67,7 @@ pub async fn session(
 
 pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failure> {
     let driver = service.driver.status().await;
-    let counts = service.store.counts().await?;
+    let counts = service.store.read(|reader| reader.counts()).await?;
     let outcomes = driver.outcomes.into_iter().filter(|(_, count)| *count > 0);
     let listeners = driver.listeners.into_iter().map(|listener| Listener {
         address: listener.address.to_string(),
@@ -88,6 +88,8 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
             shadowed: counts.shadowed,
         },
         running_sessions: driver.running_sessions,
+        associations: driver.associations,
+        draining: driver.draining,
         outcomes: outcomes.map(|(outcome, count)| OutcomeCount { outcome, count }).collect(),
         datagrams_in: driver.datagrams_in,
         datagrams_out: driver.datagrams_out,
@@ -121,7 +123,8 @@ pub async fn audit(
 ) -> Result<Json<List<AuditLine>>, Failure> {
     let Query(query) = query?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAXIMUM_LIMIT);
-    let lines = service.store.audit(u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let lines = service.store.read(move |reader| reader.audit(limit, None)).await?;
     Ok(Json(List::complete(lines.into_iter().map(convert::audit_line).collect())))
 }
 

@@ -229,3 +229,6 @@ impl Write for Datagrams {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

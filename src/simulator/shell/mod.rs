@@ -1,6 +1,6 @@
 //! The simulated client on a real socket: one bootstrap over UDP or DTLS.
 //!
-//! `bootstrapctl simulate` and the demo call [`bootstrap`]; the load generator uses [`Session`] and [`drive`] for each of
+//! `bootstrapctl simulate` and the demo call [`bootstrap`]; the load generator uses [`Session`] and `drive` for each of
 //! its many. This is where clock, sockets and the system's randomness come in.
 
 mod association;
@@ -88,11 +88,7 @@ async fn run(address: SocketAddr, session: &mut Session) -> Result<Provisioned, 
     let mut buffer = vec![0; LARGEST_DATAGRAM];
     let result = drive(&socket, address, session, &mut alarm, &mut buffer).await;
     if result.is_ok() {
-        session.close();
-        while let Some(datagram) = session.poll_datagram() {
-            // The client has what it came for; whether the server hears the goodbye changes nothing.
-            let _ = socket.send(&datagram).await;
-        }
+        say_goodbye(&socket, session).await;
     }
     result
 }
@@ -139,6 +135,15 @@ pub(super) async fn drive(
     }
 }
 
+/// Closes the DTLS association, if there is one.
+pub(super) async fn say_goodbye(socket: &UdpSocket, session: &mut Session) {
+    session.close();
+    while let Some(datagram) = session.poll_datagram() {
+        // The client has what it came for; whether the server hears the goodbye changes nothing.
+        let _ = socket.send(&datagram).await;
+    }
+}
+
 fn socket_failure(error: &io::Error, address: SocketAddr) -> Failure {
     let target = address.to_string();
     match error.kind() {
@@ -179,3 +184,8 @@ pub(super) fn fresh_seed() -> Result<[u8; 32], Failure> {
     SysRng.try_fill_bytes(&mut seed).map_err(|error| Failure::NoRandomness { reason: error.to_string() })?;
     Ok(seed)
 }
+
+#[cfg(test)]
+pub(super) mod scripted_server;
+#[cfg(test)]
+mod tests;

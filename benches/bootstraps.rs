@@ -1,0 +1,194 @@
+//! Bootstraps per CPU-second of the daemon, over NoSec and over DTLS with a full handshake, next to the floor: the same
+//! number of datagrams echoed by a bare tokio socket, in the same run and on the same machine.
+//!
+//! `cargo bench --bench bootstraps`. The clients are the simulated ones, with a stale account, so that each bootstrap
+//! has seven exchanges: request, Discover, two Deletes, two Writes, Finish. CPU time is the server process's own; the
+//! daemon runs with its log at `warn`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bootstrapd::secret::Secret;
+use bootstrapd::simulator::load::{self, LoadConfiguration, LoadReport};
+use bootstrapd::simulator::shell::{CipherSuite, Psk, Target};
+use bootstrapd::simulator::{ClientConfiguration, StaleAccount};
+
+/// Devices on record for each kind of listener.
+const DEVICES: u64 = 20_000;
+/// Clients at the same time.
+const CONCURRENCY: usize = 32;
+/// Exchanges of one bootstrap.
+const EXCHANGES: u64 = 7;
+const KEY: &str = "bench-key-of-16+";
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--echo") {
+        return echo();
+    }
+    let state = tempfile::tempdir().expect("a scratch directory");
+    let daemon = Daemon::start(state.path());
+    println!(
+        "{CONCURRENCY} clients at once, {EXCHANGES} exchanges per bootstrap, {DEVICES} devices of each kind on record\n"
+    );
+    let floor = floor(DEVICES * EXCHANGES);
+    println!("floor: {floor:.2} µs of CPU per echoed datagram, {:.1} µs per {EXCHANGES}", floor * EXCHANGES as f64);
+    for (name, address, psk) in [("NoSec", daemon.nosec, false), ("PSK", daemon.dtls, true)] {
+        for (load, rate) in [("saturated", None), ("at 500/s", Some(500.0))] {
+            let count = if rate.is_some() { 3_000 } else { DEVICES };
+            print(name, load, floor, &daemon.load(address, psk, count, rate));
+        }
+    }
+}
+
+fn print(name: &str, load: &str, floor: f64, report: &LoadReport) {
+    let server = report.server.as_ref().expect("the server's process id was given");
+    let cpu = server.cpu_us_per_bootstrap.expect("something was completed");
+    let latency = report.latency.as_ref().expect("something was completed");
+    println!(
+        "{name:5} {load:9}: {:6.0} per CPU-second ({cpu:5.1} µs, {:.2} times the floor), {:6.0} per second, \
+         p50 {:.2} ms, p99 {:.2} ms, {} failed, memory {} KiB (peak {} KiB)",
+        1e6 / cpu,
+        cpu / (floor * EXCHANGES as f64),
+        report.bootstraps_per_second,
+        latency.p50_ms,
+        latency.p99_ms,
+        report.failed,
+        server.rss_after_kib,
+        server.rss_peak_kib,
+    );
+}
+
+/// The daemon on loopback, with its devices.
+struct Daemon {
+    process: Child,
+    nosec: SocketAddr,
+    dtls: SocketAddr,
+}
+
+impl Daemon {
+    fn start(state: &Path) -> Daemon {
+        let config = state.join("bootstrapd.toml");
+        fs::write(&config, toml(state)).expect("the config can be written");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_bootstrapd"))
+            .args(["--log", "warn,bootstrapd::daemon=info", "--config"])
+            .arg(&config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the daemon can be started");
+        let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let mut address = |security: &str| loop {
+            let line = lines.next().expect("the daemon says where it listens").expect("it is text");
+            if let Some(rest) = line.split("listening on ").nth(1).filter(|rest| rest.contains(security)) {
+                return rest.split(' ').next().expect("an address").parse().expect("an address");
+            }
+        };
+        let (nosec, dtls) = (address("(nosec)"), address("(dtls)"));
+        // Whatever else it says must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Daemon { process, nosec, dtls }
+    }
+
+    fn load(&self, address: SocketAddr, psk: bool, count: u64, rate: Option<f64>) -> LoadReport {
+        let (scheme, name) = if psk { ("coaps", "psk-{n}") } else { ("coap", "nosec-{n}") };
+        let target: Target = format!("{scheme}://{address}").parse().expect("a server");
+        let client = ClientConfiguration {
+            stale_account: Some(StaleAccount::default()),
+            preferred_content_format: Some(112),
+            ..ClientConfiguration::new(name)
+        };
+        let configuration = LoadConfiguration {
+            target,
+            psk: psk.then(|| Psk { identity: name.to_owned(), key: Secret::from(KEY.as_bytes()) }),
+            suites: vec![CipherSuite::Aes128Ccm8],
+            client,
+            count,
+            concurrency: CONCURRENCY,
+            rate,
+            server_pid: Some(self.process.id()),
+            close_associations: true,
+        };
+        load::run(configuration, &mut |_| ControlFlow::Continue(())).expect("the load can be run")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn toml(state: &Path) -> String {
+    let mut text = format!(
+        "state_dir = {:?}\n[admin]\nsocket = {:?}\n\
+         [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"nosec\"\ninsecure_secrets = true\n\
+         [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"dtls\"\n\
+         [[server]]\nname = \"server\"\nssid = 101\nuri = \"lwm2m.example.com\"\npsk = \"text:{KEY}\"\n\
+         [[profile]]\nname = \"default\"\nservers = [\"server\"]\ndefault = true\n",
+        state.join("state"),
+        state.join("admin.sock"),
+    );
+    for n in 1..=DEVICES {
+        text.push_str(&format!(
+            "[[device]]\nendpoint = \"nosec-{n}\"\n[[device]]\nendpoint = \"psk-{n}\"\npsk = \"text:{KEY}\"\n"
+        ));
+    }
+    text
+}
+
+/// Microseconds of CPU that a bare tokio socket takes to echo one datagram, with as many clients as the daemon has.
+fn floor(datagrams: u64) -> f64 {
+    let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
+        .args(["--echo", &datagrams.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the echo can be started");
+    let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+    let mut line = move || lines.next().expect("the echo speaks").expect("it is text");
+    let address: SocketAddr = line().parse().expect("an address");
+    let sockets: Vec<UdpSocket> = (0..CONCURRENCY)
+        .map(|_| {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            socket.connect(address).expect("the loopback can be reached");
+            socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a time-out can be set");
+            socket
+        })
+        .collect();
+    let payload = [0x40; 64];
+    sockets.iter().for_each(|socket| drop(socket.send(&payload)));
+    let (mut sent, started) = (CONCURRENCY as u64, Instant::now());
+    let mut buffer = [0; 128];
+    while sent < datagrams {
+        for socket in &sockets {
+            socket.recv(&mut buffer).expect("the echo answers");
+            socket.send(&payload).expect("the loopback takes it");
+            sent += 1;
+        }
+        assert!(started.elapsed() < Duration::from_secs(120), "the echo is too slow to measure");
+    }
+    let cpu: f64 = line().parse().expect("nanoseconds");
+    process.wait().expect("the echo ends by itself");
+    cpu / 1e3 / datagrams as f64
+}
+
+/// The other side of [`floor`]: echoes so many datagrams, then says what it cost.
+fn echo() {
+    let count: u64 = std::env::args().last().and_then(|text| text.parse().ok()).expect("a number of datagrams");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        println!("{}", socket.local_addr().expect("it is bound"));
+        let mut buffer = [0; 2048];
+        for _ in 0..count {
+            let (length, from) = socket.recv_from(&mut buffer).await.expect("a datagram");
+            socket.send_to(&buffer[..length], from).await.expect("the loopback takes it");
+        }
+    });
+    let schedstat = fs::read_to_string("/proc/self/schedstat").expect("the kernel counts CPU time");
+    println!("{}", schedstat.split(' ').next().expect("it begins with nanoseconds"));
+}

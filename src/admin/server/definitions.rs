@@ -1,0 +1,150 @@
+//! `/v1/servers`, `/v1/profiles`, `/v1/devices`: list, show, create, change, delete.
+//!
+//! The same handlers for every kind; what differs is in `stored`.
+
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::connection::PeerUid;
+use super::failure::Failure;
+use super::stored::{Listed, Stamp, Stored};
+use super::{Service, Shared, convert, input, merge};
+use crate::admin::api::{Entry, FieldProblem, List, Resource, path_of};
+use crate::provision::DeviceDefinition;
+use crate::store::{Actor, CatalogRows, DeviceQuery, UnixMillis};
+
+/// Devices on a page where the request does not say.
+const DEFAULT_PAGE: u32 = 100;
+/// Devices on a page at most.
+const MAXIMUM_PAGE: u32 = 10_000;
+
+/// Query of `/v1/devices`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevicesQuery {
+    search: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+pub async fn list<D: Listed>(State(service): State<Shared>) -> Result<Json<List<Entry<D>>>, Failure> {
+    Ok(Json(List::complete(service.store.read(D::all).await?)))
+}
+
+pub async fn devices(
+    State(service): State<Shared>,
+    query: Result<Query<DevicesQuery>, QueryRejection>,
+) -> Result<Json<List<Entry<DeviceDefinition>>>, Failure> {
+    let Query(query) = query?;
+    let query = DeviceQuery {
+        after: query.after,
+        limit: query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE),
+        search: query.search,
+        profile: None,
+    };
+    let page = service.store.read(move |reader| reader.devices(&query)).await?;
+    let items = page.devices.into_iter().map(convert::device).collect();
+    Ok(Json(List { items, total: Some(page.total), next: page.next }))
+}
+
+pub async fn show<D: Stored>(
+    State(service): State<Shared>,
+    segment: Result<Path<String>, PathRejection>,
+) -> Result<Json<Entry<D>>, Failure> {
+    let key = D::key_of(&segment?.0);
+    Ok(Json(service.store.read(move |reader| D::show(reader, &key)).await?))
+}
+
+pub async fn create<D: Stored>(
+    State(service): State<Shared>,
+    Extension(peer): Extension<PeerUid>,
+    request: Request<Body>,
+) -> Result<Response, Failure> {
+    let definition = input::definition::<D>(input::object(request, &[input::JSON]).await?)?;
+    let others = service.store.read(|reader| reader.catalog()).await?;
+    let warnings = checked(&definition, &others)?;
+    let mut entry = definition.add(&service.store, stamp(peer)).await?;
+    entry.warnings = warnings;
+    let location = path_of::<D>(entry.definition().key());
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(entry)).into_response())
+}
+
+pub async fn change<D: Stored>(
+    State(service): State<Shared>,
+    Extension(peer): Extension<PeerUid>,
+    segment: Result<Path<String>, PathRejection>,
+    request: Request<Body>,
+) -> Result<Json<Entry<D>>, Failure> {
+    let key = D::key_of(&segment?.0);
+    let patch = input::object(request, &[input::MERGE_PATCH, input::JSON]).await?;
+    let others = service.store.read(|reader| reader.catalog()).await?;
+    // The change happens inside the store's transaction, so that of two at once neither is lost. The warnings come out
+    // of it by a cell of their own, since the store hands back nothing but the entry.
+    let (report, warnings) = std::sync::mpsc::channel();
+    let patched = move |current: &D| {
+        let definition = patched(current, patch)?;
+        // Nobody who gave up waiting wants them.
+        let _ = report.send(checked(&definition, &others)?);
+        Ok(definition)
+    };
+    let mut entry = D::update(&service.store, stamp(peer), key, patched).await?;
+    entry.warnings = warnings.try_recv().unwrap_or_default();
+    Ok(Json(entry))
+}
+
+pub async fn delete<D: Stored>(
+    State(service): State<Shared>,
+    Extension(peer): Extension<PeerUid>,
+    segment: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, Failure> {
+    let service: &Service = &service;
+    D::delete(&service.store, stamp(peer), D::key_of(&segment?.0)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a merge patch makes of a definition. The key goes round the patch: it is kept, replaced or removed, and never
+/// becomes JSON.
+fn patched<D: Resource>(current: &D, mut patch: Map<String, Value>) -> Result<D, Failure> {
+    let mut without_key = current.clone();
+    let kept = without_key.take_psk();
+    let keeps = kept.is_some() && !patch.contains_key("psk");
+    let new_key = patch.remove("psk");
+    let unreadable = |_| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the definition cannot be written as JSON");
+    let mut fields = serde_json::to_value(without_key).map_err(unreadable)?;
+    merge::apply(&mut fields, Value::Object(patch));
+    let Value::Object(mut fields) = fields else {
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "the patch must be a JSON object"));
+    };
+    if let Some(new_key) = new_key {
+        fields.insert("psk".to_owned(), new_key);
+    }
+    let mut definition = input::definition::<D>(fields)?;
+    if let Some(kept) = kept.filter(|_| keeps) {
+        definition.put_psk(kept);
+    }
+    Ok(definition)
+}
+
+/// Refuses a definition in which the checks find mistakes; what is only worth a look comes back.
+fn checked<D: Stored>(definition: &D, others: &CatalogRows) -> Result<Vec<FieldProblem>, Failure> {
+    let mut problems = definition.check();
+    problems.extend(definition.check_among(others));
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error());
+    if errors.is_empty() {
+        Ok(warnings.into_iter().map(convert::field_problem).collect())
+    } else {
+        Err(Failure::invalid(errors.into_iter().map(convert::field_problem).collect()))
+    }
+}
+
+fn stamp(PeerUid(uid): PeerUid) -> Stamp {
+    Stamp { actor: Actor::admin_socket(uid), at: UnixMillis::from(SystemTime::now()) }
+}

@@ -1,0 +1,185 @@
+//! `Stored`: how each kind of definition is checked and kept.
+
+use std::future::Future;
+
+use super::convert;
+use super::failure::Failure;
+use crate::admin::api::{Entry, Resource};
+use crate::provision::{AccountType, Catalog, DeviceDefinition, Problem, ProfileDefinition, ServerDefinition};
+use crate::provision::{check_device, check_device_in, check_profile, check_profile_in, check_server};
+use crate::store::{Actor, CatalogRows, ChangeError, Key, Reader, Store, StoreError, UnixMillis};
+
+/// Who changes something, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// Who.
+    pub actor: Actor,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// What a change makes of the definition that is there.
+pub trait Change<D>: FnOnce(&D) -> Result<D, Failure> + Send + 'static {}
+impl<D, F: FnOnce(&D) -> Result<D, Failure> + Send + 'static> Change<D> for F {}
+
+/// A kind of definition that the store keeps. The errors of every method are those of the store.
+pub trait Stored: Resource {
+    /// What a path segment means.
+    fn key_of(segment: &str) -> Key;
+    /// Everything that is wrong with the definition itself.
+    fn check(&self) -> Vec<Problem>;
+    /// Everything that is wrong with it among the others.
+    fn check_among(&self, others: &CatalogRows) -> Vec<Problem>;
+    /// Reads one.
+    fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError>;
+    /// Adds one.
+    fn add(self, store: &Store, stamp: Stamp) -> impl Future<Output = Result<Entry<Self>, StoreError>> + Send;
+    /// Changes one.
+    fn update(
+        store: &Store,
+        stamp: Stamp,
+        key: Key,
+        change: impl Change<Self>,
+    ) -> impl Future<Output = Result<Entry<Self>, ChangeError<Failure>>> + Send;
+    /// Deletes one.
+    fn delete(store: &Store, stamp: Stamp, key: Key) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A kind of which all are listed at once.
+pub trait Listed: Stored {
+    /// Reads all that are in force.
+    fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError>;
+}
+
+impl Stored for ServerDefinition {
+    fn key_of(segment: &str) -> Key {
+        Key::from_segment(segment)
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        check_server(self)
+    }
+
+    /// What this account would newly break in the profiles that name it.
+    fn check_among(&self, others: &CatalogRows) -> Vec<Problem> {
+        let CatalogRows { servers, profiles } = others;
+        let before = Catalog::new(servers.clone(), profiles.clone());
+        let unchanged = servers.iter().filter(|server| server.name != self.name).cloned();
+        let after = Catalog::new(unchanged.chain([self.clone()]), profiles.clone());
+        let field = if self.account_type == AccountType::Bootstrap { "type" } else { "ssid" };
+        let mut problems = Vec::new();
+        for profile in profiles.iter().filter(|profile| profile.servers.contains(&self.name)) {
+            let known = check_profile_in(profile, &before);
+            let found = check_profile_in(profile, &after).into_iter();
+            let new = found.filter(|problem| problem.is_error() && !known.contains(problem));
+            problems.extend(new.map(|problem| {
+                Problem::error(field, format!("profile `{}` would be broken: {}", profile.name, problem.message))
+            }));
+        }
+        problems
+    }
+
+    fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError> {
+        reader.server(key).map(convert::entry)
+    }
+
+    async fn add(self, store: &Store, stamp: Stamp) -> Result<Entry<Self>, StoreError> {
+        store.add_server(stamp.actor, stamp.at, self).await.map(convert::entry)
+    }
+
+    async fn update(
+        store: &Store,
+        stamp: Stamp,
+        key: Key,
+        change: impl Change<Self>,
+    ) -> Result<Entry<Self>, ChangeError<Failure>> {
+        store.update_server(stamp.actor, stamp.at, key, change).await.map(convert::entry)
+    }
+
+    async fn delete(store: &Store, stamp: Stamp, key: Key) -> Result<(), StoreError> {
+        store.delete_server(stamp.actor, stamp.at, key).await
+    }
+}
+
+impl Listed for ServerDefinition {
+    fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError> {
+        Ok(reader.servers()?.into_iter().map(convert::entry).collect())
+    }
+}
+
+impl Stored for ProfileDefinition {
+    fn key_of(segment: &str) -> Key {
+        Key::from_segment(segment)
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        check_profile(self)
+    }
+
+    fn check_among(&self, others: &CatalogRows) -> Vec<Problem> {
+        check_profile_in(self, &Catalog::new(others.servers.clone(), others.profiles.clone()))
+    }
+
+    fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError> {
+        reader.profile(key).map(convert::entry)
+    }
+
+    async fn add(self, store: &Store, stamp: Stamp) -> Result<Entry<Self>, StoreError> {
+        store.add_profile(stamp.actor, stamp.at, self).await.map(convert::entry)
+    }
+
+    async fn update(
+        store: &Store,
+        stamp: Stamp,
+        key: Key,
+        change: impl Change<Self>,
+    ) -> Result<Entry<Self>, ChangeError<Failure>> {
+        store.update_profile(stamp.actor, stamp.at, key, change).await.map(convert::entry)
+    }
+
+    async fn delete(store: &Store, stamp: Stamp, key: Key) -> Result<(), StoreError> {
+        store.delete_profile(stamp.actor, stamp.at, key).await
+    }
+}
+
+impl Listed for ProfileDefinition {
+    fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError> {
+        Ok(reader.profiles()?.into_iter().map(convert::entry).collect())
+    }
+}
+
+impl Stored for DeviceDefinition {
+    /// An endpoint name may be all digits, so that a segment is never a number here.
+    fn key_of(segment: &str) -> Key {
+        Key::Name(segment.to_owned())
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        check_device(self)
+    }
+
+    fn check_among(&self, others: &CatalogRows) -> Vec<Problem> {
+        check_device_in(self, &Catalog::new(others.servers.clone(), others.profiles.clone()))
+    }
+
+    fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError> {
+        reader.device(key).map(convert::device)
+    }
+
+    async fn add(self, store: &Store, stamp: Stamp) -> Result<Entry<Self>, StoreError> {
+        store.add_device(stamp.actor, stamp.at, self).await.map(convert::device)
+    }
+
+    async fn update(
+        store: &Store,
+        stamp: Stamp,
+        key: Key,
+        change: impl Change<Self>,
+    ) -> Result<Entry<Self>, ChangeError<Failure>> {
+        store.update_device(stamp.actor, stamp.at, key, change).await.map(convert::device)
+    }
+
+    async fn delete(store: &Store, stamp: Stamp, key: Key) -> Result<(), StoreError> {
+        store.delete_device(stamp.actor, stamp.at, key).await
+    }
+}

@@ -1,0 +1,131 @@
+//! Loss, duplication and disorder. Retransmission runs by OpenSSL's own clock, so these tests use short real timers.
+
+use std::time::{Duration, Instant};
+
+use super::super::Configuration;
+use super::client::{Client, Profile};
+use super::world::{World, route};
+
+const TIMEOUT: Duration = Duration::from_millis(30);
+
+fn world() -> World {
+    World::new(Configuration { initial_timeout: TIMEOUT, ..Configuration::default() })
+}
+
+/// Talks in real time until the client is established, at most 5 s. `fate` turns the number of a datagram, counted
+/// over both directions, into how often it arrives.
+fn talk_over(world: &mut World, client: &mut Client, mut fate: impl FnMut(usize) -> usize) -> usize {
+    let (mut count, end) = (0, Instant::now() + Duration::from_secs(5));
+    let mut copies = || {
+        count += 1;
+        fate(count - 1)
+    };
+    while Instant::now() < end {
+        let sent = client.step();
+        world.now = Instant::now();
+        let mut answers = Vec::new();
+        for datagram in sent {
+            for _ in 0..copies() {
+                answers.extend(world.give(route(1), &datagram));
+            }
+        }
+        if world.server.poll_timeout().is_some_and(|due| due <= world.now) {
+            world.server.handle_timeout(world.now);
+        }
+        answers.extend(world.collect(route(1)));
+        let is_quiet = answers.is_empty();
+        for answer in answers {
+            for _ in 0..copies() {
+                client.deliver(answer.clone());
+            }
+        }
+        if is_quiet && client.is_established {
+            break;
+        }
+        if is_quiet {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    count
+}
+
+fn impatient() -> Client {
+    Client::new(Profile { timeout: TIMEOUT, ..Profile::default() })
+}
+
+fn assert_served(world: &mut World, client: &mut Client) {
+    assert!(client.is_established);
+    let association = world.lookups.last().expect("asked").0;
+    client.step();
+    world.assert_alive(route(1), client, association);
+    assert_eq!(world.server.statistics().associations, 1);
+}
+
+#[test]
+fn the_loss_of_any_one_datagram_is_made_good() {
+    let mut world_without_loss = world();
+    let count = talk_over(&mut world_without_loss, &mut impatient(), |_| 1);
+    assert!(count >= 6, "two hellos, a cookie, and three flights: {count}");
+    for lost in 0..count {
+        let (mut world, mut client) = (world(), impatient());
+        talk_over(&mut world, &mut client, |number| usize::from(number != lost));
+        assert!(client.is_established, "datagram {lost} lost");
+        assert_served(&mut world, &mut client);
+    }
+}
+
+#[test]
+fn every_datagram_twice_makes_one_association() {
+    let (mut world, mut client) = (world(), impatient());
+    talk_over(&mut world, &mut client, |_| 2);
+    assert_served(&mut world, &mut client);
+    assert_eq!((world.lookups.len(), world.server.statistics().handshakes_started), (1, 1));
+}
+
+#[test]
+fn heavy_loss_is_survived() {
+    for seed in 0..4 {
+        let (mut world, mut client) = (world(), impatient());
+        let mut state = 0x9e37_79b9_u32 + seed;
+        talk_over(&mut world, &mut client, |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            usize::from(state >> 30 != 0) // one in four is lost
+        });
+        assert_served(&mut world, &mut client);
+    }
+}
+
+#[test]
+fn a_last_flight_in_reverse_order_is_understood() {
+    let (mut world, mut client) = (world(), impatient());
+    for _ in 0..2 {
+        for datagram in client.step() {
+            world.give(route(1), &datagram).into_iter().for_each(|answer| client.deliver(answer));
+        }
+    }
+    // ClientKeyExchange, ChangeCipherSpec and Finished, one record per datagram, the last first.
+    let flight = client.step().concat();
+    let mut records: Vec<&[u8]> = super::super::record::Records::of(&flight).map(|record| record.bytes).collect();
+    assert_eq!(records.len(), 3);
+    records.reverse();
+    let mut answers = Vec::new();
+    for record in records {
+        answers.extend(world.give(route(1), record));
+    }
+    answers.into_iter().for_each(|answer| client.deliver(answer));
+    client.step();
+    assert_served(&mut world, &mut client);
+}
+
+#[test]
+fn a_repeated_client_hello_is_answered_with_the_same_flight() {
+    let mut world = world();
+    let mut client = Client::new(Profile::default());
+    for datagram in client.step() {
+        world.give(route(1), &datagram).into_iter().for_each(|answer| client.deliver(answer));
+    }
+    let hello = client.step().remove(0);
+    let flight = world.give(route(1), &hello);
+    assert_eq!(world.give(route(1), &hello), flight);
+    assert_eq!(world.server.statistics().handshakes_started, 1);
+}
