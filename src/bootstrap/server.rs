@@ -169,9 +169,9 @@ struct Unanswered {
 }
 
 impl Entry {
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Instant {
         let acknowledgement = self.unanswered.as_ref().filter(|it| !it.acknowledged).map(|it| it.acknowledge_at);
-        acknowledgement.into_iter().chain(self.session.deadline()).min()
+        acknowledgement.map_or(self.session.deadline(), |at| at.min(self.session.deadline()))
     }
 }
 
@@ -303,10 +303,9 @@ impl Server {
             let Some(entry) = self.sessions.get_mut(&id) else { continue };
             entry.scheduled = None;
             match entry.deadline() {
-                Some(due) if due <= now => self.session_timeout(now, id),
+                due if due <= now => self.session_timeout(now, id),
                 // The deadline has moved on since this entry was made.
-                Some(due) => self.schedule(due, id),
-                None => {}
+                due => self.schedule(due, id),
             }
         }
     }
@@ -479,7 +478,7 @@ impl Server {
         match turn {
             Turn::End(outcome, reason) => self.end(now, id, outcome, reason),
             Turn::Continue => {
-                if let Some(deadline) = self.sessions.get(&id).and_then(Entry::deadline) {
+                if let Some(deadline) = self.sessions.get(&id).map(Entry::deadline) {
                     self.schedule(deadline, id);
                 }
             }
