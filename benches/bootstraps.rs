@@ -32,7 +32,9 @@ fn main() {
     }
     let state = tempfile::tempdir().expect("a scratch directory");
     let daemon = Daemon::start(state.path());
-    println!("{CONCURRENCY} clients at once, {EXCHANGES} exchanges per bootstrap, {DEVICES} devices of each kind on record\n");
+    println!(
+        "{CONCURRENCY} clients at once, {EXCHANGES} exchanges per bootstrap, {DEVICES} devices of each kind on record\n"
+    );
     let floor = floor(DEVICES * EXCHANGES);
     println!("floor: {floor:.2} µs of CPU per echoed datagram, {:.1} µs per {EXCHANGES}", floor * EXCHANGES as f64);
     for (name, address, psk) in [("NoSec", daemon.nosec, false), ("PSK", daemon.dtls, true)] {
@@ -101,7 +103,7 @@ impl Daemon {
         };
         let configuration = LoadConfiguration {
             target,
-            psk: psk.then(|| Psk { identity: name.as_bytes().to_vec(), key: Secret::from(KEY.as_bytes()) }),
+            psk: psk.then(|| Psk { identity: name.to_owned(), key: Secret::from(KEY.as_bytes()) }),
             suites: vec![CipherSuite::Aes128Ccm8],
             client,
             count,
@@ -132,7 +134,9 @@ fn toml(state: &Path) -> String {
         state.join("admin.sock"),
     );
     for n in 1..=DEVICES {
-        text.push_str(&format!("[[device]]\nendpoint = \"nosec-{n}\"\n[[device]]\nendpoint = \"psk-{n}\"\npsk = \"text:{KEY}\"\n"));
+        text.push_str(&format!(
+            "[[device]]\nendpoint = \"nosec-{n}\"\n[[device]]\nendpoint = \"psk-{n}\"\npsk = \"text:{KEY}\"\n"
+        ));
     }
     text
 }

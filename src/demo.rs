@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::config::Config;
 use crate::daemon::{self, Running};
-use crate::provision::DeviceDefinition;
+use crate::provision::{DeviceDefinition, KeyText};
 use crate::simulator::shell::{self, CipherSuite, Psk, Target};
 use crate::simulator::{ClientConfiguration, Provisioned};
 
@@ -45,10 +45,11 @@ impl Arguments {
         let config = config(scratch.path())?;
         let socket = config.admin.socket.clone();
         let device = config.devices.first().cloned().ok_or("The demo config has no device.")?;
-        let running = daemon::start(config, None).await.map_err(|error| format!("The demo was not started: {error}"))?;
+        let running =
+            daemon::start(config, None).await.map_err(|error| format!("The demo was not started: {error}"))?;
         let address = *running.listeners().first().ok_or("The demo config has no listener.")?;
         let given = bootstrap(address, &device).await?;
-        tell(address, &socket, &given);
+        tell(address, &socket, &device, &given);
         self.wait(running).await;
         Ok(())
     }
@@ -77,7 +78,7 @@ fn config(scratch: &Path) -> Result<Config, String> {
 async fn bootstrap(address: SocketAddr, device: &DeviceDefinition) -> Result<Provisioned, String> {
     let key = device.psk.as_ref().ok_or("The device of the demo config has no key.")?.key().clone();
     let identity = device.psk_identity.clone().unwrap_or_else(|| device.endpoint.clone());
-    let psk = Psk { identity: identity.into_bytes(), key };
+    let psk = Psk { identity, key };
     let target: Target = format!("coaps://{address}").parse().map_err(|error| format!("{error}."))?;
     let client = ClientConfiguration::new(device.endpoint.clone());
     shell::bootstrap(&target, Some(&psk), &CipherSuite::ALL, client)
@@ -85,7 +86,7 @@ async fn bootstrap(address: SocketAddr, device: &DeviceDefinition) -> Result<Pro
         .map_err(|failure| format!("The device was not bootstrapped: {failure}."))
 }
 
-fn tell(address: SocketAddr, socket: &Path, given: &Provisioned) {
+fn tell(address: SocketAddr, socket: &Path, device: &DeviceDefinition, given: &Provisioned) {
     let socket = socket.display();
     let control = format!("cargo run -q --bin bootstrapctl -- --socket {socket}");
     let mut output = anstream::stdout();
@@ -104,10 +105,11 @@ Look at it from the operator's side, in another terminal:
 
 Bootstrap the device yourself, as often as you like:
 
-    printf text:demo-device-bootstrap-key > demo.key
+    printf {key} > demo.key
     cargo run -q --bin bootstrapctl -- simulate --server coaps://{address} demo-device --psk-file demo.key
 
 Then read README.md for a config of your own. Ctrl-C ends the demo and removes everything it made.",
+        key = device.psk.as_ref().map_or("", KeyText::expose_text),
         given = given.view(false)
     );
 }

@@ -38,8 +38,20 @@ const TABLE: [(&str, &[&str]); 21] = [
 const SANS_IO: [&str; 6] = ["coap", "lwm2m", "provision", "bootstrap", "dtls", "simulator"];
 const EXEMPT: [&str; 3] = ["dtls::openssl", "simulator::shell", "simulator::load"];
 const FORBIDDEN_IN_SANS_IO: [&str; 14] = [
-    "tokio", "rusqlite", "socket2", "quinn_udp", "axum", "hyper", "std::net::UdpSocket", "std::net::TcpStream",
-    "std::fs", "Instant::now", "SystemTime::now", "rand::rng()", "SysRng", "thread::sleep",
+    "tokio",
+    "rusqlite",
+    "socket2",
+    "quinn_udp",
+    "axum",
+    "hyper",
+    "std::net::UdpSocket",
+    "std::net::TcpStream",
+    "std::fs",
+    "Instant::now",
+    "SystemTime::now",
+    "rand::rng()",
+    "SysRng",
+    "thread::sleep",
 ];
 
 /// A source file of the library, without its tests.
@@ -164,7 +176,8 @@ fn sources() -> Vec<Source> {
     files
         .map(|path| {
             let relative = path.strip_prefix(&base).expect("it was found below").with_extension("");
-            let names: Vec<&str> = relative.iter().filter_map(|name| name.to_str()).filter(|name| *name != "mod").collect();
+            let names: Vec<&str> =
+                relative.iter().filter_map(|name| name.to_str()).filter(|name| *name != "mod").collect();
             let text = fs::read_to_string(&path).expect("a source file can be read");
             let module = names.join("::");
             Source { path, module, text: without_tests(&text) }

@@ -22,7 +22,8 @@ fn every_committed_input_passes() {
 
 #[test]
 fn every_target_is_listed_in_the_fuzz_package() {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml")).expect("it is there");
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml")).expect("it is there");
     let listed = manifest.lines().filter(|line| line.starts_with("name = ") && !line.contains("bootstrapd-fuzz"));
     let mut listed: Vec<&str> = listed.filter_map(|line| line.split('"').nth(1)).collect();
     let mut targets: Vec<&str> = bodies::TARGETS.iter().map(|(target, _)| *target).collect();

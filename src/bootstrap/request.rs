@@ -72,6 +72,13 @@ impl BootstrapRequest {
         }
         Ok(request)
     }
+
+    /// What a request that cannot be read says of its sender, for the report and nothing else.
+    pub(super) fn claim(message: &Message) -> BootstrapRequest {
+        let queries = message.uri_query().unwrap_or_default();
+        let name = queries.iter().find_map(|query| query.strip_prefix("ep=")).filter(|name| !name.is_empty());
+        BootstrapRequest { endpoint_name: name.map(str::to_owned), preferred_content_format: None }
+    }
 }
 
 fn read_format(number: &str) -> Result<ContentFormat, RequestError> {

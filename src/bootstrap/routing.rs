@@ -13,27 +13,40 @@ const UNDERSTOOD_IN_REQUESTS: [u16; 5] =
 /// Critical options that a response may carry.
 pub(super) const UNDERSTOOD_IN_RESPONSES: [u16; 2] = [number::BLOCK2, number::BLOCK1];
 
+/// What becomes of a request that is no Bootstrap-Request.
+pub(super) enum Rejection {
+    /// It is answered with this code and diagnostic text.
+    Answer(Code, &'static str),
+    /// It is ignored.
+    Ignore,
+}
+
 /// Accepts a Bootstrap-Request.
 ///
 /// # Errors
-/// The code and the diagnostic text that answer anything else.
-pub(super) fn route(message: &Message) -> Result<(), (Code, &'static str)> {
+/// What becomes of anything else.
+pub(super) fn route(message: &Message) -> Result<(), Rejection> {
+    let answer = |code, explanation| Err(Rejection::Answer(code, explanation));
     if message.unknown_critical_option(&UNDERSTOOD_IN_REQUESTS).is_some() {
-        return Err((Code::BAD_OPTION, "a critical option is not understood"));
+        // A non-confirmable message of this kind must be rejected, not answered (RFC 7252 section 5.4.1).
+        return match message.message_type {
+            MessageType::Confirmable => answer(Code::BAD_OPTION, "a critical option is not understood"),
+            _ => Err(Rejection::Ignore),
+        };
     }
     if message.uri_path_is(&["bs"]) {
         return match (message.code, message.message_type) {
             (Code::POST, MessageType::Confirmable) => Ok(()),
-            (Code::POST, _) => Err((Code::BAD_REQUEST, "a Bootstrap-Request must be confirmable")),
-            _ => Err((Code::METHOD_NOT_ALLOWED, "a Bootstrap-Request is a POST")),
+            (Code::POST, _) => answer(Code::BAD_REQUEST, "a Bootstrap-Request must be confirmable"),
+            _ => answer(Code::METHOD_NOT_ALLOWED, "a Bootstrap-Request is a POST"),
         };
     }
     if message.uri_path_is(&["bspack"]) {
         // After any error the client goes on with a Bootstrap-Request (LwM2M Core 1.2 section 6.1.7.7).
         return match message.code {
-            Code::GET => Err((Code::NOT_IMPLEMENTED, "use POST /bs")),
-            _ => Err((Code::METHOD_NOT_ALLOWED, "a Bootstrap-Pack-Request is a GET")),
+            Code::GET => answer(Code::NOT_IMPLEMENTED, "use POST /bs"),
+            _ => answer(Code::METHOD_NOT_ALLOWED, "a Bootstrap-Pack-Request is a GET"),
         };
     }
-    Err((Code::NOT_FOUND, "this server answers to /bs and /bspack"))
+    answer(Code::NOT_FOUND, "this server answers to /bs and /bspack")
 }

@@ -17,7 +17,7 @@ use super::authorisation::{self, Lookup, LookupKey, Refusal};
 use super::conversation::{self, Conversation, Wire};
 use super::outcome::{Outcome, SessionReport};
 use super::request::BootstrapRequest;
-use super::routing;
+use super::routing::{self, Rejection};
 use super::session::{Session, Turn};
 use crate::coap::{Code, Deduplication, Message, MessageType, Reply, Ticket, Timing, Verdict};
 use crate::peer::Peer;
@@ -315,7 +315,10 @@ impl Server {
         let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
         match routing::route(&message) {
             Ok(()) => self.handle_bootstrap_request(now, origin, message, ticket),
-            Err((code, explanation)) => self.answer(origin.endpoint, &message, ticket, code, explanation),
+            Err(Rejection::Answer(code, explanation)) => {
+                self.answer(origin.endpoint, &message, ticket, code, explanation);
+            }
+            Err(Rejection::Ignore) => self.statistics.unmatched += 1,
         }
     }
 
@@ -334,7 +337,7 @@ impl Server {
                 let key = authorisation::lookup_key(&request, origin.peer);
                 (request, key)
             }
-            Err(error) => (BootstrapRequest::default(), Err(Refusal::unreadable(&error))),
+            Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
         };
         let session = Session::new(id, origin.endpoint, origin.route, origin.peer.clone(), request, now);
         let unanswered =
@@ -419,9 +422,12 @@ impl Server {
             }
             None => {
                 self.statistics.unmatched += 1;
-                // A confirmable response that nobody waits for is rejected (RFC 7252 section 4.2).
-                if message.message_type == MessageType::Confirmable {
-                    self.send(origin.endpoint, &Message::reset(message.id));
+                // A confirmable response that nobody waits for is rejected, and again each time that it is sent again
+                // (RFC 7252 section 4.2).
+                if let Some(ticket) = ticket {
+                    let reset = Message::reset(message.id).encode();
+                    self.deduplication.set_reply(ticket, &reset);
+                    conversation::send(&mut self.outputs, origin.endpoint, &reset);
                 }
             }
         }
@@ -489,9 +495,10 @@ impl Server {
     }
 
     fn supersede(&mut self, now: Instant, session: Option<SessionId>) {
-        if let Some(id) = session {
-            self.end(now, id, Outcome::Superseded, "The client sent a new Bootstrap-Request.".to_owned());
-        }
+        let Some(id) = session else { return };
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let (outcome, reason) = entry.session.handle_superseded(now);
+        self.end(now, id, outcome, reason);
     }
 
     fn end(&mut self, now: Instant, id: SessionId, outcome: Outcome, reason: String) {

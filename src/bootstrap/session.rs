@@ -101,8 +101,11 @@ impl Session {
         request: BootstrapRequest,
         now: Instant,
     ) -> Session {
-        // Only clients of 1.1 and later know `pct` (spec sheet `bootstrap.md`, section 4).
-        let version = request.preferred_content_format.map(|_| Version::V1_1);
+        // Only clients of 1.1 and later know `pct`, and LwM2M CBOR is of 1.2 (spec sheet `bootstrap.md`, section 4).
+        let version = request.preferred_content_format.map(|format| match format {
+            ContentFormat::Lwm2mCbor => Version::V1_2,
+            _ => Version::V1_1,
+        });
         let client = ClientFacts { version, ..ClientFacts::default() };
         Session {
             id,
@@ -266,15 +269,22 @@ impl Session {
 
     /// The association is gone.
     pub(super) fn handle_closed(&mut self, now: Instant) -> (Outcome, String) {
+        let operation = self.current_operation();
+        self.record(now, None, Some("the association ended".to_owned()));
         if let State::Finishing(_) = self.state {
-            self.record(now, None, None);
             return (
                 Outcome::ProbablyCompleted,
                 "The association ended before the answer to Finish arrived; the client has probably taken everything."
                     .to_owned(),
             );
         }
-        (Outcome::ConnectionLost, format!("The association ended during {}.", self.current_operation()))
+        (Outcome::ConnectionLost, format!("The association ended during {operation}."))
+    }
+
+    /// A newer request of the same client takes the place of this session.
+    pub(super) fn handle_superseded(&mut self, now: Instant) -> (Outcome, String) {
+        self.record(now, None, Some("superseded".to_owned()));
+        (Outcome::Superseded, "The client sent a new Bootstrap-Request.".to_owned())
     }
 
     fn give_up(&mut self, now: Instant, why: &str) -> Turn {

@@ -85,7 +85,9 @@ fn serve(file: &Path) -> Result<(), String> {
         .build()
         .map_err(|error| format!("The runtime cannot be started: {error}."))?;
     runtime.block_on(async {
-        let running = life::start(config, Some(file.to_owned())).await.map_err(|error| format!("bootstrapd was not started: {error}"))?;
+        let running = life::start(config, Some(file.to_owned()))
+            .await
+            .map_err(|error| format!("bootstrapd was not started: {error}"))?;
         running.until_stopped().await;
         Ok(())
     })

@@ -144,7 +144,8 @@ impl Running {
 
     async fn reload(&mut self) -> Result<crate::admin::api::ReloadSummary, String> {
         supervisor::reloading();
-        let result = reload::reload(self.file.as_deref(), &mut self.config, &self.store, &self.driver, &self.degraded).await;
+        let result =
+            reload::reload(self.file.as_deref(), &mut self.config, &self.store, &self.driver, &self.degraded).await;
         supervisor::ready("Serving.");
         result
     }

@@ -302,10 +302,7 @@ impl Driver {
         if report.outcome.is_success() {
             info!(
                 session = report.id,
-                endpoint,
-                "{}: {endpoint} from {} in {milliseconds:.1} ms",
-                report.outcome,
-                report.remote
+                endpoint, "{}: {endpoint} from {} in {milliseconds:.1} ms", report.outcome, report.remote
             );
         } else {
             warn!(
@@ -386,7 +383,12 @@ impl Driver {
         DriverStatus {
             listeners: self.listeners.iter().map(Listener::status).collect(),
             running_sessions: self.server.running(),
-            associations: self.listeners.iter().filter_map(|it| it.dtls.as_ref()).map(|it| it.server.statistics().associations).sum(),
+            associations: self
+                .listeners
+                .iter()
+                .filter_map(|it| it.dtls.as_ref())
+                .map(|it| it.server.statistics().associations)
+                .sum(),
             outcomes: self.history.outcomes(),
             datagrams_in: self.datagrams_in,
             datagrams_out: self.datagrams_out,

@@ -88,11 +88,7 @@ impl Listener {
 
     pub(super) fn status(&self) -> ListenerStatus {
         let security = if self.dtls.is_some() { "dtls" } else { "nosec" };
-        ListenerStatus {
-            address: self.socket.address(),
-            security: security.to_owned(),
-            transport: "udp".to_owned(),
-        }
+        ListenerStatus { address: self.socket.address(), security: security.to_owned(), transport: "udp".to_owned() }
     }
 }
 

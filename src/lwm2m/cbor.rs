@@ -206,7 +206,7 @@ mod tests {
             ("5f42010243030405ff", Value::opaque(&[1, 2, 3, 4, 5])),
             ("5fff", Value::opaque(b"")),
             ("c11a5182428f", Value::Time(0x5182_428f)),
-            ("c1fb41d452d9e20ccccd", Value::Time(1_363_896_240)),
+            ("c1fb41d452d9ec200000", Value::Time(1_363_896_240)),
             ("c074323031332d30352d30325430383a34353a30335a", Value::Time(1_367_484_303)),
         ] {
             assert_eq!(read(hex), Ok(value), "{hex}");

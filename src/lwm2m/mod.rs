@@ -29,6 +29,9 @@ mod timestamp;
 mod tlv;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use codec::{decode, encode};
 pub use content::{ContentFormat, Object, ObjectInstance, Resource, ResourceValue};
 pub use error::{DecodeError, EncodeError};

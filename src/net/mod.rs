@@ -84,9 +84,9 @@ impl UdpListener {
     pub fn receive(&self, buffers: &mut Buffers, mut each: impl FnMut(Route, &[u8])) -> io::Result<bool> {
         let mut metadata = [RecvMeta::default(); BATCH];
         let mut slices: Vec<IoSliceMut<'_>> = buffers.0.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
-        let received = self.socket.try_io(Interest::READABLE, || {
-            self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metadata)
-        });
+        let received = self
+            .socket
+            .try_io(Interest::READABLE, || self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metadata));
         let count = match received {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -106,8 +106,7 @@ impl UdpListener {
     pub fn send(&self, route: &Route, bytes: &[u8]) -> io::Result<()> {
         let transmit =
             Transmit { destination: route.remote, ecn: None, contents: bytes, segment_size: None, src_ip: route.local };
-        self.socket
-            .try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
+        self.socket.try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
     }
 
     /// The address that was asked matters only where the socket is bound to all of them.

@@ -146,5 +146,6 @@ mod tests {
         assert_eq!(sealer.unseal(HERE, &sealed).unwrap().expose(), b"hex:0102");
     }
 
-    const VECTOR: &str = "01404142434445464748494a4b4c4d4e4f5051525354555657";
+    const VECTOR: &str = "01404142434445464748494a4b4c4d4e4f5051525354555657\
+                          bc5c7d4ae0d14924d5822275e9eeb5c8debfae148f2e076f";
 }

@@ -179,3 +179,75 @@ fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> SealingKeyError {
     SealingKeyError::Io { action, path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::{SealingKey, SealingKeyError};
+
+    fn write(path: &Path, bytes: &[u8], mode: u32) {
+        fs::write(path, bytes).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_key_is_made_once_closed_to_others_and_read_back() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state_dir = scratch.path().join("a/b");
+        let made = SealingKey::load_or_create(&state_dir, None, None).unwrap();
+        let path = state_dir.join("sealing.key");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o400);
+        assert_eq!(fs::metadata(&state_dir).unwrap().permissions().mode() & 0o7777, 0o700);
+        assert_eq!(fs::read_dir(&state_dir).unwrap().count(), 1, "no draft stays behind");
+        assert_eq!(fs::read(&path).unwrap(), made.bytes());
+        assert_ne!(made.bytes(), &[0; 32]);
+        let again = SealingKey::load_or_create(&state_dir, None, None).unwrap();
+        assert_eq!(again.bytes(), made.bytes());
+    }
+
+    #[test]
+    fn the_credential_goes_before_the_configured_file_and_that_before_the_state_directory() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (state_dir, credentials) = (scratch.path().join("state"), scratch.path().join("credentials"));
+        fs::create_dir(&credentials).unwrap();
+        let configured = scratch.path().join("configured");
+        write(&configured, &[2; 32], 0o400);
+        SealingKey::load_or_create(&state_dir, None, None).unwrap();
+        let load = |credentials| SealingKey::load_or_create(&state_dir, Some(&configured), credentials).unwrap();
+        assert_eq!(load(Some(&*credentials)).bytes(), &[2; 32], "no such credential");
+        // As systemd leaves it for a service with a user of its own: an access list, which shows as a group's right.
+        write(&credentials.join("sealing-key"), &[1; 32], 0o440);
+        assert_eq!(load(Some(&*credentials)).bytes(), &[1; 32]);
+        assert_eq!(load(None).bytes(), &[2; 32]);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("key");
+        let load = || SealingKey::load_or_create(scratch.path(), Some(&path), None);
+        assert!(matches!(load(), Err(SealingKeyError::Io { .. })), "a configured file is never made");
+        for (length, seen) in [(0, 0), (31, 31), (33, 33), (4096, 33)] {
+            write(&path, &vec![7; length], 0o600);
+            assert!(matches!(load(), Err(SealingKeyError::WrongSize { found, .. }) if found == seen), "{length}");
+        }
+        for open in [0o440, 0o404, 0o620, 0o602] {
+            write(&path, &[7; 32], open);
+            let refused = load().unwrap_err();
+            assert!(matches!(refused, SealingKeyError::Exposed { mode, .. } if mode == open), "{open:o}");
+            assert!(refused.to_string().contains("chmod 0400"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_made_beside_a_database() {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::write(scratch.path().join("bootstrapd.db"), b"").unwrap();
+        let refused = SealingKey::load_or_create(scratch.path(), None, None).unwrap_err();
+        assert!(matches!(refused, SealingKeyError::Missing { .. }), "{refused}");
+        assert!(!scratch.path().join("sealing.key").exists());
+    }
+}

@@ -6,6 +6,8 @@
 //! account whose `ssid` were overlooked would pass for the bootstrap account.
 
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use super::objects::SECURITY;

@@ -72,8 +72,8 @@ fn header_len(id: u16, length: usize) -> usize {
 fn length_bytes(length: usize) -> usize {
     match length {
         0..=SHORT_LENGTH => 0,
-        ..=0xff => 1,
-        ..=0xffff => 2,
+        8..=0xff => 1,
+        0x100..=0xffff => 2,
         _ => 3,
     }
 }
@@ -125,8 +125,8 @@ fn integer_len(number: i64) -> usize {
 fn unsigned_len(number: u64) -> usize {
     match number {
         0..=0xff => 1,
-        ..=0xffff => 2,
-        ..=0xffff_ffff => 4,
+        0x100..=0xffff => 2,
+        0x1_0000..=0xffff_ffff => 4,
         _ => 8,
     }
 }

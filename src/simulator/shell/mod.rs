@@ -1,6 +1,6 @@
 //! The simulated client on a real socket: one bootstrap over UDP or DTLS.
 //!
-//! `bootstrapctl simulate` and the demo call [`bootstrap`]; the load generator uses [`Session`] and [`drive`] for each of
+//! `bootstrapctl simulate` and the demo call [`bootstrap`]; the load generator uses [`Session`] and `drive` for each of
 //! its many. This is where clock, sockets and the system's randomness come in.
 
 mod association;

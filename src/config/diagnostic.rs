@@ -1,0 +1,130 @@
+//! `Diagnostic`: one mistake, where it is, and the line with a caret under the spot.
+//!
+//! What stands in a quoted line was masked by `source` before it came here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::provision::Severity;
+
+/// One mistake or warning. Its `Display` form is a headline, and the quoted line where there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether the file is refused for it.
+    pub severity: Severity,
+    /// Name of the file.
+    pub file: Arc<str>,
+    /// Where in the file; none where the whole file is meant.
+    pub place: Option<Place>,
+    /// What is wrong and the remedy, as a sentence without a full stop. Never holds a secret.
+    pub message: String,
+}
+
+/// A spot in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+    /// The line, or the part of a long one around the spot; secrets in it are masked.
+    pub quote: String,
+    /// Where in the quote the caret stands, in characters from 0.
+    pub caret: usize,
+    /// Number of carets, at least 1.
+    pub width: usize,
+}
+
+/// All diagnostics of one file, in the order of the lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics {
+    file: Arc<str>,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostic {
+    /// `file:line:column: error: message`, the form that editors and logs want.
+    pub fn headline(&self) -> String {
+        let spot = self.place.as_ref().map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
+        format!("{}{spot}: {}: {}", self.file, self.severity, self.message)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{}", self.headline())?;
+        let Some(place) = &self.place else { return Ok(()) };
+        let gutter = place.line.to_string();
+        let empty = " ".repeat(gutter.len());
+        writeln!(formatter, "{gutter} | {}", place.quote)?;
+        writeln!(formatter, "{empty} | {}{}", " ".repeat(place.caret), "^".repeat(place.width))
+    }
+}
+
+impl Diagnostics {
+    /// An error that concerns the file as a whole.
+    pub(super) fn of_file(file: &str, message: String) -> Diagnostics {
+        let file: Arc<str> = file.into();
+        let diagnostic = Diagnostic { severity: Severity::Error, file: file.clone(), place: None, message };
+        Diagnostics { file, list: vec![diagnostic] }
+    }
+
+    /// Puts a list in order.
+    pub(super) fn sorted(file: Arc<str>, mut list: Vec<Diagnostic>) -> Diagnostics {
+        list.sort_by_key(|diagnostic| diagnostic.place.as_ref().map(|place| (place.line, place.column)));
+        Diagnostics { file, list }
+    }
+
+    /// Adds a warning that concerns the file as a whole.
+    pub(super) fn push_of_file(&mut self, message: String) {
+        let diagnostic = Diagnostic { severity: Severity::Warning, file: self.file.clone(), place: None, message };
+        self.list.insert(0, diagnostic);
+    }
+
+    /// Each diagnostic, in the order of the lines.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Number of those for which the file is refused.
+    pub fn error_count(&self) -> usize {
+        self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
+    /// Number of those with which the file can be used.
+    pub fn warning_count(&self) -> usize {
+        self.list.len() - self.error_count()
+    }
+
+    /// One line that counts them, such as `bootstrapd.toml: 2 errors, 1 warning`.
+    pub fn summary(&self) -> String {
+        let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        format!("{}: {}, {}", self.file, count(self.error_count(), "error"), count(self.warning_count(), "warning"))
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Every diagnostic with its line, and the summary last.
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for diagnostic in self {
+            writeln!(formatter, "{diagnostic}")?;
+        }
+        formatter.write_str(&self.summary())
+    }
+}
+
+impl std::error::Error for Diagnostics {}

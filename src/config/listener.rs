@@ -1,0 +1,173 @@
+//! `[[listen]]`: where clients reach us, and how.
+//!
+//! CoAP timing: RFC 7252 section 4.8. NoSec: a listener is unprotected only where the file says so in so many words.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::provision::{Problem, Transport};
+
+/// ACK_TIMEOUT in seconds (RFC 7252 section 4.8.2).
+const DEFAULT_ACK_TIMEOUT: f64 = 2.0;
+
+/// ACK_RANDOM_FACTOR (RFC 7252 section 4.8.2).
+const DEFAULT_ACK_RANDOM_FACTOR: f64 = 1.5;
+
+/// MAX_RETRANSMIT (RFC 7252 section 4.8.2).
+const DEFAULT_MAX_RETRANSMIT: u32 = 4;
+
+/// One socket for clients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// Address and port; port 0 lets the system choose.
+    pub bind: SocketAddr,
+    /// What protects the datagrams.
+    pub security: ListenerSecurity,
+    /// What carries CoAP; UDP in this version.
+    pub transport: Transport,
+    /// What becomes of clients that no device stands for.
+    pub unknown: UnknownClients,
+    /// Whether keys may be written to clients without protection; NoSec listeners only.
+    pub insecure_secrets: bool,
+    /// Shortest wait for an answer before a request is sent again (ACK_TIMEOUT).
+    pub ack_timeout: Duration,
+    /// The first wait is up to this many times longer, by chance (ACK_RANDOM_FACTOR); at least 1.
+    pub ack_random_factor: f64,
+    /// How often a request is sent again (MAX_RETRANSMIT).
+    pub max_retransmit: u32,
+}
+
+/// What protects a listener's datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListenerSecurity {
+    /// Nothing.
+    NoSec,
+    /// DTLS.
+    #[default]
+    Dtls,
+}
+
+/// What becomes of clients that no device stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UnknownClients {
+    /// They are refused.
+    #[default]
+    Refuse,
+}
+
+/// What the file says of a listener.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListenDefinition {
+    bind: Option<String>,
+    pub(super) security: ListenerSecurity,
+    transport: Transport,
+    unknown: Option<String>,
+    insecure_secrets: bool,
+    ack_timeout: Option<f64>,
+    ack_random_factor: Option<f64>,
+    max_retransmit: Option<u32>,
+}
+
+impl ListenDefinition {
+    /// The listener, if its address is one, and everything that is wrong with it.
+    pub(super) fn check(&self) -> (Option<Listener>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let bind = self.address().map_err(|problem| problems.push(problem)).ok();
+        if self.transport == Transport::Tcp {
+            problems.push(Problem::error("transport", "listening on TCP is not supported in this version: use `udp`"));
+        }
+        problems.extend(self.check_unknown());
+        self.check_security(&mut problems);
+        let ack_timeout = self.checked_ack_timeout(&mut problems);
+        let ack_random_factor = self.ack_random_factor.unwrap_or(DEFAULT_ACK_RANDOM_FACTOR);
+        if !(1.0..=10.0).contains(&ack_random_factor) {
+            problems.push(Problem::error(
+                "ack_random_factor",
+                "`ack_random_factor` must be from 1.0 to 10.0 (RFC 7252 section 4.8.1 forbids less); 1.5 where left out",
+            ));
+        }
+        let max_retransmit = self.max_retransmit.unwrap_or(DEFAULT_MAX_RETRANSMIT);
+        if max_retransmit > 10 {
+            problems.push(Problem::error(
+                "max_retransmit",
+                "`max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
+            ));
+        }
+        let listener = bind.map(|bind| Listener {
+            bind,
+            security: self.security,
+            transport: self.transport,
+            unknown: UnknownClients::Refuse,
+            insecure_secrets: self.insecure_secrets,
+            ack_timeout,
+            ack_random_factor,
+            max_retransmit,
+        });
+        (listener, problems)
+    }
+
+    fn address(&self) -> Result<SocketAddr, Problem> {
+        let Some(text) = &self.bind else {
+            return Err(Problem::error("bind", "`bind` is missing: give address and port, such as `\"[::]:5684\"`"));
+        };
+        text.parse().map_err(|_| {
+            Problem::error(
+                "bind",
+                "not an IP address with a port: write such as `\"[::]:5684\"` or `\"192.0.2.1:5684\"`",
+            )
+        })
+    }
+
+    fn check_unknown(&self) -> Option<Problem> {
+        match self.unknown.as_deref() {
+            None | Some("refuse") => None,
+            Some("pending" | "accept") => Some(Problem::error(
+                "unknown",
+                "only `refuse` is supported in this version: clients that no device stands for cannot be let in",
+            )),
+            Some(_) => Some(Problem::error("unknown", "`unknown` must be `refuse`")),
+        }
+    }
+
+    fn check_security(&self, problems: &mut Vec<Problem>) {
+        match (self.security, self.insecure_secrets) {
+            (ListenerSecurity::Dtls, false) => {}
+            (ListenerSecurity::Dtls, true) => problems.push(Problem::error(
+                "insecure_secrets",
+                "`insecure_secrets` belongs to listeners with `security = \"nosec\"`: remove it",
+            )),
+            (ListenerSecurity::NoSec, insecure_secrets) => {
+                problems.push(Problem::warning(
+                    "security",
+                    "this listener is not protected: who is on the way can read and change what clients are given",
+                ));
+                if insecure_secrets {
+                    problems.push(Problem::warning(
+                        "insecure_secrets",
+                        "keys will be written to clients without protection: use this in a laboratory only",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn checked_ack_timeout(&self, problems: &mut Vec<Problem>) -> Duration {
+        let seconds = self.ack_timeout.unwrap_or(DEFAULT_ACK_TIMEOUT);
+        if !(0.1..=60.0).contains(&seconds) {
+            problems
+                .push(Problem::error("ack_timeout", "`ack_timeout` must be from 0.1 to 60 seconds; 2 where left out"));
+            return Duration::ZERO; // never used: the file is refused
+        }
+        if seconds < 1.0 {
+            problems.push(Problem::warning(
+                "ack_timeout",
+                "less than 1 second repeats requests that are only slow (RFC 7252 section 4.8.1)",
+            ));
+        }
+        Duration::from_secs_f64(seconds)
+    }
+}

@@ -1,0 +1,264 @@
+//! Every mistake is named, each at its line and column, with its remedy.
+
+use super::{SOUND, parse, said};
+
+/// One file with more mistakes than a newcomer makes in a week.
+const MISTAKES: &str = r#"state_dir = 5
+sealing_keyfile = "x"
+
+[[listen]]
+bind = "localhost:5684"
+security = "dtsl"
+ack_timeout = -1
+unknown = "pending"
+
+[[listen]]
+bind = "[::]:5684"
+insecure_secrets = true
+transport = "tcp"
+
+[[listen]]
+bind = "[::]:5684"
+max_retransmit = 11
+
+[listener]
+
+[admin]
+socket = true
+
+[[server]]
+name = "fleet eu"
+ssid = 70000
+uri = "coap://eu.lwm2m.example.com"
+lifetime = "1d"
+binding = "QU"
+psk = "0011223344"
+
+[[server]]
+name = "fleet-us"
+ssid = -1
+lifetme = 86400
+security = "rpk"
+
+[[server]]
+name = "fleet-us"
+ssid = 7
+uri = "us.example.com"
+security = "nosec"
+psk = "hex:00"
+
+[[server]]
+name = "new-bootstrap"
+type = "bootstrap"
+uri = "bs.example.com"
+psk = "text:0123456789abcdef"
+
+[[profile]]
+name = "default"
+servers = ["fleet-us", "fleet-uss", "new-bootstrap"]
+delete = ["/0", "/3"]
+default = true
+
+[[profile]]
+servers = ["fleet-us", 5]
+name = "second"
+default = true
+
+[[device]]
+endpoint = "meter-1"
+psk_file = "no/such/file.hex"
+profile = "secnd"
+
+[[device]]
+endpoint = "meter-2"
+psk_identity = "meter-3"
+psk = "${string.secureRandom(32)}"
+
+[[device]]
+endpoint = "meter-3"
+psk_file = "hex:00112233"
+psk = "text:0123456789abcdef"
+
+[[device]]
+endpoint = "meter-4"
+psk_identity = "meter-3"
+psk = "text:0123456789ABCDEF"
+
+[[device]]
+endpoint = "meter-3"
+
+[[device]]
+"#;
+
+#[test]
+fn every_mistake_of_one_file_is_named_with_line_and_column() {
+    let said = said(MISTAKES);
+    let expected = [
+        "1:13: error: `state_dir` must be text in quotes, not a number",
+        "2:1: error: unknown key `sealing_keyfile`: did you mean `sealing_key_file`?",
+        r#"5:8: error: not an IP address with a port: write such as `"[::]:5684"` or `"192.0.2.1:5684"`"#,
+        "6:12: error: `security` must be `nosec` or `dtls`",
+        "7:15: error: `ack_timeout` must be from 0.1 to 60 seconds; 2 where left out",
+        "8:11: error: only `refuse` is supported in this version: clients that no device stands for cannot be let in",
+        r#"12:20: error: `insecure_secrets` belongs to listeners with `security = "nosec"`: remove it"#,
+        "13:13: error: listening on TCP is not supported in this version: use `udp`",
+        "16:8: error: the listener on line 11 has this address already: remove one",
+        "17:18: error: `max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
+        "19:2: error: unknown key `listener`: did you mean `listen`?",
+        "22:10: error: `socket` must be text in quotes, not `true` or `false`",
+        "25:8: error: a name must not contain ' ': use letters of A-Z, digits, `.`, `_` and `-`",
+        "26:8: error: 70000 is no Short Server ID: 1 to 65534 are, 0 and 65535 are reserved",
+        "27:7: error: the scheme is `coap`, and `transport` and `security` make it `coaps`: change the scheme, or set \
+         `security = \"nosec\"` and `transport = \"udp\"`",
+        "28:12: error: `lifetime` must be a whole number from 0 to 4294967295, not text",
+        "29:11: error: no such binding: use U, UQ, S, SQ, US or UQS (LwM2M 1.0), or any of U, T, S, N, M and H once \
+         each (later)",
+        "30:7: error: a key must say how it is written: `hex:...`, `base64:...` or `text:...`",
+        r#"32:1: error: `uri` is missing: write the host, such as `uri = "eu.lwm2m.example.com"`"#,
+        "34:8: error: `ssid` must be a whole number from 0 to 4294967295",
+        "35:1: error: unknown key `lifetme`: did you mean `lifetime`?",
+        "36:12: error: raw public keys, certificates and EST are not supported in this version: use psk or nosec",
+        "39:8: error: server `fleet-us` is defined twice: remove or rename one (the first is on line 33)",
+        "42:12: warning: clients will talk to this server without any protection",
+        r#"43:7: error: `security` is nosec, which uses no `psk`: remove it, or set `security = "psk"`"#,
+        "53:24: error: no server `fleet-uss`: did you mean `fleet-us`?",
+        "53:37: error: server `new-bootstrap` cannot be in a profile: its type is bootstrap, and replacing a client's \
+         bootstrap account is not safe in this version",
+        "54:17: error: `/3` belongs to the client and is never deleted, and some clients refuse the attempt: remove it",
+        "58:24: error: each element of `servers` must be text in quotes, not a number",
+        "60:11: error: profile `default` is the default already: there can be only one (the first is on line 55)",
+        "64:12: error: cannot read the key file: No such file or directory (os error 2)",
+        "65:11: error: no profile `secnd`: did you mean `second`?",
+        "70:7: error: `${` starts an expression, and expressions are not supported in this version",
+        "74:12: error: there is `psk` already: give the key or a key file, not both",
+        "79:16: error: the PSK identity `meter-3` is that of device `meter-3` already: an identity names one device \
+         (the first is on line 72)",
+        "82:1: warning: the device has no key, and no listener is `nosec`: it cannot be served until it gets a `psk`",
+        "83:12: error: device `meter-3` is defined twice: remove one (the first is on line 73)",
+        "85:1: error: `endpoint` is missing or empty: give the endpoint client name",
+        "85:1: warning: the device has no key, and no listener is `nosec`: it cannot be served until it gets a `psk`",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_diagnostic_quotes_the_line_with_carets_under_the_spot() {
+    let diagnostics = parse("[[listen]]\nbind = \"[::]:5684\"\n  lifetme = 1\nsecurity = \"nosec\"\n").unwrap_err();
+    assert_eq!(
+        diagnostics.to_string(),
+        "test.toml:3:3: error: unknown key `lifetme`: known here are `ack_random_factor`, `ack_timeout`, `bind`, \
+         `insecure_secrets`, `max_retransmit`, `security`, `transport`, `unknown`\n\
+         3 |   lifetme = *\n  |   ^^^^^^^\n\n\
+         test.toml:4:12: warning: this listener is not protected: who is on the way can read and change what clients \
+         are given\n\
+         4 | security = \"nosec\"\n  |            ^^^^^^^\n\n\
+         test.toml: 1 error, 1 warning"
+    );
+}
+
+#[test]
+fn broken_syntax_hides_no_other_mistake() {
+    let said = said(
+        r#"[[listen]]
+bind = "[::]:5684"
+security = dtls
+
+[[server]
+name = "lost"
+
+[[server]]
+name = "fleet-eu"
+ssid = 70000
+ssid = 7
+uri "eu.example.com"
+psk = "hex:000102030405060708090a0b0c0d0e0f"
+
+[[profile]]
+name = "default"
+servers = ["fleet-eu", "lost"]
+default = true
+delete = ["/0" "/1"]
+
+[[device]]
+endpoint = "meter-1"
+psk = "hex:00"11"
+profil = "default"
+
+[[device]]
+endpoint = """meter-2
+"#,
+    );
+    assert_eq!(
+        said,
+        [
+            "3:12: error: text must stand in quotes",
+            "5:10: error: this is not TOML: unclosed array table, expected `]`",
+            "10:8: error: 70000 is no Short Server ID: 1 to 65534 are, 0 and 65535 are reserved",
+            "11:1: error: this key or table is there already: remove one",
+            "12:5: error: this is not TOML: key with no value, expected `=`",
+            "19:16: error: this is not TOML: missing comma between array elements, expected `,`",
+            "23:15: error: this is not TOML: unexpected key or value, expected newline, `#`",
+            "24:1: error: unknown key `profil`: did you mean `profile`?",
+            "27:12: error: the text that begins here is never closed: add `\"\"\"`",
+        ]
+    );
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_named_as_another() {
+    for (from, to, only) in [
+        ("name = \"fleet-eu\"", "nmae = \"fleet-eu\"", "unknown key `nmae`"),
+        ("psk = \"text:0123456789abcdef\"", "security = \"nosek\"", "`security` must be"),
+        ("psk = \"text:0123456789abcdef\"", "psk = 5", "`psk` must be text"),
+        ("ssid = 101", "ssid = true", "`ssid` must be"),
+        ("ssid = 101", "ssid 101", "key with no value"),
+        ("psk = \"hex:", "pks = \"hex:", "unknown key `pks`"),
+        ("name = \"default\"", "name = 5", "`name` must be"),
+    ] {
+        assert!(SOUND.contains(from));
+        let said = said(&SOUND.replace(from, to));
+        assert_eq!(said.len(), 1, "{to}: {said:#?}");
+        assert!(said[0].contains(only), "{to}: {said:#?}");
+    }
+}
+
+#[test]
+fn tables_of_the_wrong_kind_are_told_how_to_be_written() {
+    for (text, message) in [
+        (
+            "[listen]\nbind = \"[::]:1\"",
+            "1:2: error: there may be several of these: write `[[listen]]`, with two brackets",
+        ),
+        ("listen = [5]", "1:11: error: there may be several of these: write `[[listen]]`, with two brackets"),
+        ("listen = 5", "1:1: error: there may be several of these: write `[[listen]]`, with two brackets"),
+        ("[[admin]]\n", "1:3: error: there is only one of these, and it is a table: write `[admin]`"),
+    ] {
+        assert!(said(text).contains(&message.to_owned()), "{text}: {:#?}", said(text));
+    }
+}
+
+#[test]
+fn a_file_without_listeners_is_refused() {
+    assert!(said("")[0].contains("there is nothing to listen on"));
+}
+
+#[test]
+fn expressions_are_refused_wherever_they_stand() {
+    for line in [
+        "state_dir = \"${a}\"",
+        "sealing_key_file = \"${a}\"",
+        "[admin]\nsocket = \"${a}\"",
+        "[[server]]\nname = \"${a}\"",
+        "[[server]]\nuri = \"${a}\"",
+        "[[server]]\nbinding = \"${a}\"",
+        "[[server]]\npsk_identity = \"${a}\"",
+        "[[server]]\npsk_file = \"${a}\"",
+        "[[profile]]\nservers = [\"${a}\"]",
+        "[[device]]\nendpoint = \"${a}\"",
+        "[[device]]\nprofile = \"${a}\"",
+        "[[device]]\npsk = \"${a}\"",
+    ] {
+        let said = said(line);
+        assert!(said.iter().any(|line| line.contains("expressions are not supported in this version")), "{said:#?}");
+    }
+}

@@ -1,0 +1,44 @@
+//! The file from the operator's side: what is read, and what is said of mistakes.
+
+mod mistakes;
+mod reading;
+mod secrets;
+
+use std::path::Path;
+
+use super::{Config, Diagnostics};
+
+/// A device and everything it needs, on which a test may build.
+const SOUND: &str = r#"
+[[listen]]
+bind = "[::]:5684"
+
+[[server]]
+name = "fleet-eu"
+ssid = 101
+uri = "eu.lwm2m.example.com"
+psk = "text:0123456789abcdef"
+
+[[profile]]
+name = "default"
+servers = ["fleet-eu"]
+default = true
+
+[[device]]
+endpoint = "meter-1"
+psk = "hex:000102030405060708090a0b0c0d0e0f"
+"#;
+
+fn parse(text: &str) -> Result<Config, Diagnostics> {
+    Config::parse(text, Path::new("/etc/bootstrapd"), "test.toml")
+}
+
+/// `line:column severity message` of all that is said of a text.
+fn said(text: &str) -> Vec<String> {
+    let diagnostics = match parse(text) {
+        Ok(config) => config.warnings,
+        Err(diagnostics) => diagnostics,
+    };
+    let brief = |diagnostic: &super::Diagnostic| diagnostic.headline().replacen("test.toml:", "", 1);
+    diagnostics.iter().map(brief).collect()
+}

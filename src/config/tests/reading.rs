@@ -1,0 +1,190 @@
+//! What a sound file becomes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{SOUND, parse, said};
+use crate::config::{Config, Listener, ListenerSecurity, UnknownClients};
+use crate::provision::{Catalog, Transport, resolve};
+
+#[test]
+fn a_minimal_file_has_the_documented_defaults() {
+    let config = parse(SOUND).unwrap();
+    assert_eq!(config.state_dir, Path::new("/var/lib/bootstrapd"));
+    assert_eq!(config.sealing_key_file, None);
+    assert_eq!(config.admin.socket, Path::new("/run/bootstrapd/admin.sock"));
+    assert!(config.warnings.is_empty());
+    assert_eq!(
+        config.listeners,
+        [Listener {
+            bind: "[::]:5684".parse().unwrap(),
+            security: ListenerSecurity::Dtls,
+            transport: Transport::Udp,
+            unknown: UnknownClients::Refuse,
+            insecure_secrets: false,
+            ack_timeout: Duration::from_secs(2),
+            ack_random_factor: 1.5,
+            max_retransmit: 4,
+        }]
+    );
+    let catalog = Catalog::new(config.servers.clone(), config.profiles.clone());
+    assert_eq!(resolve(&config.devices[0], &catalog).unwrap().accounts[0].short_server_id, 101);
+}
+
+#[test]
+fn listeners_say_what_they_need_in_whole_numbers_or_fractions() {
+    let config = parse(
+        "state_dir = \"state\"\nsealing_key_file = \"/run/key\"\n[admin]\nsocket = \"admin.sock\"\n\
+         [[listen]]\nbind = \"127.0.0.1:0\"\nack_timeout = 3\nack_random_factor = 1\nmax_retransmit = 0\n\
+         [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"nosec\"\ninsecure_secrets = true\nack_timeout = 0.5\n\
+         unknown = \"refuse\"\ntransport = \"udp\"\n",
+    )
+    .unwrap();
+    assert_eq!(config.state_dir, Path::new("/etc/bootstrapd/state"));
+    assert_eq!(config.sealing_key_file.as_deref(), Some(Path::new("/run/key")));
+    assert_eq!(config.admin.socket, Path::new("/etc/bootstrapd/admin.sock"));
+    let [dtls, nosec] = &config.listeners[..] else { panic!("two listeners") };
+    assert_eq!((dtls.ack_timeout, dtls.ack_random_factor, dtls.max_retransmit), (Duration::from_secs(3), 1.0, 0));
+    assert_eq!((nosec.security, nosec.insecure_secrets), (ListenerSecurity::NoSec, true));
+    assert_eq!(nosec.ack_timeout, Duration::from_millis(500));
+    let warned: Vec<_> = config.warnings.iter().map(|warning| warning.place.as_ref().unwrap().line).collect();
+    assert_eq!(warned, [12, 13, 14]);
+}
+
+#[test]
+fn what_works_and_should_be_known_is_warned_of() {
+    let short = SOUND.replace("0123456789abcdef", "0123");
+    assert_eq!(said(&short), ["9:7: warning: the key has only 4 bytes: use 16 or more random ones"]);
+    let no_key = SOUND.replace("psk = \"hex:000102030405060708090a0b0c0d0e0f\"", "");
+    assert_eq!(
+        said(&no_key),
+        ["16:1: warning: the device has no key, and no listener is `nosec`: it cannot be served until it gets a `psk`"]
+    );
+}
+
+#[test]
+fn the_socket_path_fits_a_unix_address() {
+    let path = |length: usize| format!("[admin]\nsocket = \"/{}\"\n{SOUND}", "s".repeat(length - 1));
+    assert!(parse(&path(107)).is_ok());
+    assert_eq!(said(&path(108)), ["2:10: error: the path has 108 bytes, and a socket's path at most 107"]);
+}
+
+/// A directory with a key file of this content and mode, and a device that names it.
+fn with_key_file(content: &[u8], mode: u32) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("meter.key");
+    fs::write(&path, content).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    let text = SOUND.replace("psk = \"hex:000102030405060708090a0b0c0d0e0f\"", "psk_file = \"meter.key\"");
+    Config::parse(&text, directory.path(), "test.toml").map_err(|diagnostics| diagnostics.to_string())
+}
+
+#[test]
+fn a_key_file_is_relative_to_the_file_and_holds_one_line() {
+    for content in ["hex:30313233343536373839616263646566", "text:0123456789abcdef\r\n", " text:0123456789abcdef \n\n"]
+    {
+        let config = with_key_file(content.as_bytes(), 0o600).unwrap();
+        assert_eq!(config.devices[0].psk.as_ref().unwrap().key().expose(), b"0123456789abcdef");
+        assert!(config.warnings.is_empty());
+    }
+}
+
+#[test]
+fn a_key_file_that_everyone_can_read_is_warned_of() {
+    let config = with_key_file(b"text:0123456789abcdef", 0o644).unwrap();
+    let warning = config.warnings.iter().next().unwrap().headline();
+    assert_eq!(warning, "test.toml:18:12: warning: everyone can read this key file: `chmod o-r` it");
+}
+
+#[test]
+fn what_is_no_key_file_is_refused_without_showing_it() {
+    let long = [b"text:", "hunter2".repeat(200).as_bytes()].concat();
+    for (content, part) in [
+        (&b"hunter2"[..], "in the key file: a key must say how it is written"),
+        (b"", "in the key file: a key must say"),
+        (b"hex:hunter2", "in the key file: what follows `hex:`"),
+        (b"text:hunter2\ntext:hunter2", "more than one line"),
+        (b"text:hunter2\xff", "cannot read the key file: stream did not contain valid UTF-8"),
+        (&long, "it has more than 1024 bytes"),
+    ] {
+        let said = with_key_file(content, 0o600).unwrap_err();
+        assert!(said.contains(part) && said.contains("test.toml:18:12: error"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let directory = SOUND.replace("psk = \"hex:000102030405060708090a0b0c0d0e0f\"", "psk_file = \"/tmp/.\"");
+    assert!(parse(&directory).unwrap_err().to_string().contains("it is not a regular file"));
+}
+
+#[test]
+fn a_file_is_loaded_or_it_is_said_why_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bootstrapd.toml");
+    let load = |content: &[u8], mode: u32| {
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        Config::load(&path)
+    };
+    let config = load(SOUND.as_bytes(), 0o640).unwrap();
+    assert_eq!((&config.path, config.warnings.is_empty()), (&path, true));
+    let config = load(SOUND.as_bytes(), 0o644).unwrap();
+    assert!(config.warnings.to_string().contains("everyone can read it"));
+    assert!(load(b"a = \"\xff\"", 0o640).unwrap_err().to_string().contains("cannot read the file"));
+    let missing = Config::load(&directory.path().join("none.toml")).unwrap_err().to_string();
+    assert!(missing.contains("none.toml: error: cannot read the file: No such file"), "{missing}");
+}
+
+#[test]
+fn every_example_file_parses() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let files: Vec<PathBuf> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 2, "{files:?}");
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let config = Config::parse(&text, &directory, &file.display().to_string())
+            .unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+        assert!(config.listeners.iter().all(|listener| listener.security == ListenerSecurity::Dtls));
+    }
+}
+
+#[test]
+fn what_the_packaged_file_shows_in_comments_parses_too_and_gives_the_defaults() {
+    let text = include_str!("../../../config/bootstrapd.toml");
+    let plain = Config::parse(text, Path::new("/etc/bootstrapd"), "bootstrapd.toml").unwrap();
+    assert_eq!((plain.servers.len(), plain.profiles.len(), plain.devices.len()), (0, 0, 0));
+    let shown: String = text
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| rest.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '['))
+                .unwrap_or(line)
+        })
+        .filter(|line| !line.starts_with("psk_file"))
+        .flat_map(|line| {
+            if line.starts_with("psk_identity") { vec![line, "psk = \"text:0123456789abcdef\""] } else { vec![line] }
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let full = Config::parse(&shown, Path::new("/etc/bootstrapd"), "bootstrapd.toml")
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    assert_eq!(full.listeners, plain.listeners);
+    let catalog = Catalog::new(full.servers.clone(), full.profiles.clone());
+    let shown = resolve(&full.devices[0], &catalog).unwrap();
+    let mut sparse = full.profiles[0].clone();
+    (sparse.format, sparse.discover, sparse.delete) = (None, None, None);
+    let catalog = Catalog::new(full.servers, [sparse]);
+    assert_eq!(resolve(&full.devices[0], &catalog).unwrap(), shown);
+}
+
+#[test]
+fn the_demo_file_resolves_its_device() {
+    let text = include_str!("../../../config/demo.toml");
+    let config = Config::parse(text, Path::new("/tmp"), "demo.toml").unwrap();
+    let catalog = Catalog::new(config.servers, config.profiles);
+    let provision = resolve(&config.devices[0], &catalog).unwrap();
+    assert_eq!(provision.endpoint, "demo-device");
+    assert_eq!(provision.accounts[0].name, "demo-server");
+    assert!(provision.carries_secrets());
+}

@@ -1,0 +1,140 @@
+//! What the driver and the lists ask: lookups, pages, outcomes, and how they bear a large fleet.
+
+use std::time::Instant;
+
+use super::{OPERATOR, Scratch, at, device, device_as, device_of, file, profile, scratch, server};
+use crate::bootstrap::outcome::Outcome;
+use crate::provision::DeviceDefinition;
+use crate::store::{DeviceOutcome, DevicePage, DeviceQuery, FileMode, Key};
+
+fn names(page: &DevicePage) -> Vec<&str> {
+    page.devices.iter().map(|device| device.entry.definition.endpoint.as_str()).collect()
+}
+
+#[test]
+fn a_device_is_found_by_its_exact_endpoint_and_its_effective_identity() {
+    let Scratch { store, directory: _guard } = scratch();
+    store.add_profile(OPERATOR, at(1), profile("p", &[])).wait().unwrap();
+    store
+        .add_device(OPERATOR, at(1), DeviceDefinition { profile: Some("p".to_owned()), ..device_as("a", "ä") })
+        .wait()
+        .unwrap();
+    store.add_device(OPERATOR, at(1), device("b")).wait().unwrap();
+    store.add_device(OPERATOR, at(1), DeviceDefinition { psk: None, ..device("open") }).wait().unwrap();
+    let mut reader = store.reader().unwrap();
+    let a = reader.device_by_endpoint("a").unwrap().unwrap();
+    assert_eq!(a.identity(), Some("ä".as_bytes()));
+    assert_eq!(a.definition, DeviceDefinition { psk: None, profile: Some("p".to_owned()), ..device_as("a", "ä") });
+    assert_eq!(reader.device_by_psk_identity("ä".as_bytes()).unwrap(), Some(a));
+    assert_eq!(reader.device_by_psk_identity(b"a").unwrap(), None);
+    assert_eq!(reader.device_by_endpoint("A").unwrap(), None);
+    assert_eq!(reader.device_by_psk_identity(b"b").unwrap().unwrap().identity(), Some(&b"b"[..]));
+    assert_eq!(reader.device_by_endpoint("open").unwrap().unwrap().identity(), None);
+    assert_eq!(reader.device_by_psk_identity(b"open").unwrap(), None);
+    assert_eq!(reader.psk_for_identity(b"open").unwrap(), None);
+    assert_eq!(reader.psk_for_identity(b"\xff").unwrap(), None);
+    assert_eq!(reader.psk_for_identity(b"b").unwrap().unwrap().expose(), b"secret");
+}
+
+#[test]
+fn the_generation_moves_with_servers_and_profiles_alone() {
+    let Scratch { store, directory: _guard } = scratch();
+    let mut reader = store.reader().unwrap();
+    let start = reader.generation();
+    store.add_device(OPERATOR, at(1), device("a")).wait().unwrap();
+    assert_eq!(reader.generation(), start);
+    store.add_server(OPERATOR, at(1), server("s")).wait().unwrap();
+    assert_ne!(reader.generation(), start);
+    assert_eq!(reader.catalog().unwrap().servers, [server("s")]);
+    let before = store.generation();
+    assert!(store.add_server(OPERATOR, at(1), server("s")).wait().is_err());
+    assert_eq!(store.generation(), before, "a refusal is no change");
+    store.delete_server(OPERATOR, at(1), Key::Name("s".to_owned())).wait().unwrap();
+    assert_ne!(store.generation(), before);
+}
+
+#[test]
+fn pages_follow_each_other_and_know_the_total() {
+    let Scratch { store, directory: _guard } = scratch();
+    store.add_profile(OPERATOR, at(1), profile("p", &[])).wait().unwrap();
+    for endpoint in ["d", "a", "e", "c"] {
+        store.add_device(OPERATOR, at(1), device(endpoint)).wait().unwrap();
+    }
+    store
+        .add_device(OPERATOR, at(1), DeviceDefinition { profile: Some("p".to_owned()), ..device_as("b", "xax") })
+        .wait()
+        .unwrap();
+    let mut reader = store.reader().unwrap();
+    let mut page = |after: Option<&str>, search: Option<&str>, profile: Option<&str>| {
+        let [after, search, profile] = [after, search, profile].map(|text| text.map(str::to_owned));
+        reader.devices(&DeviceQuery { after, limit: 2, search, profile }).unwrap()
+    };
+    let first = page(None, None, None);
+    assert_eq!((names(&first), first.total, first.next.as_deref()), (vec!["a", "b"], 5, Some("b")));
+    let second = page(Some("b"), None, None);
+    assert_eq!((names(&second), second.next.as_deref()), (vec!["c", "d"], Some("d")));
+    let third = page(Some("d"), None, None);
+    assert_eq!((names(&third), third.total, third.next.as_deref()), (vec!["e"], 5, None));
+    let found = page(None, Some("a"), None);
+    assert_eq!((names(&found), found.total, found.next.as_deref()), (vec!["a", "b"], 2, None), "endpoint or identity");
+    assert_eq!(names(&page(None, Some("%"), None)), Vec::<&str>::new(), "a search knows no wildcards");
+    let of_profile = page(None, None, Some("p"));
+    assert_eq!((names(&of_profile), of_profile.total), (vec!["b"], 1));
+}
+
+#[test]
+fn outcomes_are_counted_and_go_with_their_device() {
+    let Scratch { store, directory: _guard } = scratch();
+    store.add_device(OPERATOR, at(1), device("a")).wait().unwrap();
+    let ended = |endpoint: &str, outcome, millis| DeviceOutcome {
+        endpoint: endpoint.to_owned(),
+        outcome,
+        reason: format!("because of {millis}"),
+        at: at(millis),
+    };
+    let batch = vec![ended("a", Outcome::TimedOut, 5), ended("nobody", Outcome::Completed, 6)];
+    store.record_outcomes(batch).wait().unwrap();
+    store.record_outcomes(vec![ended("a", Outcome::Completed, 7)]).wait().unwrap();
+    let mut reader = store.reader().unwrap();
+    let last = reader.device(&Key::Name("a".to_owned())).unwrap().last.unwrap();
+    assert_eq!((last.outcome, &*last.reason, last.at, last.sessions), (Outcome::Completed, "because of 7", at(7), 2));
+    assert_eq!(reader.devices(&DeviceQuery::default()).unwrap().devices[0].last, Some(last));
+    assert_eq!(reader.audit(10, None).unwrap().len(), 1, "outcomes leave no audit line");
+    store.delete_device(OPERATOR, at(8), Key::Name("a".to_owned())).wait().unwrap();
+    store.add_device(OPERATOR, at(9), device("a")).wait().unwrap();
+    assert_eq!(reader.device(&Key::Name("a".to_owned())).unwrap().last, None);
+}
+
+#[test]
+fn a_fleet_of_100_000_devices_is_applied_and_looked_up() {
+    const FLEET: usize = 100_000;
+    let Scratch { store, directory: _guard } = scratch();
+    let devices: Vec<_> = (0..FLEET).map(|number| device_of(&format!("urn:imei:{number:015}"), "p")).collect();
+    let definitions = file(&[server("s")], &[profile("p", &["s"])], &devices);
+    let start = Instant::now();
+    store.apply_file(at(1), definitions.clone(), FileMode::Start).wait().unwrap();
+    let applied = start.elapsed();
+    let start = Instant::now();
+    let again = store.apply_file(at(2), definitions, FileMode::Reload).wait().unwrap();
+    let reapplied = start.elapsed();
+    assert_eq!((again.added, again.changed, again.removed), (0, 0, 0));
+    let mut reader = store.reader().unwrap();
+    let mut each = |what: &str, lookup: &mut dyn FnMut(&mut crate::store::Reader, &str)| {
+        let start = Instant::now();
+        for number in (0..FLEET).step_by(10) {
+            lookup(&mut reader, &format!("urn:imei:{:015}", number * 7 % FLEET));
+        }
+        println!("{what}: {:?} each", start.elapsed() / (FLEET as u32 / 10));
+    };
+    println!("applied: {applied:?}, applied again: {reapplied:?}");
+    each("by endpoint", &mut |reader, name| assert!(reader.device_by_endpoint(name).unwrap().is_some()));
+    each("by identity", &mut |reader, name| {
+        assert!(reader.device_by_psk_identity(name.as_bytes()).unwrap().is_some());
+    });
+    each("key", &mut |reader, name| assert!(reader.psk_for_identity(name.as_bytes()).unwrap().is_some()));
+    let start = Instant::now();
+    let query = DeviceQuery { search: Some("99999".to_owned()), ..DeviceQuery::default() };
+    let page = reader.devices(&query).unwrap();
+    println!("search: {:?} for {} hits", start.elapsed(), page.total);
+    assert_eq!(reader.counts().unwrap().devices, FLEET as u64);
+}

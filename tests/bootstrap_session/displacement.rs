@@ -1,0 +1,130 @@
+//! One device, several requests: who takes the place of whom (spec sheet `bootstrap.md`, section 4; NoSec by the
+//! design's own rule: only the same address and port displaces).
+
+use bootstrapd::bootstrap::{Limits, Outcome};
+use bootstrapd::coap::Code;
+
+use super::beginnings::*;
+use crate::support::fixtures::*;
+use crate::support::script::*;
+use crate::support::world::{World, over_dtls, over_udp, policy};
+
+fn open_device() -> bootstrapd::bootstrap::Lookup {
+    device_without_credentials(provision_with(|provision| provision.accounts = vec![second_account()]))
+}
+
+#[test]
+fn a_new_request_of_the_same_client_supersedes_its_session_and_is_served() {
+    World::with(device(provision()))
+        .play(up_to_security())
+        .play([
+            CLIENT.requests("ep=dev1"),
+            CLIENT.ends_after(
+                Outcome::Superseded,
+                &["Bootstrap-Request 2.04", "Bootstrap-Discover / 2.05", "Bootstrap-Write /0/1 -"],
+            ),
+            CLIENT.gets(Code::CHANGED),
+            CLIENT.is_discovered(),
+            running(1),
+            CLIENT.answers(Code::CONTENT, FRESH),
+            CLIENT.is_written("/0/1", TLV),
+        ])
+        .play(rest_of_a_fresh_client());
+}
+
+#[test]
+fn answers_to_the_superseded_session_do_not_reach_the_new_one() {
+    World::with(device(provision())).play(up_to_finish()).play([
+        CLIENT.says(Code::CHANGED),
+        CLIENT.ends(Outcome::Completed, "taken everything"),
+        CLIENT.requests("ep=dev1"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        CLIENT.answers_wrongly("the answer to the old Finish", |message| message.id = message.id.wrapping_sub(1)),
+        nothing(),
+    ]);
+}
+
+#[test]
+fn the_same_identity_on_a_new_association_supersedes_the_session_on_the_old_one() {
+    World::with(device(provision())).client(over_dtls(2)).play(up_to_security()).play([
+        OTHER.requests("ep=dev1"),
+        CLIENT.ends(Outcome::Superseded, "a new Bootstrap-Request"),
+        OTHER.gets(Code::CHANGED),
+        OTHER.is_discovered(),
+        running(1),
+        // The old association is told nothing more, and what it says matters to nobody.
+        CLIENT.answers_wrongly("2.04", |_| {}),
+        nothing(),
+        CLIENT.disconnects(),
+        nothing(),
+        OTHER.answers(Code::CONTENT, FRESH),
+        OTHER.is_written("/0/1", TLV),
+    ]);
+}
+
+#[test]
+fn over_nosec_another_address_does_not_displace_a_session() {
+    let mut world = World::nosec(open_device()).client(over_udp(2));
+    world.play([
+        CLIENT.requests("ep=dev1"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        OTHER.requests("ep=dev1"),
+        nothing(),
+        running(1),
+        CLIENT.answers(Code::CONTENT, FRESH),
+        CLIENT.is_written("/0/1", TLV),
+        CLIENT.resets(),
+        CLIENT.ends(Outcome::Reset, ""),
+        // Its repetition is looked at again, now that the way is free.
+        OTHER.repeats(),
+        OTHER.gets(Code::CHANGED),
+        OTHER.is_discovered(),
+    ]);
+    assert_eq!(world.server.statistics().ignored_requests, 1);
+}
+
+#[test]
+fn over_nosec_the_same_address_and_port_displaces_its_session() {
+    World::nosec(open_device()).play([
+        CLIENT.requests("ep=dev1"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        CLIENT.requests("ep=dev1"),
+        CLIENT.ends(Outcome::Superseded, "a new Bootstrap-Request"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        running(1),
+    ]);
+}
+
+#[test]
+fn beyond_the_limit_of_sessions_new_clients_meet_silence_and_running_ones_may_begin_again() {
+    let limits = Limits { sessions: 1, ..Limits::default() };
+    let mut world = World::built(Some(device(provision())), policy(), limits).client(over_dtls(1)).client(over_dtls(2));
+    world.play(up_to_discover()).play([
+        OTHER.requests("ep=dev1"),
+        nothing(),
+        CLIENT.requests("ep=dev1"),
+        CLIENT.ends(Outcome::Superseded, "a new Bootstrap-Request"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        CLIENT.resets(),
+        CLIENT.ends(Outcome::Reset, "with Reset"),
+        OTHER.repeats(),
+        OTHER.gets(Code::CHANGED),
+        OTHER.is_discovered(),
+    ]);
+    assert_eq!(world.server.statistics().ignored_requests, 1);
+}
+
+#[test]
+fn a_draining_server_serves_who_is_running_and_meets_others_with_silence() {
+    World::with(device(provision())).client(over_dtls(2)).play(up_to_security()).play(
+        [drains(), OTHER.requests("ep=dev1"), nothing(), CLIENT.repeats_its_request(), CLIENT.gets(Code::CHANGED)]
+            .into_iter()
+            .chain(rest_of_a_fresh_client())
+            .chain([CLIENT.requests("ep=dev1"), nothing(), running(0)]),
+    );
+}
