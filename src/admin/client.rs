@@ -238,7 +238,8 @@ struct Body<'a> {
 }
 
 fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-    let request = Request::builder().method(method).uri(path).header(HOST, "localhost").header(ACCEPT, "application/json");
+    let request =
+        Request::builder().method(method).uri(path).header(HOST, "localhost").header(ACCEPT, "application/json");
     match body {
         None => request.body(Full::default()),
         Some(body) => {

@@ -1,1 +1,7 @@
-fn main() {}
+//! `bootstrapctl`: the operator's command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bootstrapd::cli::run(std::env::args_os())
+}

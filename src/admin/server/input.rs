@@ -40,7 +40,10 @@ pub async fn object(request: Request<Body>, accepted: &[&str]) -> Result<Map<Str
     let body = match tokio::time::timeout(BODY_TIMEOUT, collected).await {
         Err(_) => return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is limited to {BODY_LIMIT} bytes")));
+            return Err(Failure::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is limited to {BODY_LIMIT} bytes"),
+            ));
         }
         Ok(Err(_)) => return Err(Failure::new(StatusCode::BAD_REQUEST, "the body ended early")),
         Ok(Ok(body)) => body.to_bytes(),

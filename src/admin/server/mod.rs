@@ -21,10 +21,6 @@ mod merge;
 mod observe;
 mod socket;
 mod stored;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod world;
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
@@ -106,3 +102,6 @@ async fn no_such_path(uri: Uri) -> Failure {
 async fn no_such_method(method: Method, uri: Uri) -> Failure {
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not know {method}", uri.path()))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
-use super::{Shared, Service, convert};
+use super::{Service, Shared, convert};
 use crate::admin::api::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, Timestamp};
 use crate::admin::api::{List, Session, SessionSummary, Status};
 use crate::driver;

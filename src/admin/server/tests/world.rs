@@ -10,8 +10,8 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{AdminSocket, ReloadRequest, Service, serve};
 use crate::admin::client::Client;
+use crate::admin::server::{AdminSocket, ReloadRequest, Service, serve};
 use crate::driver;
 use crate::store::{SealingKey, Store};
 

@@ -1,0 +1,228 @@
+//! `list show add set delete` of server accounts, profiles and devices.
+//!
+//! The same for every kind; a kind says its flags and columns by [`Fields`]. `set` sends only what was given, as a JSON
+//! merge patch (RFC 7396).
+
+use std::future::Future;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Context;
+use super::confirm::confirm;
+use super::failure::Failure;
+use super::human::{NOTHING, or_nothing, printable};
+use super::key_input::KeyInput;
+use super::report::{Report, Table};
+use crate::admin::api::{Entry, List, Resource};
+use crate::admin::client::{Client, ClientError};
+
+/// The flags of one kind of definition. Serialised, they are the fields that were given, as the API names them.
+pub trait Fields: Args + Serialize {
+    /// What they define.
+    type Definition: Resource;
+    /// The flags of `list`.
+    type Listing: Args + std::fmt::Debug;
+    /// Fields that can be taken away, in kebab-case.
+    const REMOVABLE: &'static [&'static str];
+    /// Columns of `list`.
+    const COLUMNS: &'static [&'static str];
+
+    /// The field that a flag stands for.
+    fn field_of(flag: &str) -> String {
+        flag.replace('-', "_")
+    }
+    /// Where the key comes from; none for a kind without keys.
+    fn key_input(&self) -> Option<&KeyInput>;
+    /// Cells of `list`.
+    fn row(entry: &Entry<Self::Definition>) -> Vec<String>;
+    /// Asks for the list.
+    fn list(
+        client: &Client,
+        listing: Self::Listing,
+    ) -> impl Future<Output = Result<List<Entry<Self::Definition>>, ClientError>>;
+}
+
+/// What is done with a kind of definition.
+#[derive(Debug, Subcommand)]
+pub enum Verb<F: Fields> {
+    /// Lists them.
+    #[command(visible_alias = "ls")]
+    List(F::Listing),
+    /// Shows one with all its fields; of keys only whether they are set.
+    Show(Show),
+    /// Adds one.
+    Add(Box<Add<F>>),
+    /// Changes one: only what is given.
+    Set(Box<Set<F>>),
+    /// Deletes one; asks first.
+    #[command(visible_alias = "rm")]
+    Delete(Delete),
+}
+
+/// `show`.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// Name or number; for a device its endpoint name.
+    name: String,
+}
+
+/// `add`.
+#[derive(Args, Debug)]
+pub struct Add<F: Fields> {
+    /// Its name: letters, digits, `.`, `_` and `-`, not digits alone. For a device its endpoint name, whatever it holds.
+    name: String,
+    #[command(flatten)]
+    fields: F,
+}
+
+/// `set`.
+#[derive(Args, Debug)]
+pub struct Set<F: Fields> {
+    /// Name or number; for a device its endpoint name.
+    name: String,
+    #[command(flatten)]
+    fields: F,
+    /// Takes a field away, so that its default counts; may be given several times.
+    #[arg(long, value_name = "FIELD", value_parser = PossibleValuesParser::new(F::REMOVABLE))]
+    unset: Vec<String>,
+}
+
+/// `delete`.
+#[derive(Args, Debug)]
+pub struct Delete {
+    /// Name or number; for a device its endpoint name.
+    name: String,
+    /// Does not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl<F: Fields> Verb<F> {
+    pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
+        match self {
+            Verb::List(listing) => list::<F>(listing, context),
+            Verb::Show(show) => show.run::<F>(context),
+            Verb::Add(add) => add.run(context),
+            Verb::Set(set) => set.run(context),
+            Verb::Delete(delete) => delete.run::<F>(context),
+        }
+    }
+}
+
+fn list<F: Fields>(listing: F::Listing, context: &Context) -> Result<Report, Failure> {
+    let list = context.wait(F::list(&context.client, listing))?;
+    let table = Table::new(F::COLUMNS.iter().copied()).rows(list.items.iter().map(F::row));
+    let report = Report::list(table, &list);
+    Ok(match &list.next {
+        None => report,
+        Some(next) => {
+            let total = or_nothing(list.total);
+            report.remark(format!("{} of {total}; the next ones come with --after '{next}'", list.items.len()))
+        }
+    })
+}
+
+impl Show {
+    fn run<F: Fields>(self, context: &Context) -> Result<Report, Failure> {
+        let entry = context.wait(context.client.show::<F::Definition>(&self.name))?;
+        Ok(Report::record(record(&entry), &entry))
+    }
+}
+
+impl<F: Fields> Add<F> {
+    fn run(self, context: &Context) -> Result<Report, Failure> {
+        let mut fields = given(&self.fields)?;
+        fields.insert(F::Definition::KEY.to_owned(), Value::String(self.name));
+        let entry = context.wait(context.client.create::<F::Definition>(&fields))?;
+        Ok(changed("added", &entry))
+    }
+}
+
+impl<F: Fields> Set<F> {
+    fn run(self, context: &Context) -> Result<Report, Failure> {
+        let patch = self.patch()?;
+        let entry = context.wait(context.client.change::<F::Definition>(&self.name, &patch))?;
+        Ok(changed("changed", &entry))
+    }
+
+    /// The merge patch that the flags stand for.
+    fn patch(&self) -> Result<Map<String, Value>, Failure> {
+        let mut patch = given(&self.fields)?;
+        for flag in &self.unset {
+            if patch.insert(F::field_of(flag), Value::Null).is_some_and(|value| !value.is_null()) {
+                return Err(Failure::Usage(format!("--{flag} and --unset {flag} contradict each other")));
+            }
+        }
+        if patch.is_empty() {
+            return Err(Failure::Usage("nothing to change: give at least one field, or --unset one".into()));
+        }
+        Ok(patch)
+    }
+}
+
+impl Delete {
+    fn run<F: Fields>(self, context: &Context) -> Result<Report, Failure> {
+        let what = format!("{} `{}`", F::Definition::NOUN, printable(&self.name));
+        confirm(&format!("Delete {what}?"), self.yes)?;
+        context.wait(context.client.delete::<F::Definition>(&self.name))?;
+        let table = Table::new(["deleted"]).row(vec![self.name]);
+        Ok(Report::text(format!("deleted {what}"), table, &()))
+    }
+}
+
+/// The fields that were given, the key with them.
+fn given<F: Fields>(fields: &F) -> Result<Map<String, Value>, Failure> {
+    let key = fields.key_input().map(KeyInput::read).transpose()?.flatten();
+    let mut given = match serde_json::to_value(fields) {
+        Ok(Value::Object(given)) => given,
+        _ => return Err(Failure::Usage("the flags cannot be written as JSON".into())),
+    };
+    if let Some(key) = key {
+        given.insert("psk".to_owned(), Value::String(key.expose_text().to_owned()));
+    }
+    Ok(given)
+}
+
+fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
+    let name = printable(entry.definition().key());
+    let report = Report::text(format!("{verb} {} `{name}`", D::NOUN), record(entry), entry);
+    entry
+        .warnings
+        .iter()
+        .fold(report, |report, warning| report.remark(format!("warning: {}: {}", warning.field, warning.message)))
+}
+
+/// Every field as a row, in the order in which the API gives them; the name first.
+fn record<D: Resource>(entry: &Entry<D>) -> Table {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(entry) else { return Table::default() };
+    fields.remove("warnings");
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut add = |name: &str, value: &Value| rows.push(vec![name.to_owned(), cell(value)]);
+    for first in [D::KEY, "id", "origin"] {
+        if let Some(value) = fields.remove(first) {
+            add(first, &value);
+        }
+    }
+    for (name, value) in &fields {
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(member, value)| add(&format!("{name}.{member}"), value))
+            }
+            value => add(name, value),
+        }
+    }
+    Table::new(["field", "value"]).rows(rows)
+}
+
+/// JSON as a cell.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => NOTHING.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,83 @@
+//! `Failure`: why a command did not do what it was asked, and which exit code says so.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::human::printable;
+use crate::admin::client::ClientError;
+use crate::provision::key_text::KeyTextError;
+use crate::simulator;
+use crate::simulator::load::LoadError;
+
+/// The command line makes no sense.
+pub const USAGE: u8 = 2;
+const FAILURE: u8 = 1;
+const NOT_FOUND: u8 = 3;
+const CONFLICT: u8 = 4;
+const UNREACHABLE: u8 = 5;
+
+/// Why a command came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The daemon said no, or nothing.
+    #[error(transparent)]
+    Daemon(#[from] ClientError),
+    /// Flags that do not go together, or that promise what cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// A key file cannot be read.
+    #[error("cannot read the key from {}: {source}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A key file holds no key.
+    #[error("{}: {source}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What a key looks like.
+        source: KeyTextError,
+    },
+    /// The operator thought better of it.
+    #[error("nothing was deleted")]
+    Declined,
+    /// The simulated device got nothing.
+    #[error("{0}")]
+    Simulation(#[from] simulator::Failure),
+    /// The load generator could not begin.
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    /// The system gives no event loop.
+    #[error("cannot wait for answers: {0}")]
+    Runtime(io::Error),
+}
+
+impl Failure {
+    /// The exit code of design section 4.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Usage(_) => USAGE,
+            Failure::Daemon(ClientError::Problem(problem)) => match problem.status {
+                404 => NOT_FOUND,
+                409 => CONFLICT,
+                _ => FAILURE,
+            },
+            Failure::Daemon(ClientError::Unreachable { .. } | ClientError::AccessDenied(_) | ClientError::TimedOut) => {
+                UNREACHABLE
+            }
+            _ => FAILURE,
+        }
+    }
+
+    /// Says it on stderr.
+    pub fn print(&self) -> ExitCode {
+        let message = self.to_string();
+        let lines: Vec<String> = message.lines().map(printable).collect();
+        let _ = writeln!(anstream::stderr(), "error: {}", lines.join("\n"));
+        ExitCode::from(self.code())
+    }
+}

@@ -1,0 +1,112 @@
+//! `bootstrapctl simulate --count`: the load generator's progress and what it found out.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::failure::Failure;
+use super::human::{count, printable};
+use super::report::{Report, Table};
+use super::runtime;
+use crate::simulator::load::{self, LoadConfiguration, LoadReport, Progress, ServerUsage};
+
+const BAR: &str = "{bar:40} {pos}/{len} {per_sec} {msg} {eta} left";
+
+/// Runs the load; Ctrl-C ends it early, with a report of what was done by then. The exit code is 1 if any bootstrap
+/// failed.
+///
+/// # Errors
+/// [`Failure::Load`] where nothing could be measured.
+pub fn run(configuration: LoadConfiguration) -> Result<Report, Failure> {
+    let interrupted = watch_for_interrupt()?;
+    // Drawn on stderr, and on a terminal only.
+    let bar = ProgressBar::new(configuration.count);
+    bar.set_style(ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut progress = |progress: Progress| {
+        bar.set_position(progress.completed + progress.failed);
+        if progress.failed > 0 {
+            bar.set_message(format!("{} failed", count(progress.failed)));
+        }
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let result = load::run(configuration, &mut progress);
+    bar.finish_and_clear();
+    Ok(report(&result?))
+}
+
+/// A thread waits for Ctrl-C; it ends with the process.
+fn watch_for_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (runtime, noted) = (runtime()?, Arc::clone(&interrupted));
+    let watch = move || {
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            noted.store(true, Ordering::Relaxed);
+        }
+    };
+    std::thread::Builder::new().name("interrupt".to_owned()).spawn(watch).map_err(Failure::Runtime)?;
+    Ok(interrupted)
+}
+
+fn report(load: &LoadReport) -> Report {
+    let mut rows = vec![
+        (
+            "bootstraps".to_owned(),
+            format!("{} of {} in {:.2} s", count(load.completed), count(load.requested), load.elapsed_s),
+        ),
+        ("per second".to_owned(), format!("{:.1}", load.bootstraps_per_second)),
+    ];
+    if let Some(latency) = &load.latency {
+        let points = [
+            ("p50", latency.p50_ms),
+            ("p99", latency.p99_ms),
+            ("p99.9", latency.p999_ms),
+            ("longest", latency.max_ms),
+            ("mean", latency.mean_ms),
+        ];
+        rows.extend(points.map(|(name, milliseconds)| (name.to_owned(), format!("{milliseconds:.2} ms"))));
+    }
+    rows.push(("failed".to_owned(), count(load.failed)));
+    for (cause, failure) in &load.failures {
+        rows.push((
+            format!("  {cause}"),
+            format!("{}, the first: {}", count(failure.count), printable(&failure.first)),
+        ));
+    }
+    if load.late_starts > 0 {
+        rows.push(("late starts".to_owned(), format!("{}: too few clients for this rate", count(load.late_starts))));
+    }
+    let traffic = &load.traffic;
+    rows.push((
+        "sent again".to_owned(),
+        format!("{} by the devices, {} by the server", count(traffic.retransmissions), count(traffic.duplicates)),
+    ));
+    if let Some(cpu) = load.generator_cpu_us_per_bootstrap {
+        rows.push(("generator CPU".to_owned(), format!("{cpu:.1} µs per bootstrap")));
+    }
+    rows.extend(load.server.iter().flat_map(server_rows));
+    let table = Table::new(["figure", "value"]).rows(rows.into_iter().map(|(name, value)| vec![name, value]));
+    Report::record(table, load).with_code(u8::from(load.failed > 0 || load.completed == 0))
+}
+
+fn server_rows(server: &ServerUsage) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    if let Some(cpu) = server.cpu_us_per_bootstrap {
+        rows.push(("server CPU".to_owned(), format!("{cpu:.1} µs per bootstrap")));
+    }
+    if let Some(rate) = server.bootstraps_per_cpu_second {
+        rows.push(("per CPU-second".to_owned(), format!("{rate:.0} bootstraps")));
+    }
+    let mebibytes = |kibibytes: u64| kibibytes as f64 / 1024.0;
+    rows.push((
+        "server memory".to_owned(),
+        format!(
+            "{:.1} MiB before, {:.1} MiB at most, {:.1} MiB after",
+            mebibytes(server.rss_before_kib),
+            mebibytes(server.rss_highest_kib),
+            mebibytes(server.rss_after_kib)
+        ),
+    ));
+    rows
+}

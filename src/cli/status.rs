@@ -1,0 +1,106 @@
+//! `bootstrapctl status`, `reload` and `audit`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Context;
+use super::failure::Failure;
+use super::human::{NOTHING, count, duration, or_nothing, printable};
+use super::report::{Report, Table};
+use crate::admin::api::{self, AuditLine};
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct Status {}
+
+/// `reload`.
+#[derive(Args, Debug)]
+pub struct Reload {}
+
+/// `audit`.
+#[derive(Args, Debug)]
+pub struct Audit {
+    /// At most so many lines, the latest first.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    limit: usize,
+}
+
+impl Status {
+    pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
+        let status = context.wait(context.client.status())?;
+        Ok(Report::record(table(&status), &status))
+    }
+}
+
+impl Reload {
+    pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
+        let summary = context.wait(context.client.reload())?;
+        let text = format!(
+            "reloaded: the file defines {} servers, {} profiles and {} devices",
+            summary.servers, summary.profiles, summary.devices
+        );
+        let cells = [summary.servers, summary.profiles, summary.devices].map(|number| number.to_string());
+        let table = Table::new(["servers", "profiles", "devices"]).row(cells.to_vec());
+        let report = Report::text(text, table, &summary);
+        Ok(summary.warnings.iter().fold(report, |report, warning| report.remark(format!("warning: {warning}"))))
+    }
+}
+
+impl Audit {
+    pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
+        let list = context.wait(context.client.audit(Some(self.limit)))?;
+        let columns = ["time", "who", "verb", "kind", "name", "fields"];
+        Ok(Report::list(Table::new(columns).rows(list.items.iter().map(row)), &list))
+    }
+}
+
+fn row(line: &AuditLine) -> Vec<String> {
+    let who = match line.uid {
+        Some(uid) => format!("{}, uid {uid}", line.actor),
+        None => line.actor.clone(),
+    };
+    vec![
+        line.time.whole_seconds().to_string(),
+        who,
+        line.verb.clone(),
+        line.kind.clone(),
+        line.name.clone(),
+        line.fields.join(" "),
+    ]
+}
+
+/// The status as rows of name and value; several rows where there are several of a kind.
+fn table(status: &api::Status) -> Table {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    let state = if status.draining { "stopping" } else { "serving" };
+    let health = if status.degraded.is_empty() { String::new() } else { ", degraded".to_owned() };
+    rows.push(("state", format!("{state}{health}")));
+    rows.extend(status.degraded.iter().map(|reason| ("degraded", printable(reason))));
+    rows.push(("version", status.version.clone()));
+    rows.push(("config", or_nothing(status.config.as_ref())));
+    let uptime = duration(Duration::from_secs(status.uptime_s));
+    rows.push(("started", format!("{} ({uptime} ago)", status.started.whole_seconds())));
+    for listener in &status.listeners {
+        rows.push(("listening", format!("{} {} {}", listener.address, listener.transport, listener.security)));
+    }
+    let api::Definitions { servers, profiles, devices, shadowed } = status.definitions;
+    for (name, number) in [("servers", servers), ("profiles", profiles), ("devices", devices)] {
+        rows.push((name, count(number)));
+    }
+    if shadowed > 0 {
+        rows.push(("shadowed", format!("{} entries of the database stand behind the file's", count(shadowed))));
+    }
+    rows.push(("running sessions", count(status.running_sessions as u64)));
+    rows.push(("associations", count(status.associations as u64)));
+    if status.outcomes.is_empty() {
+        rows.push(("ended sessions", NOTHING.to_owned()));
+    }
+    for ended in &status.outcomes {
+        rows.push(("ended sessions", format!("{} {}", count(ended.count), ended.outcome)));
+    }
+    rows.push(("datagrams", format!("{} in, {} out", count(status.datagrams_in), count(status.datagrams_out))));
+    let drops = status.drops.iter().filter(|(_, number)| **number > 0);
+    rows.extend(drops.map(|(cause, number)| ("dropped", format!("{} {cause}", count(*number)))));
+    Table::new(["field", "value"]).rows(rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]))
+}

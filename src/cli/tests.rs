@@ -1,0 +1,207 @@
+//! The command line as its users see it: what it reads, what it asks of a real service, which exit code it gives.
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser};
+use serde_json::{Value, json};
+
+use super::definitions::Fields;
+use super::report::Format;
+use super::{Arguments, Context, Noun};
+use crate::admin::client::Client;
+use crate::admin::server::tests::world::World;
+use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
+
+/// Runs a command line in a thread of its own, as a process would; what stdout gets, or the exit code.
+async fn run(world: &World, words: &[&str]) -> Result<String, u8> {
+    let socket = world.socket.clone();
+    let words: Vec<String> = ["bootstrapctl"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+    let work = move || {
+        let arguments = Arguments::try_parse_from(words).map_err(|error| u8::try_from(error.exit_code()).unwrap())?;
+        let format = arguments.format;
+        let report = arguments.noun.run(&Context { client: Client::new(&socket) });
+        report.map(|report| report.render(format)).map_err(|failure| failure.code())
+    };
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// Runs what must succeed and returns its JSON.
+async fn json_of(world: &World, words: &[&str]) -> Value {
+    let words: Vec<&str> = words.iter().chain(&["--format", "json"]).copied().collect();
+    let output = run(world, &words).await.unwrap_or_else(|code| panic!("{words:?} ended with {code}"));
+    if output.is_empty() { Value::Null } else { serde_json::from_str(&output).unwrap() }
+}
+
+fn key_file(world: &World, content: &str) -> String {
+    let path = world.socket.with_file_name("key");
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_command_tree_is_sound() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn what_makes_no_sense_is_wrong_usage() {
+    for words in [
+        &["server"][..],
+        &["server", "add"],
+        &["server", "add", "eu", "--colour", "red"],
+        &["server", "add", "eu", "--ssid", "many"],
+        &["server", "add", "eu", "--security", "none"],
+        &["server", "set", "eu", "--unset", "name"],
+        &["server", "add", "eu", "--psk", "text:x", "--psk-file", "f"],
+        &["session", "show", "one"],
+        &["status", "--format", "xml"],
+        &["simulate", "meter"],
+        &["simulate", "--server", "http://h", "meter"],
+        &["simulate", "--server", "coap://h", "meter", "--lwm2m", "1.3"],
+        &["simulate", "--server", "coap://h", "meter", "--rate", "5"],
+        &["simulate", "--server", "coaps://h", "meter", "--psk-identity", "m"],
+    ] {
+        let error = Arguments::try_parse_from(["bootstrapctl"].iter().chain(words)).expect_err(&format!("{words:?}"));
+        assert_eq!(error.exit_code(), 2, "{words:?}");
+    }
+}
+
+#[test]
+fn verbs_have_their_aliases_and_the_socket_its_default() {
+    for words in [
+        &["server", "ls"][..],
+        &["profile", "rm", "p", "--yes"],
+        &["device", "ls", "--search", "imei", "--limit", "5"],
+        &["session", "ls", "--running"],
+        &["simulate", "--server", "coaps://h", "m-{n}", "--psk-file", "k", "--count", "9", "--rate", "2.5"],
+    ] {
+        assert!(Arguments::try_parse_from(["bootstrapctl"].iter().chain(words)).is_ok(), "{words:?}");
+    }
+    let arguments = Arguments::try_parse_from(["bootstrapctl", "status", "--socket", "/tmp/x"]).unwrap();
+    assert_eq!(arguments.socket, PathBuf::from("/tmp/x"));
+    assert!(matches!(arguments.noun, Noun::Status(_)));
+    assert_eq!(arguments.format, Format::Table);
+}
+
+/// Every field of the definitions, so that one that is added there and forgotten here is noticed.
+#[test]
+fn every_field_has_a_flag_and_every_optional_one_can_be_removed() {
+    let key = Some(KeyText::parse("text:x").unwrap());
+    let text = || Some("x".to_owned());
+    let server = ServerDefinition {
+        ssid: Some(1),
+        uri: text(),
+        psk_identity: text(),
+        psk: key.clone(),
+        lifetime: Some(1),
+        binding: text(),
+        store_notifications: Some(true),
+        default_minimum_period: Some(1),
+        default_maximum_period: Some(1),
+        disable_timeout: Some(1),
+        client_hold_off_time: Some(1),
+        bootstrap_server_account_timeout: Some(1),
+        ..ServerDefinition::default()
+    };
+    let profile = ProfileDefinition {
+        format: text(),
+        discover: text(),
+        delete: Some(Vec::new()),
+        bootstrap_account_instance: Some(1),
+        ..ProfileDefinition::default()
+    };
+    let device = DeviceDefinition { psk_identity: text(), psk: key, profile: text(), ..DeviceDefinition::default() };
+    assert_flags::<super::server::ServerFields>("server", &server);
+    assert_flags::<super::profile::ProfileFields>("profile", &profile);
+    assert_flags::<super::device::DeviceFields>("device", &device);
+}
+
+fn assert_flags<F: Fields>(noun: &str, definition: &F::Definition) {
+    let command = Arguments::command();
+    let add = command.find_subcommand(noun).unwrap().find_subcommand("add").unwrap();
+    let flags: Vec<String> = add.get_arguments().filter_map(|flag| flag.get_long()).map(F::field_of).collect();
+    let removable: Vec<String> = F::REMOVABLE.iter().map(|flag| F::field_of(flag)).collect();
+    let definition = serde_json::to_value(definition).unwrap();
+    for field in definition.as_object().unwrap().keys().filter(|field| !["name", "endpoint"].contains(&field.as_str()))
+    {
+        assert!(flags.contains(field), "{noun} add: {field}");
+        assert!(removable.contains(field), "{noun} set --unset: {field}");
+    }
+}
+
+#[tokio::test]
+async fn definitions_go_in_change_and_go_out() {
+    let world = World::new().await;
+    let key = key_file(&world, "text:correct-horse-battery\n");
+    let added = json_of(
+        &world,
+        &["server", "add", "eu", "--ssid", "101", "--uri", "eu.example.com", "--psk-file", &key, "--lifetime", "300"],
+    )
+    .await;
+    assert_eq!((&added["ssid"], &added["has_psk"], added.get("psk")), (&json!(101), &json!(true), None));
+    json_of(&world, &["profile", "add", "default", "--servers", "eu", "--default"]).await;
+    json_of(&world, &["device", "add", "urn:imei:1", "--psk-file", &key]).await;
+
+    let set = json_of(&world, &["server", "set", "eu", "--unset", "lifetime", "--store-notifications", "false"]).await;
+    assert_eq!(
+        (set.get("lifetime"), &set["store_notifications"], &set["uri"]),
+        (None, &json!(false), &json!("eu.example.com"))
+    );
+    let table = run(&world, &["device", "list"]).await.unwrap();
+    assert!(table.contains("urn:imei:1") && table.contains("set"), "{table}");
+    let shown = run(&world, &["server", "show", "eu"]).await.unwrap();
+    assert!(shown.contains("eu.example.com") && shown.contains("has_psk") && !shown.contains("horse"), "{shown}");
+    let csv = run(&world, &["profile", "ls", "--format", "csv"]).await.unwrap();
+    assert!(csv.lines().nth(1).unwrap().ends_with(",default,eu,yes,-,-,database"), "{csv}");
+
+    json_of(&world, &["device", "rm", "urn:imei:1", "--yes"]).await;
+    json_of(&world, &["profile", "delete", "default", "--yes"]).await;
+    json_of(&world, &["server", "delete", "eu", "-y"]).await;
+    assert_eq!(json_of(&world, &["server", "list"]).await["items"], json!([]));
+    let audit = run(&world, &["audit"]).await.unwrap();
+    assert_eq!(audit.lines().count(), 1 + 7, "{audit}");
+}
+
+#[tokio::test]
+async fn each_kind_of_failure_has_its_exit_code() {
+    let world = World::new().await;
+    let key = key_file(&world, "text:correct-horse-battery\n");
+    let broken = key_file(&world, "no prefix");
+    std::fs::write(&key, "text:correct-horse-battery").unwrap();
+    let add = ["server", "add", "eu", "--ssid", "1", "--uri", "h.example.com", "--psk-file", &key];
+    run(&world, &add).await.unwrap();
+    std::fs::write(&broken, "no prefix").unwrap();
+    for (words, code) in [
+        (&["server", "add", "us", "--ssid", "0", "--uri", "h"][..], 1),
+        (&["device", "add", "m", "--psk-file", &broken], 1),
+        (&["device", "add", "m", "--psk-file", "/nonexistent/key"], 1),
+        (&["simulate", "--server", "coap://127.0.0.1:1", "m"], 1),
+        (&["server", "add", "us", "--psk", "text:literal"], 2),
+        (&["server", "add", "us", "--psk", "${string.secureRandom(32)}"], 2),
+        (&["server", "set", "eu"], 2),
+        (&["server", "set", "eu", "--lifetime", "60", "--unset", "lifetime"], 2),
+        (&["server", "show", "none"], 3),
+        (&["server", "delete", "none", "--yes"], 3),
+        (&["session", "show", "1"], 3),
+        (&["server", "add", "eu", "--ssid", "1", "--uri", "h.example.com", "--security", "nosec"], 4),
+    ] {
+        assert_eq!(run(&world, words).await, Err(code), "{words:?}");
+    }
+    let client = Client::new(&world.socket.with_file_name("none.sock"));
+    let nobody = tokio::task::spawn_blocking(move || {
+        let arguments = Arguments::try_parse_from(["bootstrapctl", "status"]).unwrap();
+        arguments.noun.run(&Context { client }).unwrap_err().code()
+    });
+    assert_eq!(nobody.await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn status_is_a_record_and_its_json_is_the_apis() {
+    let world = World::new().await;
+    let text = run(&world, &["status"]).await.unwrap();
+    assert!(text.starts_with("state ") && text.contains("serving") && text.contains("9.9.9"), "{text}");
+    world.degraded.write().unwrap().push("`eu` is defined twice".to_owned());
+    let text = run(&world, &["status"]).await.unwrap();
+    assert!(text.contains("serving, degraded") && text.contains("`eu` is defined twice"), "{text}");
+    assert_eq!(json_of(&world, &["status"]).await["version"], json!("9.9.9"));
+}
