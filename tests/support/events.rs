@@ -3,6 +3,8 @@
 //!
 //! The property test and the fuzz target of the session server both feed this, so it includes nothing but the library.
 
+#![allow(dead_code, reason = "the summary is looked at by the property test alone")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
