@@ -128,7 +128,8 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
 
 /// Names that the file and an existing database both define; a missing database has none.
 pub(super) fn conflicts_with_database(config: &mut Config) -> Result<Vec<String>, String> {
-    let conflicts = store::file_conflicts(&config.state_dir, &take_definitions(config))
+    let definitions = take_definitions(config);
+    let conflicts = store::file_conflicts(&config.state_dir, &definitions)
         .map_err(|error| format!("The database cannot be looked at: {error}."))?;
     Ok(conflicts.iter().map(|conflict| format!("{conflict}.")).collect())
 }
