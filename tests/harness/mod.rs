@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows how the daemon works: it reads the lines that an operator reads.
 
+#![allow(dead_code, reason = "no single test needs all of it")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -13,8 +15,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-
-pub mod foreign;
 
 /// How long a start may take: the test machine may be busy with builds.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -87,7 +87,6 @@ impl Daemon {
     }
 
     /// The admin socket.
-    #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub fn admin_socket(&self) -> PathBuf {
         self.path("admin.sock")
     }

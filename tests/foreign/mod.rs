@@ -1,4 +1,4 @@
-//! Runs the foreign devices of `tests/foreign` and reads what they report.
+//! Runs the foreign devices that stand here and reads what they report.
 //!
 //! A device that is not installed fails the test: that it cannot be run says nothing good about the server.
 
