@@ -1,8 +1,18 @@
 //! What each fuzz target does with its bytes. The ordinary tests replay the committed corpora through the same
 //! functions (`tests/corpora.rs`), so that what was once found stays mended.
 
+use std::net::SocketAddr;
+use std::time::Instant;
+
 use bootstrapd::coap::Message;
+use bootstrapd::dtls::client_hello::ClientHello;
+use bootstrapd::dtls::cookie::{Cookies, Verdict};
+use bootstrapd::dtls::gate::Gate;
+use bootstrapd::dtls::record::{HandshakeFragments, Records};
 use bootstrapd::lwm2m::{self, ContentFormat, DiscoverAnswer, Path};
+
+#[path = "../tests/support/events.rs"]
+mod events;
 
 /// Every decoder that reads the network, by the name of its fuzz target.
 pub const TARGETS: [(&str, fn(&[u8])); 11] = [
@@ -91,4 +101,43 @@ pub fn link_format(data: &[u8]) {
     if written.len() <= lwm2m::link_format::MAX_LENGTH {
         DiscoverAnswer::parse(written.as_bytes()).expect("our own rendering can be read");
     }
+}
+
+/// A datagram of a stranger: records, handshake fragments, ClientHello and cookie. Nothing may be answered by more than
+/// was sent.
+pub fn dtls_record(data: &[u8]) {
+    let mut length = 0;
+    for record in Records::of(data) {
+        length += record.bytes.len();
+        HandshakeFragments::of(record.fragment).for_each(drop);
+    }
+    assert!(length <= data.len());
+    let Some(hello) = ClientHello::parse(data) else { return };
+    let mut cookies = Cookies::new([7; 32]);
+    if let Verdict::Verify(answer) = cookies.judge(Instant::now(), SocketAddr::from(([192, 0, 2, 1], 5684)), &hello) {
+        assert!(answer.len() <= data.len(), "a stranger is answered by more than it sent");
+    }
+}
+
+/// A client's second flight in datagrams, each after its length in one byte; length 0 says that the key is there.
+pub fn dtls_handshake(mut data: &[u8]) {
+    let mut gate = Gate::default();
+    let (mut fed, mut arrived) = (0, data.len() + 64);
+    while let Some((&length, rest)) = data.split_first() {
+        let (datagram, later) = rest.split_at(usize::from(length).min(rest.len()));
+        data = later;
+        if length == 0 {
+            fed += gate.open().len();
+        }
+        for record in Records::of(datagram) {
+            arrived += 1;
+            fed += gate.handle_record(&record).len();
+        }
+    }
+    assert!(fed <= arrived, "the engine gets more than the client sent");
+}
+
+/// Events played to the session server.
+pub fn session_events(data: &[u8]) {
+    events::play(data);
 }

@@ -27,10 +27,10 @@ const TABLE: [(&str, &[&str]); 21] = [
     ("config", &["provision"]),
     ("daemon", &["config", "driver", "admin::server", "admin::api", "store", "net", "coap", "demo"]),
     ("simulator", &["coap", "lwm2m"]),
-    ("simulator::shell", &["coap", "lwm2m", "net"]),
-    ("simulator::load", &["coap", "lwm2m", "net"]),
+    ("simulator::shell", &["coap", "lwm2m"]),
+    ("simulator::load", &["coap", "lwm2m", "simulator::shell"]),
     ("cli", &["admin::client", "admin::api", "provision", "bootstrap::outcome", "simulator", "config", "lwm2m"]),
-    ("demo", &["daemon", "config", "simulator", "lwm2m"]),
+    ("demo", &["daemon", "config", "provision", "simulator"]),
     ("bin", &["daemon", "cli"]),
 ];
 

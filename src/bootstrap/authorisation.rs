@@ -160,3 +160,87 @@ pub(super) fn printable(text: &str) -> String {
     const LONGEST: usize = 256;
     text.chars().flat_map(char::escape_debug).take(LONGEST).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KnownDevice, Lookup, Outcome, authorise};
+    use crate::bootstrap::request::BootstrapRequest;
+    use crate::peer::Peer;
+    use crate::provision::{AccountCredentials, Discover, Provision, ProvisionedAccount, Writing};
+    use crate::secret::Secret;
+
+    fn provision(with_key: bool) -> Provision {
+        let psk = || AccountCredentials::Psk { identity: "dev1".to_owned(), key: Secret::from(&b"key"[..]) };
+        let account = ProvisionedAccount {
+            name: "fleet".to_owned(),
+            short_server_id: 101,
+            uri: "coaps://eu.example.com:5684".to_owned(),
+            credentials: if with_key { psk() } else { AccountCredentials::NoSec },
+            lifetime: 300,
+            binding: "U".to_owned(),
+            store_notifications: false,
+            default_minimum_period: None,
+            default_maximum_period: None,
+            disable_timeout: None,
+        };
+        let writing =
+            Writing { format: None, discover: Discover::Auto, delete: Vec::new(), bootstrap_account_instance: None };
+        Provision { endpoint: "dev1".to_owned(), profile: "p".to_owned(), accounts: vec![account], writing }
+    }
+
+    /// The rule, said once more in its plainest form.
+    fn expected(
+        peer: &Peer,
+        claimed: Option<&str>,
+        record: Option<&[u8]>,
+        key: bool,
+        insecure: bool,
+    ) -> Option<Outcome> {
+        let belongs = match (peer, record) {
+            (Peer::PskIdentity(proven), Some(identity)) => proven == identity,
+            (Peer::Unauthenticated, None) => true,
+            _ => false,
+        };
+        if !belongs || claimed.is_some_and(|name| name != "dev1") {
+            return Some(Outcome::RefusedIdentity);
+        }
+        (key && !insecure && *peer == Peer::Unauthenticated).then_some(Outcome::RefusedInsecure)
+    }
+
+    #[test]
+    fn every_combination_of_proof_claim_record_and_keys_is_decided_by_the_rule() {
+        let peers = [
+            Peer::Unauthenticated,
+            Peer::PskIdentity(b"one".to_vec()),
+            Peer::PskIdentity(b"two".to_vec()),
+            Peer::PskIdentity(Vec::new()),
+            Peer::CertificateChain(Vec::new()),
+            Peer::RawPublicKey(b"one".to_vec()),
+        ];
+        let mut granted = 0;
+        for peer in &peers {
+            for claimed in [None, Some("dev1"), Some("dev2"), Some("DEV1"), Some("dev1 ")] {
+                for record in [None, Some(&b"one"[..])] {
+                    for (key, insecure) in [(false, false), (true, false), (false, true), (true, true)] {
+                        let request = BootstrapRequest {
+                            endpoint_name: claimed.map(str::to_owned),
+                            preferred_content_format: None,
+                        };
+                        let device = KnownDevice {
+                            endpoint: "dev1".to_owned(),
+                            psk_identity: record.map(<[u8]>::to_vec),
+                            provision: Ok(provision(key)),
+                        };
+                        let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), insecure);
+                        let case = format!("{peer:?} {claimed:?} {record:?} {key} {insecure}");
+                        granted += usize::from(decision.is_ok());
+                        let outcome = decision.err().map(|refusal| refusal.outcome);
+                        assert_eq!(outcome, expected(peer, claimed, record, key, insecure), "{case}");
+                    }
+                }
+            }
+        }
+        // NoSec: three of four combinations of keys and listener, PSK: all four; each with its name or without one.
+        assert_eq!(granted, 2 * (3 + 4));
+    }
+}

@@ -19,25 +19,42 @@ pub(super) struct Wire<'a> {
     pub(super) endpoint: CoapEndpoint,
     pub(super) timing: &'a Timing,
     pub(super) conversation: &'a mut Conversation,
+    pub(super) message_ids: &'a mut MessageIds,
     pub(super) outputs: &'a mut VecDeque<Output>,
 }
 
-/// What all conversations draw from: randomness, and message ids that no client sees twice in short order.
+/// What all conversations draw from.
 pub(super) struct Conversation {
     random: StdRng,
-    next_message_id: u16,
+    next_range: u16,
 }
+
+/// The message ids of one session. A client must not see one twice within EXCHANGE_LIFETIME, or it takes a new request
+/// for an old one (RFC 7252 section 4.4): within a session they count up, and the next session begins well behind.
+pub(super) struct MessageIds(u16);
+
+impl MessageIds {
+    pub(super) fn next(&mut self) -> u16 {
+        let id = self.0;
+        self.0 = id.wrapping_add(1);
+        id
+    }
+}
+
+/// Message ids set aside for each session; few need as many.
+const RANGE: u16 = 64;
 
 impl Conversation {
     pub(super) fn new(mut random: StdRng) -> Conversation {
-        let next_message_id = random.random();
-        Conversation { random, next_message_id }
+        let next_range = random.random();
+        Conversation { random, next_range }
     }
 
-    pub(super) fn message_id(&mut self) -> u16 {
-        let id = self.next_message_id;
-        self.next_message_id = id.wrapping_add(1);
-        id
+    /// The message ids of another session.
+    pub(super) fn message_ids(&mut self) -> MessageIds {
+        let first = self.next_range;
+        self.next_range = first.wrapping_add(RANGE);
+        MessageIds(first)
     }
 
     /// Eight random bytes: nobody off the path can guess one (RFC 7252 section 5.3.1).
@@ -85,7 +102,7 @@ impl Wire<'_> {
 
     /// Bootstrap-Finish.
     pub(super) fn finish(&mut self, now: Instant) -> Exchange {
-        let mut request = Message::request(Code::POST, self.conversation.message_id(), self.conversation.token());
+        let mut request = Message::request(Code::POST, self.message_ids.next(), self.conversation.token());
         request.add_uri_path("bs").expect("a segment of two bytes is within every bound");
         self.start(now, request)
     }
@@ -102,7 +119,7 @@ impl Wire<'_> {
 
     /// A request whose target is `path`; the root is no Uri-Path option at all.
     fn request(&mut self, code: Code, path: &Path) -> Message {
-        let mut request = Message::request(code, self.conversation.message_id(), self.conversation.token());
+        let mut request = Message::request(code, self.message_ids.next(), self.conversation.token());
         let (ids, depth) = path.ids();
         for id in &ids[..depth] {
             request.add_uri_path_id(*id);

@@ -1,7 +1,7 @@
 //! The Bootstrap-Request: what a client asks, and what its options must look like.
 //!
 //! LwM2M Core 1.2 section 6.1.7.1, Transport 1.2 section 6.4.2; spec sheet `bootstrap.md`, section 4. This module reads
-//! options; who the client is and what it gets is decided in [`super::authorisation`] and [`super::session`].
+//! options; who the client is and what it gets is decided in [`super::authorisation`] and by the session.
 
 use crate::coap::{Code, Message};
 use crate::lwm2m::ContentFormat;

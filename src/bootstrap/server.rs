@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use zeroize::Zeroizing;
 
 use super::authorisation::{self, Lookup, LookupKey, Refusal};
-use super::conversation::{self, Conversation, Wire};
+use super::conversation::{self, Conversation, MessageIds, Wire};
 use super::outcome::{Outcome, SessionReport};
 use super::request::BootstrapRequest;
 use super::routing::{self, Rejection};
@@ -155,6 +155,7 @@ pub struct Server {
 /// A session and the message that it has yet to answer.
 struct Entry {
     session: Session,
+    message_ids: MessageIds,
     unanswered: Option<Unanswered>,
     /// The earliest deadline of this session in the heap.
     scheduled: Option<Instant>,
@@ -169,9 +170,9 @@ struct Unanswered {
 }
 
 impl Entry {
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Instant {
         let acknowledgement = self.unanswered.as_ref().filter(|it| !it.acknowledged).map(|it| it.acknowledge_at);
-        acknowledgement.into_iter().chain(self.session.deadline()).min()
+        acknowledgement.map_or(self.session.deadline(), |at| at.min(self.session.deadline()))
     }
 }
 
@@ -303,10 +304,9 @@ impl Server {
             let Some(entry) = self.sessions.get_mut(&id) else { continue };
             entry.scheduled = None;
             match entry.deadline() {
-                Some(due) if due <= now => self.session_timeout(now, id),
+                due if due <= now => self.session_timeout(now, id),
                 // The deadline has moved on since this entry was made.
-                Some(due) => self.schedule(due, id),
-                None => {}
+                due => self.schedule(due, id),
             }
         }
     }
@@ -343,7 +343,8 @@ impl Server {
         let unanswered =
             Unanswered { request: message, ticket, acknowledge_at: now + PIGGYBACK_WAIT, acknowledged: false };
         self.by_endpoint.insert(origin.endpoint, id);
-        self.sessions.insert(id, Entry { session, unanswered: None, scheduled: None });
+        let message_ids = self.conversation.message_ids();
+        self.sessions.insert(id, Entry { session, message_ids, unanswered: None, scheduled: None });
         match key {
             Ok(key) => {
                 self.schedule(unanswered.acknowledge_at, id);
@@ -370,7 +371,7 @@ impl Server {
         let endpoint = entry.session.endpoint;
         let timing = &self.listeners[endpoint.listener()].timing;
         let turn = if unanswered.acknowledged {
-            let message_id = self.conversation.message_id();
+            let message_id = entry.message_ids.next();
             let response = Message::separate_response(Code::CHANGED, message_id, unanswered.request.token);
             let reply = Reply::start(now, timing, self.conversation.fraction(), response);
             conversation::send(&mut self.outputs, endpoint, reply.datagram());
@@ -380,7 +381,13 @@ impl Server {
             let bytes = Message::piggybacked_response(&unanswered.request, Code::CHANGED).encode();
             conversation::send(&mut self.outputs, endpoint, &bytes);
             self.deduplication.set_reply(unanswered.ticket, &bytes);
-            let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+            let mut wire = Wire {
+                endpoint,
+                timing,
+                conversation: &mut self.conversation,
+                message_ids: &mut entry.message_ids,
+                outputs: &mut self.outputs,
+            };
             entry.session.begin(now, provision, &mut wire)
         };
         self.settle(now, id, turn);
@@ -393,7 +400,7 @@ impl Server {
             entry.session.record_request(now, code);
             if unanswered.acknowledged {
                 // Sent once: the client asks again if it is lost.
-                let message_id = self.conversation.message_id();
+                let message_id = entry.message_ids.next();
                 let response = Message::non_confirmable_response(code, message_id, unanswered.request.token);
                 self.send(endpoint, &response);
             } else {
@@ -441,7 +448,13 @@ impl Server {
         let entry = self.sessions.get_mut(&id)?;
         let endpoint = entry.session.endpoint;
         let timing = &self.listeners[endpoint.listener()].timing;
-        let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+        let mut wire = Wire {
+            endpoint,
+            timing,
+            conversation: &mut self.conversation,
+            message_ids: &mut entry.message_ids,
+            outputs: &mut self.outputs,
+        };
         entry.session.handle_message(now, message, &mut wire)
     }
 
@@ -469,7 +482,13 @@ impl Server {
             conversation::send(&mut self.outputs, endpoint, &bytes);
         }
         let timing = &self.listeners[endpoint.listener()].timing;
-        let mut wire = Wire { endpoint, timing, conversation: &mut self.conversation, outputs: &mut self.outputs };
+        let mut wire = Wire {
+            endpoint,
+            timing,
+            conversation: &mut self.conversation,
+            message_ids: &mut entry.message_ids,
+            outputs: &mut self.outputs,
+        };
         let turn = entry.session.handle_timeout(now, &mut wire);
         self.settle(now, id, turn);
     }
@@ -479,7 +498,7 @@ impl Server {
         match turn {
             Turn::End(outcome, reason) => self.end(now, id, outcome, reason),
             Turn::Continue => {
-                if let Some(deadline) = self.sessions.get(&id).and_then(Entry::deadline) {
+                if let Some(deadline) = self.sessions.get(&id).map(Entry::deadline) {
                     self.schedule(deadline, id);
                 }
             }
@@ -525,7 +544,7 @@ impl Server {
     fn answer(&mut self, to: CoapEndpoint, request: &Message, ticket: Ticket, code: Code, explanation: &str) {
         let response = match request.message_type {
             MessageType::Confirmable => Message::piggybacked_response(request, code),
-            _ => Message::non_confirmable_response(code, self.conversation.message_id(), request.token),
+            _ => Message::non_confirmable_response(code, self.conversation.message_ids().next(), request.token),
         };
         let bytes = response.with_payload(explanation.as_bytes().to_vec()).encode();
         self.deduplication.set_reply(ticket, &bytes);

@@ -38,7 +38,8 @@ pub(super) struct Session {
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
-    must_end: Option<Instant>,
+    /// Counted from the request while the store is asked, and from the 2.04 after that.
+    must_end: Instant,
     state: State,
     client: ClientFacts,
     device: Option<String>,
@@ -114,7 +115,7 @@ impl Session {
             peer,
             request,
             started: now,
-            must_end: None,
+            must_end: now + LONGEST_SESSION,
             state: State::Resolving,
             client,
             device: None,
@@ -130,18 +131,15 @@ impl Session {
     }
 
     /// When [`Session::handle_timeout`] must be called at the latest.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Instant {
         let next = match &self.state {
-            State::Resolving | State::Ended => None,
-            State::Confirming(reply, _) => Some(reply.deadline()),
+            State::Resolving | State::Ended => self.must_end,
+            State::Confirming(reply, _) => reply.deadline(),
             State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => {
-                Some(exchange.deadline())
+                exchange.deadline()
             }
         };
-        match (next, self.must_end) {
-            (Some(next), Some(end)) => Some(next.min(end)),
-            (next, end) => next.or(end),
-        }
+        next.min(self.must_end)
     }
 
     /// The 2.04 has been sent piggy-backed: the first operation may follow it.
@@ -159,7 +157,7 @@ impl Session {
     }
 
     fn accept(&mut self, now: Instant, provision: &Provision) {
-        self.must_end = Some(now + LONGEST_SESSION);
+        self.must_end = now + LONGEST_SESSION;
         self.device = Some(provision.endpoint.clone());
         self.profile = Some(provision.profile.clone());
         self.record_request(now, Code::CHANGED);
@@ -240,7 +238,10 @@ impl Session {
 
     /// Time has passed.
     pub(super) fn handle_timeout(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
-        if self.must_end.is_some_and(|end| now >= end) {
+        if now >= self.must_end {
+            if let State::Resolving = self.state {
+                return self.end(Outcome::Internal, "The store has not answered since the request came.");
+            }
             return self.give_up(now, "the whole bootstrap took longer than the 247 seconds that clients allow");
         }
         if let State::Confirming(reply, _) = &mut self.state {

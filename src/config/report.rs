@@ -43,6 +43,7 @@ impl<'t> Report<'t> {
                 self.error(span, message);
             }
         }
+        self.broken_offsets.sort_unstable();
     }
 
     /// Says where tables begin, so that a broken line can be laid to its table.
@@ -96,7 +97,8 @@ impl<'t> Report<'t> {
     fn broken_offsets_after(&self, header: usize) -> impl Iterator<Item = usize> {
         let after = self.headers.partition_point(|other| *other <= header);
         let end = self.headers.get(after).copied().unwrap_or(usize::MAX);
-        self.broken_offsets.iter().copied().filter(move |offset| (header..end).contains(offset))
+        let from = self.broken_offsets.partition_point(|offset| *offset < header);
+        self.broken_offsets[from..].iter().copied().take_while(move |offset| *offset < end)
     }
 
     /// Whether the syntax is broken anywhere.

@@ -25,15 +25,14 @@ pub(super) fn mend(text: &str) -> (Zeroizing<String>, Vec<SyntaxError>) {
     for round in 0..MAX_ROUNDS {
         let (_, errors) = DeTable::parse_recoverable(&mended);
         let errors: Vec<_> = errors.iter().map(|error| explain(&mended, error)).collect();
-        let spans: Vec<Range<usize>> = errors.iter().map(|error| error.span.clone()).collect();
+        let before = mended.clone();
+        mended = errors.iter().fold(mended, |text, error| blank(text, &error.span));
         // Later errors may be due to what was blanked, such as the first line of an array: where a line looks like one
         // that stands for itself, they are not.
-        told.extend(errors.into_iter().filter(|error| round == 0 || stands_for_itself(&mended, error)));
-        let blanked = spans.into_iter().fold(mended.clone(), blank);
-        if *blanked == *mended {
+        told.extend(errors.into_iter().filter(|error| round == 0 || stands_for_itself(&before, error)));
+        if *mended == *before {
             break;
         }
-        mended = blanked;
     }
     (mended, told)
 }
@@ -78,13 +77,19 @@ fn line_around(text: &str, offset: usize) -> Range<usize> {
 
 /// Blanks the lines of a span: what follows an opening that is never closed must not be taken for keys. Where the first
 /// is a header, its table goes too, or its keys would fall to another.
-fn blank(text: Zeroizing<String>, span: Range<usize>) -> Zeroizing<String> {
+fn blank(mut text: Zeroizing<String>, span: &Range<usize>) -> Zeroizing<String> {
     let Range { start, end: line_end } = line_around(&text, span.start);
     let is_header = text[start..line_end].trim_start().starts_with('[');
-    let table_end = text[start..].find("\n[").map_or(text.len(), |at| start + at);
-    let end = if is_header { table_end } else { line_around(&text, span.end).end.max(line_end) };
+    let end = if is_header {
+        text[start..].find("\n[").map_or(text.len(), |at| start + at)
+    } else {
+        line_around(&text, span.end).end.max(line_end)
+    };
     let blanks: String = text[start..end].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
-    Zeroizing::new([&text[..start], &blanks, &text[end..]].concat())
+    if text[start..end] != blanks {
+        text.replace_range(start..end, &blanks);
+    }
+    text
 }
 
 #[cfg(test)]

@@ -57,22 +57,22 @@ impl Arguments {
 }
 
 fn check(file: &Path) -> Result<(), String> {
-    let config = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
+    let mut config = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
     let mut output = anstream::stdout();
     for warning in config.warnings.iter() {
         let _ = writeln!(output, "{warning}");
     }
-    let conflicts = reload::conflicts_with_database(&config)?;
+    let summary = format!(
+        "{}: no mistakes; {} listeners, {} server accounts, {} profiles, {} devices.",
+        file.display(),
+        config.listeners.len(),
+        config.servers.len(),
+        config.profiles.len(),
+        config.devices.len()
+    );
+    let conflicts = reload::conflicts_with_database(&mut config)?;
     if conflicts.is_empty() {
-        let _ = writeln!(
-            output,
-            "{}: no mistakes; {} listeners, {} server accounts, {} profiles, {} devices.",
-            file.display(),
-            config.listeners.len(),
-            config.servers.len(),
-            config.profiles.len(),
-            config.devices.len()
-        );
+        let _ = writeln!(output, "{summary}");
         return Ok(());
     }
     Err(conflicts.join("\n"))

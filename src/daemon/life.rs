@@ -64,7 +64,7 @@ pub struct Running {
 ///
 /// # Errors
 /// [`DaemonError`]; a failed start leaves no socket behind.
-pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Running, DaemonError> {
+pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running, DaemonError> {
     let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hang_up = signal(SignalKind::hangup())?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -73,7 +73,7 @@ pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Running, Dae
     let store = Store::open(&config.state_dir, key)?;
     let degraded = Degraded::default();
     let admin = AdminSocket::bind(&config.admin.socket)?;
-    reload::apply(&config, &store, FileMode::Start, &degraded).await?;
+    reload::apply(&mut config, &store, FileMode::Start, &degraded).await?;
     let driver = driver::start(reload::listeners(&config), store.clone())?;
     let (reload, reloads) = mpsc::channel(1);
     let service = Service {

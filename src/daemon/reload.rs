@@ -33,22 +33,23 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
     ListenerConfiguration { bind: listener.bind, security, insecure_secrets: listener.insecure_secrets, timing }
 }
 
-fn definitions(config: &Config) -> FileDefinitions {
+/// Takes the definitions out of the config: once they are in the store, their keys have no business in memory.
+fn take_definitions(config: &mut Config) -> FileDefinitions {
     FileDefinitions {
-        servers: config.servers.clone(),
-        profiles: config.profiles.clone(),
-        devices: config.devices.clone(),
+        servers: std::mem::take(&mut config.servers),
+        profiles: std::mem::take(&mut config.profiles),
+        devices: std::mem::take(&mut config.devices),
     }
 }
 
-/// Writes the definitions of the file into the store and notes what is not as it should be.
+/// Moves the definitions of the file into the store and notes what is not as it should be.
 pub(super) async fn apply(
-    config: &Config,
+    config: &mut Config,
     store: &Store,
     mode: FileMode,
     degraded: &Degraded,
 ) -> Result<FileApplied, StoreError> {
-    let applied = store.apply_file(SystemTime::now().into(), definitions(config), mode).await?;
+    let applied = store.apply_file(SystemTime::now().into(), take_definitions(config), mode).await?;
     let reasons: Vec<String> = degradations(&applied).collect();
     for reason in &reasons {
         warn!("degraded: {reason}");
@@ -92,16 +93,17 @@ async fn try_reload(
     degraded: &Degraded,
 ) -> Result<ReloadSummary, String> {
     let file = file.ok_or("The daemon runs on an embedded config, which cannot change.")?;
-    let new = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
+    let mut new = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
     if let Some(what) = needs_restart(old, &new) {
         return Err(format!("`{what}` has changed, which takes a restart."));
     }
-    let applied = apply(&new, store, FileMode::Reload, degraded).await.map_err(|error| format!("{error}."))?;
+    let (servers, profiles, devices) = (new.servers.len(), new.profiles.len(), new.devices.len());
+    let applied = apply(&mut new, store, FileMode::Reload, degraded).await.map_err(|error| format!("{error}."))?;
     driver.reconfigure(listeners(&new)).await;
     let summary = ReloadSummary {
-        servers: new.servers.len(),
-        profiles: new.profiles.len(),
-        devices: new.devices.len(),
+        servers,
+        profiles,
+        devices,
         warnings: new.warnings.iter().map(ToString::to_string).chain(degradations(&applied)).collect(),
     };
     *old = new;
@@ -125,8 +127,9 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
 }
 
 /// Names that the file and an existing database both define; a missing database has none.
-pub(super) fn conflicts_with_database(config: &Config) -> Result<Vec<String>, String> {
-    let conflicts = store::file_conflicts(&config.state_dir, &definitions(config))
+pub(super) fn conflicts_with_database(config: &mut Config) -> Result<Vec<String>, String> {
+    let definitions = take_definitions(config);
+    let conflicts = store::file_conflicts(&config.state_dir, &definitions)
         .map_err(|error| format!("The database cannot be looked at: {error}."))?;
     Ok(conflicts.iter().map(|conflict| format!("{conflict}.")).collect())
 }

@@ -158,7 +158,7 @@ pub struct Configuration {
     pub idle_timeout: Duration,
     /// How long a handshake may take after its cookie. Default: 60 s.
     pub handshake_timeout: Duration,
-    /// Bound on established associations. Default: 2,048 (about 66 KB each with OpenSSL).
+    /// Bound on established associations. Default: 2,048 (about 70 KB each with OpenSSL).
     pub max_associations: usize,
     /// Bound on handshakes under way. Default: 1,024.
     pub max_handshakes: usize,

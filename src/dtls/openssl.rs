@@ -53,6 +53,8 @@ unsafe extern "C" {
     fn DTLS_set_timer_cb(ssl: *mut ffi::SSL, callback: Option<unsafe extern "C" fn(*mut ffi::SSL, c_uint) -> c_uint>);
     // openssl/ssl.h: const SSL_CIPHER *SSL_get_pending_cipher(const SSL *s);
     fn SSL_get_pending_cipher(ssl: *const ffi::SSL) -> *const ffi::SSL_CIPHER;
+    // openssl/ssl.h: int SSL_free_buffers(SSL *ssl);
+    fn SSL_free_buffers(ssl: *mut ffi::SSL) -> c_int;
     // openssl/bio.h
     fn BIO_ADDR_new() -> *mut ffi::BIO_ADDR;
     fn BIO_ADDR_free(address: *mut ffi::BIO_ADDR);
@@ -174,6 +176,7 @@ impl Engine {
             }
         };
         connection.unload(&mut self.scratch);
+        connection.release_buffers();
         reception
     }
 }
@@ -244,6 +247,12 @@ impl Connection {
     /// The datagrams to send, in order.
     pub(super) fn drain(&mut self) -> std::vec::Drain<'_, Vec<u8>> {
         self.stream.get_mut().written.drain(..)
+    }
+
+    /// OpenSSL releases buffers of DTLS only when told to: 16 KiB per association that waits for its client.
+    fn release_buffers(&mut self) {
+        // SAFETY: the pointer is valid; buffers that are in use stay.
+        let _released_or_in_use = unsafe { SSL_free_buffers(self.stream.ssl().as_ptr()) };
     }
 
     fn step(&mut self) -> Progress {

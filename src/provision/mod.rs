@@ -1,7 +1,7 @@
 //! Server accounts, profiles and devices as operators say them, and what one client is to receive.
 //!
 //! An operator's words are *definitions* ([`definition`]): plain serde types, the same in TOML, JSON and the database.
-//! [`check`] names everything that is wrong with them; a [`Catalog`] holds those that may be used, and [`resolve`] makes
+//! [`check`] names everything that is wrong with them; a [`Catalog`] holds those that may be used, and [`resolve()`] makes
 //! of a device and the catalog the [`Provision`] of one client. This room knows LwM2M data and nothing of CoAP, SQL or
 //! sockets.
 

@@ -13,8 +13,11 @@ fn played(beginning: Vec<Step>, end: impl IntoIterator<Item = Step>) {
     World::with(device(provision())).play(beginning.into_iter().chain(end)).play([running(0)]);
 }
 
+/// The steps that lead up to an operation.
+type Beginning = fn() -> Vec<Step>;
+
 /// The operations of a session, as the steps that lead up to each.
-fn operations() -> [(&'static str, fn() -> Vec<Step>); 5] {
+fn operations() -> [(&'static str, Beginning); 5] {
     [
         ("Bootstrap-Discover /", up_to_discover),
         ("Bootstrap-Delete /0", up_to_delete),
@@ -101,7 +104,7 @@ fn any_error_to_a_write_ends_the_session_without_finish() {
         (Code::from_byte(0x60), "3.00"),
     ];
     for (code, text) in errors {
-        for (beginning, path) in [(up_to_security as fn() -> Vec<Step>, "/0/1"), (up_to_server, "/1/0")] {
+        for (beginning, path) in [(up_to_security as Beginning, "/0/1"), (up_to_server, "/1/0")] {
             let end = CLIENT.ends_with(move |report| {
                 let reason = format!("answered Bootstrap-Write {path} with {text}; Finish was not sent.");
                 assert_eq!(report.outcome, WriteFailed);

@@ -108,6 +108,20 @@ fn a_late_refusal_is_sent_once_and_nonconfirmable() {
 }
 
 #[test]
+fn a_store_that_never_answers_does_not_keep_the_session_for_ever() {
+    World::with_slow_store().play([
+        CLIENT.requests("ep=dev1"),
+        within(1.0..=1.0),
+        CLIENT.gets_empty_acknowledgement(),
+        within(246.0..=246.0),
+        CLIENT.ends_after(Outcome::Internal, &[]),
+        running(0),
+        store_answers(device(provision())),
+        nothing(),
+    ]);
+}
+
+#[test]
 fn a_client_that_goes_while_the_store_is_asked_is_forgotten() {
     World::with_slow_store().play([
         CLIENT.requests("ep=dev1"),

@@ -3,6 +3,8 @@
 //!
 //! The property test and the fuzz target of the session server both feed this, so it includes nothing but the library.
 
+#![allow(dead_code, reason = "the summary is looked at by the property test alone")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -404,12 +406,8 @@ impl<'a> Field<'a> {
         assert_eq!(self.server.running(), self.live.len(), "sessions under way");
     }
 
-    /// Answers what is open and lets time pass: every session must come to its end by itself.
+    /// Lets time pass without answering anything: every session must come to its end by itself.
     fn wind_down(&mut self) {
-        while let Some(session) = self.open_lookups.pop() {
-            self.server.handle_lookup(self.now, session, Lookup::Unknown);
-            self.collect(self.latest);
-        }
         let end = self.now + Duration::from_secs(300);
         while let Some(deadline) = self.server.poll_timeout().filter(|deadline| *deadline <= end) {
             self.now = deadline.max(self.now);

@@ -210,6 +210,9 @@ fn what_follows_from_a_mistake_is_not_named_as_another() {
         ("name = \"fleet-eu\"", "nmae = \"fleet-eu\"", "unknown key `nmae`"),
         ("psk = \"text:0123456789abcdef\"", "security = \"nosek\"", "`security` must be"),
         ("psk = \"text:0123456789abcdef\"", "psk = 5", "`psk` must be text"),
+        ("uri = \"", "security = \"nosek\"\nuri = \"coap://", "`security` must be"),
+        ("uri = \"", "transport = \"tpc\"\nbinding = \"T\"\nuri = \"coaps+tcp://", "`transport` must be"),
+        ("ssid = 101", "ssid = 101\ntype = \"bs\"\nclient_hold_off_time = 5", "`type` must be"),
         ("ssid = 101", "ssid = true", "`ssid` must be"),
         ("ssid = 101", "ssid 101", "key with no value"),
         ("psk = \"hex:", "pks = \"hex:", "unknown key `pks`"),
@@ -260,5 +263,12 @@ fn expressions_are_refused_wherever_they_stand() {
     ] {
         let said = said(line);
         assert!(said.iter().any(|line| line.contains("expressions are not supported in this version")), "{said:#?}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_breaks_the_reader(text in "([\\[\\]a-e=\"'{},.#\\n\\\\ 0-9ä\\x00]|psk|name|device|listen|\\[\\[server\\]\\]\\n){0,60}") {
+        let _ = parse(&text);
     }
 }

@@ -120,3 +120,20 @@ fn a_config_shows_no_key_in_its_debug_form() {
     assert_eq!(config.devices[0].psk.as_ref().unwrap().key().len(), 16);
     assert!(!shows_planted(&format!("{config:?}")));
 }
+
+#[test]
+fn no_slip_of_one_character_shows_a_key_or_breaks_the_reader() {
+    let text = SOUND
+        .replace("000102030405060708090a0b0c0d0e0f", PLANTED)
+        .replace("text:0123456789abcdef", &format!("text:{PLANTED}"));
+    for at in 0..text.len() {
+        for slip in ["", "\"", "\n", "=", "[", "\"\"\""] {
+            for kept in [at, at + 1] {
+                let slipped = format!("{}{slip}{}", &text[..at], &text[kept..]);
+                if let Err(diagnostics) = parse(&slipped) {
+                    assert!(!shows_planted(&diagnostics.to_string()), "{slipped}\n{diagnostics}");
+                }
+            }
+        }
+    }
+}

@@ -25,6 +25,12 @@ fn each_of_the_four_suites_carries_data_both_ways() {
 }
 
 #[test]
+fn a_server_may_move_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<super::super::Server>();
+}
+
+#[test]
 fn an_established_association_names_its_peer_and_has_no_retransmission_pending() {
     let mut world = World::new(Configuration::default());
     let mut client = Client::new(Profile::default());

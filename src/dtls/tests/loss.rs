@@ -12,10 +12,10 @@ fn world() -> World {
     World::new(Configuration { initial_timeout: TIMEOUT, ..Configuration::default() })
 }
 
-/// Talks in real time until the client is established, at most 5 s. `fate` turns the number of a datagram, counted
+/// Talks in real time until the client is established, at most 30 s. `fate` turns the number of a datagram, counted
 /// over both directions, into how often it arrives.
 fn talk_over(world: &mut World, client: &mut Client, mut fate: impl FnMut(usize) -> usize) -> usize {
-    let (mut count, end) = (0, Instant::now() + Duration::from_secs(5));
+    let (mut count, end) = (0, Instant::now() + Duration::from_secs(30));
     let mut copies = || {
         count += 1;
         fate(count - 1)
