@@ -195,26 +195,22 @@ fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
         .fold(report, |report, warning| report.remark(format!("warning: {}: {}", warning.field, warning.message)))
 }
 
-/// Every field as a row, in the order in which the API gives them; the name first.
+/// Every field as a row: what names it first, then what the operator said, then what the daemon adds.
 fn record<D: Resource>(entry: &Entry<D>) -> Table {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(entry) else { return Table::default() };
     fields.remove("warnings");
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut add = |name: &str, value: &Value| rows.push(vec![name.to_owned(), cell(value)]);
-    for first in [D::KEY, "id", "origin"] {
-        if let Some(value) = fields.remove(first) {
-            add(first, &value);
+    let mut take = |names: &[&str]| -> Vec<(String, Value)> {
+        names.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect()
+    };
+    let first = take(&[D::KEY, "id", "origin", "shadowed"]);
+    let last = take(&["has_psk", "created", "changed", "last_session"]);
+    let all = first.into_iter().chain(fields).chain(last);
+    Table::new(["field", "value"]).rows(all.flat_map(|(name, value)| match value {
+        Value::Object(members) => {
+            members.iter().map(|(member, value)| vec![format!("{name}.{member}"), cell(value)]).collect()
         }
-    }
-    for (name, value) in &fields {
-        match value {
-            Value::Object(members) => {
-                members.iter().for_each(|(member, value)| add(&format!("{name}.{member}"), value))
-            }
-            value => add(name, value),
-        }
-    }
-    Table::new(["field", "value"]).rows(rows)
+        value => vec![vec![name, cell(&value)]],
+    }))
 }
 
 /// JSON as a cell.

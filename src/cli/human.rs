@@ -16,6 +16,9 @@ pub fn duration(duration: Duration) -> String {
     if seconds < 1.0 {
         return format!("{:.*} ms", if seconds < 0.1 { 1 } else { 0 }, seconds * 1e3);
     }
+    if seconds < 60.0 && duration.subsec_nanos() == 0 {
+        return format!("{} s", duration.as_secs());
+    }
     if seconds < 60.0 {
         return format!("{seconds:.2} s");
     }
@@ -78,6 +81,7 @@ mod tests {
             (99_940_000, "99.9 ms"),
             (640_000_000, "640 ms"),
             (4_560_000_000, "4.56 s"),
+            (5_000_000_000, "5 s"),
             (185_000_000_000, "3 min 5 s"),
             (7_260_000_000_000, "2 h 1 min"),
             (187_200_000_000_000, "2 d 4 h"),

@@ -39,6 +39,9 @@ use crate::admin::client::{Client, ClientError};
 
 const DEFAULT_SOCKET: &str = "/run/bootstrapd/admin.sock";
 
+/// Heading of what every command understands.
+const GENERAL: &str = "General options";
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict, 5 daemon unreachable or access denied.
 
@@ -49,10 +52,10 @@ Keys are never given as arguments. A key file holds one key as hex:..., base64:.
 #[command(name = "bootstrapctl", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Arguments {
     /// Where the daemon's admin socket is.
-    #[arg(long, global = true, value_name = "PATH", env = "BOOTSTRAPD_SOCKET", default_value = DEFAULT_SOCKET)]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "PATH", env = "BOOTSTRAPD_SOCKET", default_value = DEFAULT_SOCKET)]
     socket: PathBuf,
     /// How to print the answer; JSON is what the API says.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    #[arg(long, global = true, help_heading = GENERAL, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(subcommand)]
     noun: Noun,

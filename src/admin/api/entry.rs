@@ -40,6 +40,8 @@ pub trait Resource: Clone + Serialize + DeserializeOwned + Send + 'static {
     const NOUN: &'static str;
     /// The field that names it, such as `name`.
     const KEY: &'static str;
+    /// Whether it may hold a pre-shared key.
+    const HOLDS_PSK: bool;
 
     /// What names it.
     fn key(&self) -> &str;
@@ -53,6 +55,7 @@ impl Resource for ServerDefinition {
     const COLLECTION: &'static str = "servers";
     const NOUN: &'static str = "server";
     const KEY: &'static str = "name";
+    const HOLDS_PSK: bool = true;
 
     fn key(&self) -> &str {
         &self.name
@@ -71,6 +74,7 @@ impl Resource for DeviceDefinition {
     const COLLECTION: &'static str = "devices";
     const NOUN: &'static str = "device";
     const KEY: &'static str = "endpoint";
+    const HOLDS_PSK: bool = true;
 
     fn key(&self) -> &str {
         &self.endpoint
@@ -90,6 +94,7 @@ impl Resource for ProfileDefinition {
     const COLLECTION: &'static str = "profiles";
     const NOUN: &'static str = "profile";
     const KEY: &'static str = "name";
+    const HOLDS_PSK: bool = false;
 
     fn key(&self) -> &str {
         &self.name
@@ -129,8 +134,9 @@ pub struct Record {
     /// Whether an entry of the file stands in its place; it is then found by its number only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadowed: bool,
-    /// Whether a pre-shared key is set.
-    pub has_psk: bool,
+    /// Whether a pre-shared key is set; none for a profile, which never has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_psk: Option<bool>,
     /// When it was first defined.
     pub created: Timestamp,
     /// When it was last changed.
@@ -213,7 +219,7 @@ mod tests {
             id: 7,
             origin: Origin::File,
             shadowed: false,
-            has_psk: true,
+            has_psk: Some(true),
             created: Timestamp::from_milliseconds(0),
             changed: Timestamp::from_milliseconds(1000),
             last_session: None,
