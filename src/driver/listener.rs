@@ -39,7 +39,7 @@ impl ListenerConfiguration {
     pub(super) fn policy(&self) -> ListenerPolicy {
         // Over DTLS nothing is unprotected.
         let insecure_secrets = self.insecure_secrets || self.security == Security::Dtls;
-        ListenerPolicy { timing: self.timing.clone(), insecure_secrets }
+        ListenerPolicy { timing: self.timing, insecure_secrets }
     }
 }
 
