@@ -8,7 +8,7 @@
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
 //! | `key_input`, `confirm` | keys come from files; deleting asks |
 //!
-//! One struct per subcommand becomes a [`report::Report`]. JSON is what the API answers. Nothing here exits the
+//! One struct per subcommand becomes a `Report`. JSON is what the API answers. Nothing here exits the
 //! process: [`run`] returns the exit code.
 
 mod confirm;

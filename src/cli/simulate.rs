@@ -23,7 +23,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Simulate {
-    /// The Bootstrap-Server: coaps://HOST[:PORT] or coap://HOST[:PORT].
+    /// The Bootstrap-Server: coaps://HOST:PORT or coap://HOST:PORT; left out, the port is 5684 or 5683.
     #[arg(long, value_name = "URI")]
     server: Target,
     /// Endpoint name of the device. With --count, `{n}` in it counts up from 1.
