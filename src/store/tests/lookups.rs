@@ -113,7 +113,7 @@ fn a_fleet_of_100_000_devices_is_applied_and_looked_up() {
     // Every tenth has a key: the cipher is slow in a build without optimisation, and is not what is looked at.
     let definition = |number: u32| {
         let device = device_of(&endpoint(number), "p");
-        DeviceDefinition { psk: device.psk.filter(|_| number % 10 == 0), ..device }
+        DeviceDefinition { psk: device.psk.filter(|_| number.is_multiple_of(10)), ..device }
     };
     let devices: Vec<_> = (0..FLEET).map(definition).collect();
     let definitions = file(&[server("s")], &[profile("p", &["s"])], &devices);

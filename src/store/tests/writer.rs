@@ -78,16 +78,16 @@ fn a_transaction_that_is_lost_acknowledges_nobody() {
     )
     .unwrap();
     // The writer is kept busy, so that the four wait together.
-    let gate = std::sync::Arc::new(std::sync::Barrier::new(2));
-    let inside = std::sync::Arc::clone(&gate);
+    let (gate, inside) = std::sync::mpsc::channel::<()>();
     store.add_server(OPERATOR, at(1), server("s")).wait().unwrap();
     let held = store.update_server(OPERATOR, at(1), Key::Id(1), move |_| {
-        inside.wait();
+        // Until the other end is dropped.
+        let _ = inside.recv();
         Err::<_, StoreError>(StoreError::Closed)
     });
     let pending: Vec<_> =
         ["a", "b", "c", "d"].map(|name| (name, store.add_device(OPERATOR, at(1), device(name)))).into();
-    gate.wait();
+    drop(gate);
     assert!(held.wait().is_err());
     let mut reader = store.reader().unwrap();
     for (name, pending) in pending {
