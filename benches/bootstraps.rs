@@ -178,7 +178,7 @@ fn floor(datagrams: u64) -> f64 {
 
 /// The other side of [`floor`]: echoes so many datagrams, then says what it cost.
 fn echo() {
-    let count: u64 = std::env::args().last().and_then(|text| text.parse().ok()).expect("a number of datagrams");
+    let count: u64 = std::env::args().next_back().and_then(|text| text.parse().ok()).expect("a number of datagrams");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a socket");

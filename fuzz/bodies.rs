@@ -14,8 +14,11 @@ use bootstrapd::lwm2m::{self, ContentFormat, DiscoverAnswer, Path};
 #[path = "../tests/support/events.rs"]
 mod events;
 
+/// What a fuzz target does with one input; it panics where a promise is broken.
+pub type Body = fn(&[u8]);
+
 /// Every decoder that reads the network, by the name of its fuzz target.
-pub const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub const TARGETS: [(&str, Body); 11] = [
     ("coap_message", coap_message),
     ("tlv", tlv),
     ("senml_cbor", senml_cbor),

@@ -94,7 +94,9 @@ mod tests {
     #[test]
     fn a_query_selects_by_endpoint_and_state_newest_first() {
         let mut history = History::default();
-        [record(1, "a", false), record(2, "b", false), record(3, "a", false)].map(|record| history.record(record));
+        for (id, endpoint) in [(1, "a"), (2, "b"), (3, "a")] {
+            history.record(record(id, endpoint, false));
+        }
         let ids = |endpoint: Option<&str>, running_only, limit| {
             let query = SessionQuery { endpoint: endpoint.map(str::to_owned), limit, running_only };
             let running = vec![record(4, "a", true), record(5, "b", true)];
