@@ -84,14 +84,16 @@ impl UdpListener {
     pub fn receive(&self, buffers: &mut Buffers, mut each: impl FnMut(Route, &[u8])) -> io::Result<bool> {
         let mut metadata = [RecvMeta::default(); BATCH];
         let mut slices: Vec<IoSliceMut<'_>> = buffers.0.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
-        let received = self
-            .socket
-            .try_io(Interest::READABLE, || self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metadata));
-        let count = match received {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
-        };
+        let mut count = 0;
+        let received = self.socket.try_io(Interest::READABLE, || {
+            count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metadata)?;
+            // A short batch has emptied the socket: saying so now spares the system call that would find it empty.
+            if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match received {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         for (slice, meta) in slices.iter().zip(&metadata).take(count) {
             let route = Route { remote: meta.addr, local: self.answering_address(meta.dst_ip) };
             slice[..meta.len].chunks(meta.stride.max(1)).for_each(|datagram| each(route, datagram));
