@@ -23,6 +23,23 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.remote.fmt(formatter)
+        // An IPv4 client of a socket that serves both families reads as IPv4.
+        SocketAddr::new(self.remote.ip().to_canonical(), self.remote.port()).fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Route;
+
+    #[test]
+    fn an_ipv4_client_reads_as_ipv4_however_the_socket_shows_it() {
+        for (remote, text) in [
+            ("192.0.2.1:5", "192.0.2.1:5"),
+            ("[::ffff:192.0.2.1]:5", "192.0.2.1:5"),
+            ("[2001:db8::1]:5", "[2001:db8::1]:5"),
+        ] {
+            assert_eq!(Route::to(remote.parse().unwrap()).to_string(), text);
+        }
     }
 }

@@ -145,3 +145,68 @@ impl Default for Buffers {
         Buffers::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, UdpSocket as StdSocket};
+    use std::time::Duration;
+
+    use super::{Buffers, UdpListener, any_readable};
+    use crate::route::Route;
+
+    /// How long a datagram may take over the loopback of a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    async fn receive(listener: &UdpListener, count: usize) -> Vec<(Route, Vec<u8>)> {
+        let (mut buffers, mut received) = (Buffers::new(), Vec::new());
+        while received.len() < count {
+            let readable = tokio::time::timeout(PATIENCE, any_readable(std::iter::once(listener)));
+            readable.await.expect("datagrams arrive");
+            listener.receive(&mut buffers, |route, bytes| received.push((route, bytes.to_vec()))).expect("no error");
+        }
+        received
+    }
+
+    fn client(server: SocketAddr) -> StdSocket {
+        let local: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0; 8], 0).into() };
+        let socket = StdSocket::bind(local).expect("a socket");
+        // A connected socket hears only the address that it asked.
+        socket.connect(server).expect("the loopback");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        socket
+    }
+
+    #[tokio::test]
+    async fn more_datagrams_than_a_batch_holds_arrive_whole_and_in_order() {
+        let listener = UdpListener::bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let client = client(listener.address());
+        let sent: Vec<Vec<u8>> = (0..40u8).map(|number| vec![number; 1 + usize::from(number)]).collect();
+        sent.iter().for_each(|datagram| assert_eq!(client.send(datagram).expect("sent"), datagram.len()));
+        let received = receive(&listener, 40).await;
+        assert!(received.iter().all(|(route, _)| Some(route.remote) == client.local_addr().ok()));
+        assert_eq!(received.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>(), sent);
+    }
+
+    #[tokio::test]
+    async fn an_answer_leaves_from_the_address_that_was_asked() {
+        for wildcard in [SocketAddr::from(([0, 0, 0, 0], 0)), SocketAddr::from(([0u16; 8], 0))] {
+            let listener = UdpListener::bind(wildcard).expect("a port");
+            let asked = SocketAddr::from(([127, 0, 0, 2], listener.address().port()));
+            let client = client(asked);
+            client.send(b"question").expect("sent");
+            let [(route, _)] = receive(&listener, 1).await.try_into().expect("one datagram");
+            assert_eq!(route.local.map(|address| address.to_canonical()), Some(asked.ip()), "{wildcard}");
+            listener.send(&route, b"answer").expect("sent");
+            let mut buffer = [0; 16];
+            let length = client.recv(&mut buffer).unwrap_or_else(|error| panic!("{wildcard}: {error}"));
+            assert_eq!(&buffer[..length], b"answer");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named() {
+        let first = UdpListener::bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let error = UdpListener::bind(first.address()).err().expect("it is taken").to_string();
+        assert!(error.contains(&first.address().to_string()), "{error}");
+    }
+}
