@@ -24,6 +24,9 @@ const DEVICES: u64 = 20_000;
 const CONCURRENCY: usize = 32;
 /// Exchanges of one bootstrap.
 const EXCHANGES: u64 = 7;
+/// Bootstraps per second where nothing is saturated.
+const RATE: f64 = 500.0;
+const PAYLOAD: [u8; 64] = [0x40; 64];
 const KEY: &str = "bench-key-of-16+";
 
 fn main() {
@@ -35,10 +38,14 @@ fn main() {
     println!(
         "{CONCURRENCY} clients at once, {EXCHANGES} exchanges per bootstrap, {DEVICES} devices of each kind on record\n"
     );
-    let floor = floor(DEVICES * EXCHANGES);
-    println!("floor: {floor:.2} µs of CPU per echoed datagram, {:.1} µs per {EXCHANGES}", floor * EXCHANGES as f64);
+    let saturated = floor(DEVICES * EXCHANGES, None);
+    let paced = floor(RATE as u64 * EXCHANGES * 2, Some(RATE * EXCHANGES as f64));
+    for (load, floor) in [("saturated", saturated), ("at 500/s", paced)] {
+        let all = floor * EXCHANGES as f64;
+        println!("floor {load:9}: {floor:.2} µs of CPU per echoed datagram, {all:.1} µs per {EXCHANGES}");
+    }
     for (name, address, psk) in [("NoSec", daemon.nosec, false), ("PSK", daemon.dtls, true)] {
-        for (load, rate) in [("saturated", None), ("at 500/s", Some(500.0))] {
+        for (load, rate, floor) in [("saturated", None, saturated), ("at 500/s", Some(RATE), paced)] {
             let count = if rate.is_some() { 3_000 } else { DEVICES };
             print(name, load, floor, &daemon.load(address, psk, count, rate));
         }
@@ -141,8 +148,9 @@ fn toml(state: &Path) -> String {
     text
 }
 
-/// Microseconds of CPU that a bare tokio socket takes to echo one datagram, with as many clients as the daemon has.
-fn floor(datagrams: u64) -> f64 {
+/// Microseconds of CPU that a bare tokio socket takes to echo one datagram, with as many clients as the daemon has, as
+/// fast as it goes or so many per second.
+fn floor(datagrams: u64, rate: Option<f64>) -> f64 {
     let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
         .args(["--echo", &datagrams.to_string()])
         .stdout(Stdio::piped())
@@ -159,21 +167,38 @@ fn floor(datagrams: u64) -> f64 {
             socket
         })
         .collect();
-    let payload = [0x40; 64];
-    sockets.iter().for_each(|socket| drop(socket.send(&payload)));
-    let (mut sent, started) = (CONCURRENCY as u64, Instant::now());
-    let mut buffer = [0; 128];
-    while sent < datagrams {
-        for socket in &sockets {
-            socket.recv(&mut buffer).expect("the echo answers");
-            socket.send(&payload).expect("the loopback takes it");
-            sent += 1;
-        }
-        assert!(started.elapsed() < Duration::from_secs(120), "the echo is too slow to measure");
+    let started = Instant::now();
+    match rate {
+        None => keep_busy(&sockets, datagrams),
+        Some(rate) => (0..datagrams).for_each(|number| {
+            let due = started + Duration::from_secs_f64(number as f64 / rate);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            exchange(&sockets[number as usize % sockets.len()]);
+        }),
     }
     let cpu: f64 = line().parse().expect("nanoseconds");
     process.wait().expect("the echo ends by itself");
     cpu / 1e3 / datagrams as f64
+}
+
+/// One datagram is under way on each socket at any time.
+fn keep_busy(sockets: &[UdpSocket], datagrams: u64) {
+    let started = Instant::now();
+    let mut buffer = [0; 128];
+    sockets.iter().for_each(|socket| drop(socket.send(&PAYLOAD)));
+    for (sent, socket) in (sockets.len() as u64..).zip(sockets.iter().cycle()) {
+        socket.recv(&mut buffer).expect("the echo answers");
+        if sent >= datagrams {
+            return;
+        }
+        socket.send(&PAYLOAD).expect("the loopback takes it");
+        assert!(started.elapsed() < Duration::from_secs(120), "the echo is too slow to measure");
+    }
+}
+
+fn exchange(socket: &UdpSocket) {
+    socket.send(&PAYLOAD).expect("the loopback takes it");
+    socket.recv(&mut [0; 128]).expect("the echo answers");
 }
 
 /// The other side of [`floor`]: echoes so many datagrams, then says what it cost.

@@ -524,7 +524,7 @@ impl Server {
         let Some(entry) = self.remove(id) else { return };
         let endpoint = entry.session.endpoint;
         let device = entry.session.device().map(str::to_owned);
-        let report = Box::new(entry.session.report(now, outcome, reason));
+        let report = Box::new(entry.session.into_report(now, outcome, reason));
         self.outputs.push_back(Output::Ended { endpoint, device, report });
     }
 

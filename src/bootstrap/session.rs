@@ -507,6 +507,12 @@ impl Session {
     }
 
     /// The report of a session that ended so.
+    pub(super) fn into_report(mut self, now: Instant, outcome: Outcome, reason: String) -> SessionReport {
+        let steps = std::mem::take(&mut self.steps);
+        SessionReport { steps, ..self.report(now, outcome, reason) }
+    }
+
+    /// The report as it stands.
     pub(super) fn report(&self, now: Instant, outcome: Outcome, reason: String) -> SessionReport {
         let claimed = || self.request.endpoint_name.as_deref().map(printable);
         SessionReport {
