@@ -45,8 +45,17 @@ pub struct Diagnostics {
 impl Diagnostic {
     /// `file:line:column: error: message`, the form that editors and logs want.
     pub fn headline(&self) -> String {
-        let spot = self.place.as_ref().map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
-        format!("{}{spot}: {}: {}", self.file, self.severity, self.message)
+        format!("{}: {}: {}", self.spot(), self.severity, self.message)
+    }
+
+    /// `file:line:column: message`, for a list that says itself how severe it is.
+    pub fn remark(&self) -> String {
+        format!("{}: {}", self.spot(), self.message)
+    }
+
+    fn spot(&self) -> String {
+        let place = self.place.as_ref().map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
+        format!("{}{place}", self.file)
     }
 }
 

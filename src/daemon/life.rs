@@ -161,6 +161,8 @@ impl Running {
     /// Takes no new sessions, lets those running finish, and ends everything.
     pub async fn stop(self) {
         supervisor::stopping();
+        // Whoever asks for a reload from now on is told at once that it is too late.
+        drop(self.reloads);
         info!("stopping: no new sessions; those running may take up to {} s", DRAIN_PATIENCE.as_secs());
         let cut_off = self.driver.drain(DRAIN_PATIENCE).await;
         if cut_off > 0 {

@@ -1,6 +1,9 @@
 //! Where log lines go: to the journal with fields where systemd runs us, else to standard error, one line each.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -14,13 +17,32 @@ pub fn start_logging(directives: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| format!("`{directives}` is not a log level or filter such as `info` or `debug`: {error}"))?;
     let registry = tracing_subscriber::registry().with(filter);
-    let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
+    let journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stderr().is_ok_and(|stderr| stderr.is(&stream)));
     // A second start in one process (tests) keeps the first subscriber.
-    let _ = match under_systemd.then(tracing_journald::layer) {
+    let _ = match journal.then(tracing_journald::layer) {
         Some(Ok(journal)) => registry.with(journal).try_init(),
         Some(Err(_)) | None => registry.with(lines()).try_init(),
     };
     Ok(())
+}
+
+/// What tells one open file from another.
+struct FileNumbers {
+    device: u64,
+    inode: u64,
+}
+
+fn stderr() -> io::Result<FileNumbers> {
+    let metadata = File::from(io::stderr().as_fd().try_clone_to_owned()?).metadata()?;
+    Ok(FileNumbers { device: metadata.dev(), inode: metadata.ino() })
+}
+
+impl FileNumbers {
+    /// Whether `JOURNAL_STREAM` means this file (systemd.exec(5)). The variable alone says little: whatever is started
+    /// from a desktop inherits it, and there standard error is a terminal.
+    fn is(&self, journal_stream: &str) -> bool {
+        journal_stream == format!("{}:{}", self.device, self.inode)
+    }
 }
 
 fn lines<S>() -> impl tracing_subscriber::Layer<S>
@@ -31,4 +53,19 @@ where
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FileNumbers, stderr};
+
+    #[test]
+    fn the_journal_is_used_only_where_standard_error_leads_there() {
+        let stderr = stderr().unwrap();
+        assert!(stderr.is(&format!("{}:{}", stderr.device, stderr.inode)));
+        for other in ["", "8", "8:1", &format!("{}:{}", stderr.device, stderr.inode + 1)] {
+            assert!(!stderr.is(other), "{other}");
+        }
+        assert!(FileNumbers { device: 8, inode: 1 }.is("8:1"));
+    }
 }

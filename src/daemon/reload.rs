@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::api::ReloadSummary;
 use crate::coap::Timing;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Diagnostic};
 use crate::driver::{Handle, ListenerConfiguration, Security};
 use crate::store::{self, FileApplied, FileDefinitions, FileMode, Store, StoreError};
 
@@ -104,7 +104,7 @@ async fn try_reload(
         servers,
         profiles,
         devices,
-        warnings: new.warnings.iter().map(ToString::to_string).chain(degradations(&applied)).collect(),
+        warnings: new.warnings.iter().map(Diagnostic::remark).chain(degradations(&applied)).collect(),
     };
     *old = new;
     Ok(summary)
@@ -117,6 +117,8 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     };
     if old.state_dir != new.state_dir {
         Some("state_dir")
+    } else if old.sealing_key_file != new.sealing_key_file {
+        Some("sealing_key_file")
     } else if old.admin != new.admin {
         Some("admin")
     } else if sockets(old) != sockets(new) {

@@ -152,7 +152,7 @@ impl Driver {
             }
             self.handle_timeouts(Instant::now());
             if self.is_drained() {
-                return self.finish();
+                return self.finish().await;
             }
         }
     }
@@ -403,8 +403,9 @@ impl Driver {
             .is_some_and(|draining| self.server.running() == 0 || Instant::now() >= draining.give_up_at)
     }
 
-    /// The end: associations are closed, outcomes written, and whoever asked is told.
-    fn finish(mut self) {
+    /// The end: associations are closed, outcomes written, and whoever asked is told. It is all done when this returns,
+    /// since the runtime ends with it and would drop what was left to a task.
+    async fn finish(mut self) {
         let now = Instant::now();
         for listener in &mut self.listeners {
             if let Some(front) = &mut listener.dtls {
@@ -413,17 +414,13 @@ impl Driver {
         }
         self.flush(now);
         let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
-        let pending = self.store.record_outcomes(outcomes);
-        let cut_off = self.server.running();
-        let answer = self.draining.as_mut().and_then(|draining| draining.answer.take());
-        tokio::spawn(async move {
-            if let Err(error) = pending.await {
-                error!(%error, "the last outcomes of some devices could not be written");
-            }
-            if let Some(answer) = answer {
-                let _ = answer.send(cut_off);
-            }
-        });
+        if let Err(error) = self.store.record_outcomes(outcomes).await {
+            error!(%error, "the last outcomes of some devices could not be written");
+        }
+        if let Some(answer) = self.draining.as_mut().and_then(|draining| draining.answer.take()) {
+            // Whoever asked may have gone away; then nobody needs the answer.
+            let _ = answer.send(self.server.running());
+        }
     }
 }
 

@@ -2,76 +2,65 @@
 //!
 //! Nothing here knows how the daemon works: it reads the lines that an operator reads.
 
-#![allow(dead_code, reason = "no single test needs all of it")]
+// Every test binary that shares these files compiles all of them and uses a part.
+#![allow(dead_code, reason = "not every test that shares this file needs all of it")]
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use serde_json::Value;
 
-/// How long a start may take: the test machine may be busy with builds.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+pub mod answer;
+pub mod hand_made;
+pub mod site;
+pub mod supervisor;
 
-/// What stands before the definitions in every file: one listener of each kind and the admin socket.
-const LISTENERS: &str = r#"
-[[listen]]
-bind = "127.0.0.1:0"
-security = "nosec"
-insecure_secrets = true
+pub use answer::{Answer, wait_until};
+pub use site::Site;
 
-[[listen]]
-bind = "127.0.0.1:0"
-security = "dtls"
-"#;
+/// How long anything may take that is not itself about time: the test machine may be busy with builds.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running daemon, killed when it is dropped.
 pub struct Daemon {
-    /// Where it speaks plain CoAP.
+    /// Where it speaks plain CoAP; port 0 where it does not.
     pub nosec: SocketAddr,
-    /// Where it speaks CoAP over DTLS.
+    /// Where it speaks CoAP over DTLS; port 0 where it does not.
     pub dtls: SocketAddr,
     process: Child,
     log: Arc<Mutex<String>>,
-    scratch: TempDir,
+    site: Arc<Site>,
 }
 
 impl Daemon {
-    /// Starts it on `definitions`, the tables `[[server]]`, `[[profile]]` and `[[device]]` of a config file.
+    /// Starts it on `definitions`, the tables `[[server]]`, `[[profile]]` and `[[device]]` of a config file, with one
+    /// listener of each kind.
     pub fn start(definitions: &str) -> Self {
-        let scratch = tempfile::tempdir().expect("a scratch directory can be made");
-        let (state, socket) = (scratch.path().join("state"), scratch.path().join("admin.sock"));
-        let head = format!("state_dir = {state:?}\n{LISTENERS}\n[admin]\nsocket = {socket:?}\n");
-        let config = scratch.path().join("bootstrapd.toml");
-        fs::create_dir(&state).expect("the scratch directory can be written");
-        fs::write(&config, head + definitions).expect("the scratch directory can be written");
+        Site::new(definitions).start()
+    }
 
-        let mut process = Command::new(env!("CARGO_BIN_EXE_bootstrapd"))
-            .arg("--config")
-            .arg(&config)
-            .env_remove("JOURNAL_STREAM")
-            .env_remove("NOTIFY_SOCKET")
-            .env_remove("CREDENTIALS_DIRECTORY")
+    /// Starts `command`, which is to run a daemon on the config of `site`, and waits until it serves.
+    fn spawn(site: Arc<Site>, mut command: Command) -> Self {
+        let mut process = command
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("bootstrapd can be started");
         let log = Arc::new(Mutex::new(String::new()));
         let lines = follow(process.stderr.take().expect("it is piped"), Arc::clone(&log));
-        let started = Instant::now();
-        let addresses = ["(nosec)", "(dtls)"].map(|kind| listening(&lines, kind, started));
-        let [Some(nosec), Some(dtls)] = addresses else {
+        let Some([nosec, dtls]) = addresses(&lines) else {
             // A process that is gone cannot be killed again.
             let _ = process.kill();
             panic!("bootstrapd did not say where it listens; its log:\n{}", copy_of(&log));
         };
-        Self { nosec, dtls, process, log, scratch }
+        Self { nosec, dtls, process, log, site }
     }
 
     /// The log so far.
@@ -79,20 +68,75 @@ impl Daemon {
         copy_of(&self.log)
     }
 
+    /// Waits for a line of the log that holds `text`.
+    pub fn await_log(&self, text: &str) {
+        wait_until(&format!("the log to say {text:?}"), || self.log().contains(text), || self.log());
+    }
+
+    /// Its config, state directory and admin socket.
+    pub fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
     /// Writes a file that only the test and what it starts can find; its path.
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.scratch.path().join(name);
-        fs::write(&path, content).expect("the scratch directory can be written");
-        path
+        self.site.file(name, content)
     }
 
     /// The admin socket.
     pub fn admin_socket(&self) -> PathBuf {
-        self.path("admin.sock")
+        self.site.admin_socket()
     }
 
-    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.scratch.path().join(name)
+    /// Process number.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Runs `bootstrapctl` against it.
+    pub fn ctl(&self, words: &[&str]) -> Answer {
+        self.site.ctl(words)
+    }
+
+    /// Runs `bootstrapctl --format json`, which must succeed; what it printed.
+    pub fn ctl_json(&self, words: &[&str]) -> Value {
+        // In front, because everything behind `--` is taken for names.
+        let words: Vec<&str> = ["--format", "json"].iter().chain(words).copied().collect();
+        self.ctl(&words).succeeded().json()
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill can be run");
+        assert!(sent.success(), "SIG{name} could not be sent");
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "bootstrapd does not end; its log:\n{}", self.log());
+            thread::sleep(answer::PAUSE);
+        }
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    pub fn crash(mut self) -> Arc<Site> {
+        self.process.kill().expect("a running child can be killed");
+        self.process.wait().expect("a child can be waited for");
+        Arc::clone(&self.site)
+    }
+
+    /// Ends it with SIGTERM and expects exit code 0.
+    pub fn stop(mut self) -> Arc<Site> {
+        self.signal("TERM");
+        let status = self.ended();
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+        Arc::clone(&self.site)
     }
 }
 
@@ -119,14 +163,20 @@ fn follow(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> Receiv
     receiver
 }
 
-/// The address in the line `listening on ADDRESS (kind)`.
-fn listening(lines: &Receiver<String>, kind: &str, started: Instant) -> Option<SocketAddr> {
+/// The addresses in the lines `listening on ADDRESS (kind)`, which stand before the line about the admin socket.
+fn addresses(lines: &Receiver<String>) -> Option<[SocketAddr; 2]> {
+    let started = Instant::now();
+    let mut addresses = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)); 2];
     loop {
-        let line = lines.recv_timeout(START_PATIENCE.checked_sub(started.elapsed())?).ok()?;
-        if let Some((_, said)) = line.split_once("listening on ")
-            && let Some(address) = said.trim_end().strip_suffix(kind)
-        {
-            return address.trim().parse().ok();
+        let line = lines.recv_timeout(PATIENCE.checked_sub(started.elapsed())?).ok()?;
+        if line.contains("admin socket at") {
+            return Some(addresses);
+        }
+        let Some((_, said)) = line.split_once("listening on ") else { continue };
+        for (address, kind) in addresses.iter_mut().zip(["(nosec)", "(dtls)"]) {
+            if let Some(said) = said.trim_end().strip_suffix(kind) {
+                *address = said.trim().parse().ok()?;
+            }
         }
     }
 }
