@@ -25,6 +25,9 @@ pub enum Lookup {
     Known(Box<KnownDevice>),
     /// There is no such device.
     Unknown,
+    /// The credentials that the client proved are no longer those of the device: they were changed, or the device was
+    /// removed, after the handshake.
+    Outdated,
     /// The store could not be asked; why, for the log. The client meets silence and comes again.
     Unavailable(String),
 }
@@ -102,6 +105,12 @@ pub fn authorise(
     let device = match lookup {
         Lookup::Known(device) => device,
         Lookup::Unknown => return Err(unknown(request, peer)),
+        Lookup::Outdated => {
+            return Err(Refusal::definite(
+                Outcome::RefusedIdentity,
+                "The credentials that the client proved in its handshake have been changed or removed since.",
+            ));
+        }
         Lookup::Unavailable(reason) => return Err(Refusal::silent(Outcome::Internal, reason)),
     };
     check_identity(request, peer, &device)?;

@@ -109,6 +109,8 @@ pub enum Output {
     Resolve {
         /// For which session.
         session: SessionId,
+        /// With whom it is.
+        endpoint: CoapEndpoint,
         /// Under which key.
         key: LookupKey,
     },
@@ -143,7 +145,10 @@ pub struct Server {
     conversation: Conversation,
     deduplication: Deduplication,
     sessions: HashMap<SessionId, Entry>,
+    /// Sessions that have been answered 2.04, by whom they are with.
     by_endpoint: HashMap<CoapEndpoint, SessionId>,
+    /// Sessions that wait for the store. They have no claim on anything yet, and disturb nothing that runs.
+    resolving: HashMap<CoapEndpoint, SessionId>,
     by_device: HashMap<String, SessionId>,
     deadlines: BinaryHeap<Reverse<(Instant, SessionId)>>,
     outputs: VecDeque<Output>,
@@ -180,7 +185,7 @@ impl Server {
     /// A server for the listeners with these policies. All randomness comes from `seed`.
     pub fn new(listeners: Vec<ListenerPolicy>, limits: Limits, seed: [u8; 32]) -> Server {
         let mut random = StdRng::from_seed(seed);
-        let lifetime = listeners.iter().map(|policy| policy.timing.exchange_lifetime()).max().unwrap_or_default();
+        let lifetime = longest_exchange(&listeners);
         let deduplication = Deduplication::new(random.random(), lifetime, limits.remembered_requests);
         Server {
             listeners,
@@ -189,6 +194,7 @@ impl Server {
             deduplication,
             sessions: HashMap::new(),
             by_endpoint: HashMap::new(),
+            resolving: HashMap::new(),
             by_device: HashMap::new(),
             deadlines: BinaryHeap::new(),
             outputs: VecDeque::new(),
@@ -208,6 +214,11 @@ impl Server {
         self.deadlines.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
+    /// Whether anything is under way with this endpoint.
+    pub fn has_session(&self, endpoint: CoapEndpoint) -> bool {
+        self.by_endpoint.contains_key(&endpoint) || self.resolving.contains_key(&endpoint)
+    }
+
     /// Sessions that have not ended.
     pub fn running(&self) -> usize {
         self.sessions.len()
@@ -225,6 +236,7 @@ impl Server {
 
     /// Takes new listener policies, in the same order; sessions under way keep their outstanding timers.
     pub fn set_listeners(&mut self, listeners: Vec<ListenerPolicy>) {
+        self.deduplication.set_lifetime(longest_exchange(&listeners));
         self.listeners = listeners;
     }
 
@@ -287,10 +299,12 @@ impl Server {
 
     /// The association of this endpoint is gone.
     pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
-        let Some(id) = self.by_endpoint.get(&endpoint).copied() else { return };
-        let Some(entry) = self.sessions.get_mut(&id) else { return };
-        let (outcome, reason) = entry.session.handle_closed(now);
-        self.end(now, id, outcome, reason);
+        for id in [self.resolving.get(&endpoint), self.by_endpoint.get(&endpoint)].map(Option::<&SessionId>::copied) {
+            if let Some(entry) = id.and_then(|id| self.sessions.get_mut(&id)) {
+                let (id, (outcome, reason)) = (entry.session.id, entry.session.handle_closed(now));
+                self.end(now, id, outcome, reason);
+            }
+        }
     }
 
     /// Time has passed.
@@ -323,13 +337,12 @@ impl Server {
     }
 
     fn handle_bootstrap_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
-        let displaces = self.by_endpoint.contains_key(&origin.endpoint);
-        if self.draining || (self.sessions.len() >= self.limits.sessions && !displaces) {
+        let is_full = self.sessions.len() >= self.limits.sessions && !self.has_session(origin.endpoint);
+        if self.draining || is_full {
             self.statistics.ignored_requests += 1;
             self.deduplication.forget(ticket);
             return;
         }
-        self.supersede(now, self.by_endpoint.get(&origin.endpoint).copied());
         let id = SessionId(self.next_session);
         self.next_session += 1;
         let (request, key) = match BootstrapRequest::read(&message) {
@@ -342,33 +355,38 @@ impl Server {
         let session = Session::new(id, origin.endpoint, origin.route, origin.peer.clone(), request, now);
         let unanswered =
             Unanswered { request: message, ticket, acknowledge_at: now + PIGGYBACK_WAIT, acknowledged: false };
-        self.by_endpoint.insert(origin.endpoint, id);
         let message_ids = self.conversation.message_ids();
         self.sessions.insert(id, Entry { session, message_ids, unanswered: None, scheduled: None });
         match key {
             Ok(key) => {
+                let older = self.resolving.insert(origin.endpoint, id);
+                self.supersede(now, older);
                 self.schedule(unanswered.acknowledge_at, id);
                 if let Some(entry) = self.sessions.get_mut(&id) {
                     entry.unanswered = Some(unanswered);
                 }
-                self.outputs.push_back(Output::Resolve { session: id, key });
+                self.outputs.push_back(Output::Resolve { session: id, endpoint: origin.endpoint, key });
             }
             Err(refusal) => self.refuse(now, id, &unanswered, refusal),
         }
     }
 
     /// Whether this session may serve the device although another one does: the other is displaced by whoever proved
-    /// the same identity, and over NoSec by the same address and port alone, which has happened on arrival.
+    /// the same identity, and over NoSec by the same address and port alone.
     fn may_displace(&self, session: SessionId, device: &str) -> bool {
-        let Some(other) = self.by_device.get(device) else { return true };
-        *other == session || self.sessions.get(&session).is_some_and(|entry| entry.session.peer.is_authenticated())
+        let other = self.by_device.get(device).and_then(|other| self.sessions.get(other));
+        let (Some(other), Some(this)) = (other, self.sessions.get(&session)) else { return true };
+        other.session.endpoint == this.session.endpoint || this.session.peer.is_authenticated()
     }
 
     fn answer_and_begin(&mut self, now: Instant, id: SessionId, unanswered: Unanswered, provision: Provision) {
-        self.supersede(now, self.by_device.get(&provision.endpoint).copied().filter(|other| *other != id));
+        let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
+        self.resolving.remove(&endpoint);
+        self.supersede(now, self.by_endpoint.get(&endpoint).copied());
+        self.supersede(now, self.by_device.get(&provision.endpoint).copied());
+        self.by_endpoint.insert(endpoint, id);
         self.by_device.insert(provision.endpoint.clone(), id);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
-        let endpoint = entry.session.endpoint;
         let timing = &self.listeners[endpoint.listener()].timing;
         let turn = if unanswered.acknowledged {
             let message_id = entry.message_ids.next();
@@ -530,8 +548,10 @@ impl Server {
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {
         let entry = self.sessions.remove(&id)?;
-        if self.by_endpoint.get(&entry.session.endpoint) == Some(&id) {
-            self.by_endpoint.remove(&entry.session.endpoint);
+        for sessions in [&mut self.by_endpoint, &mut self.resolving] {
+            if sessions.get(&entry.session.endpoint) == Some(&id) {
+                sessions.remove(&entry.session.endpoint);
+            }
         }
         if let Some(device) = entry.session.device()
             && self.by_device.get(device) == Some(&id)
@@ -554,4 +574,9 @@ impl Server {
     fn send(&mut self, to: CoapEndpoint, message: &Message) {
         conversation::send(&mut self.outputs, to, &message.encode());
     }
+}
+
+/// How long requests are remembered: EXCHANGE_LIFETIME of the slowest listener (RFC 7252 section 4.8.2).
+fn longest_exchange(listeners: &[ListenerPolicy]) -> Duration {
+    listeners.iter().map(|policy| policy.timing.exchange_lifetime()).max().unwrap_or_default()
 }

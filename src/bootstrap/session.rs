@@ -25,6 +25,9 @@ const LONGEST_SESSION: Duration = Duration::from_secs(247);
 /// A Discover answer larger than this is refused; real ones stay below 4 KiB.
 const LARGEST_DISCOVER_ANSWER: usize = lwm2m::link_format::MAX_LENGTH;
 
+/// Steps that are kept of one session.
+const LONGEST_TRACE: usize = 128;
+
 /// Formats to try, in this order, when the client answers the first write with 4.15 (spec sheet `bootstrap.md`,
 /// section 8).
 const FORMATS_AFTER_REFUSAL: [ContentFormat; 3] =
@@ -488,7 +491,8 @@ impl Session {
         }
     }
 
-    /// Adds the operation under way to the trace.
+    /// Adds the operation under way to the trace, unless that is full: a client that answers Discover in thousands of
+    /// blocks must not fill the memory of the history.
     fn record(&mut self, now: Instant, code: Option<Code>, note: Option<String>) {
         let (exchange, bytes) = match &self.state {
             State::Executing(exchange, execution) => (exchange, execution.payload_length),
@@ -503,7 +507,11 @@ impl Session {
             retransmissions: exchange.retransmissions(),
             note,
         };
-        self.steps.push(step);
+        if self.steps.len() < LONGEST_TRACE {
+            self.steps.push(step);
+        } else if let Some(last) = self.steps.last_mut() {
+            last.note = Some("further steps are not listed".to_owned());
+        }
     }
 
     /// The report of a session that ended so.

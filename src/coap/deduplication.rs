@@ -67,6 +67,11 @@ impl Deduplication {
         Deduplication { seeded, lifetime, capacity: capacity.max(1), entries, front: 0, index }
     }
 
+    /// Remembers messages for `lifetime` from now on; those that are known keep theirs.
+    pub fn set_lifetime(&mut self, lifetime: Duration) {
+        self.lifetime = lifetime;
+    }
+
     /// Looks at a datagram that is a confirmable message of `peer`, and remembers it if it is new.
     pub fn check<K: Hash>(&mut self, now: Instant, peer: &K, datagram: &[u8]) -> Verdict<'_> {
         self.expire(now);

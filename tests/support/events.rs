@@ -78,8 +78,6 @@ struct Client {
     /// The server's last request or confirmable response to it.
     asked: Option<Message>,
     sent: Vec<u8>,
-    /// Whether it may be sent the planted key at present.
-    cleared: bool,
 }
 
 struct Field<'a> {
@@ -91,6 +89,8 @@ struct Field<'a> {
     latest: usize,
     /// Sessions that have begun with a look-up and not ended: whose they are, and the name that was claimed.
     live: BTreeMap<SessionId, (usize, Option<String>)>,
+    /// Sessions whose client may be sent the key.
+    cleared: BTreeSet<SessionId>,
     begun: BTreeSet<SessionId>,
     ended: BTreeSet<SessionId>,
     open_lookups: Vec<SessionId>,
@@ -116,8 +116,7 @@ impl<'a> Field<'a> {
             (address(2), Peer::Unauthenticated),
             (association(4), Peer::RawPublicKey(vec![1, 2, 3])),
         ];
-        let client =
-            |(endpoint, peer)| Client { endpoint, peer, next_id: 0, asked: None, sent: Vec::new(), cleared: false };
+        let client = |(endpoint, peer)| Client { endpoint, peer, next_id: 0, asked: None, sent: Vec::new() };
         Field {
             input,
             server: Server::new(vec![policy], limits, [7; 32]),
@@ -125,6 +124,7 @@ impl<'a> Field<'a> {
             clients: clients.into_iter().map(client).collect(),
             latest: 0,
             live: BTreeMap::new(),
+            cleared: BTreeSet::new(),
             begun: BTreeSet::new(),
             ended: BTreeSet::new(),
             open_lookups: Vec::new(),
@@ -318,8 +318,9 @@ impl<'a> Field<'a> {
         let lookup = self.lookup();
         let ignored = self.server.statistics().ignored_requests;
         if let Some((client, claimed)) = self.live.get(&session) {
-            let client = &mut self.clients[*client];
-            client.cleared = may_have_the_key(&client.peer, claimed.as_deref(), &lookup);
+            if may_have_the_key(&self.clients[*client].peer, claimed.as_deref(), &lookup) {
+                self.cleared.insert(session);
+            }
         }
         self.server.handle_lookup(self.now, session, lookup);
         if self.server.statistics().ignored_requests > ignored {
@@ -368,16 +369,13 @@ impl<'a> Field<'a> {
                     }
                 }
                 Output::Datagram { to, bytes } => self.receive(to, &bytes),
-                Output::Ended { endpoint, report, .. } => {
+                Output::Ended { report, .. } => {
                     let id = SessionId(report.id);
                     assert!(self.ended.insert(id), "a session ended twice");
                     self.live.remove(&id);
                     let told = format!("{report:?}");
                     assert!(!told.contains("planted-key"), "a report holds a key");
                     *self.summary.outcomes.entry(Outcome::name(report.outcome)).or_default() += 1;
-                    let served_still = self.live.values().any(|(client, _)| self.clients[*client].endpoint == endpoint);
-                    let client = self.index_of(endpoint);
-                    self.clients[client].cleared &= served_still;
                 }
             }
         }
@@ -389,7 +387,8 @@ impl<'a> Field<'a> {
         let contains = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
         if contains(KEY) || contains(KEY_IN_BASE64) {
             self.summary.keys_sent += 1;
-            assert!(self.clients[client].cleared, "the key went to somebody who may not have it");
+            let cleared = self.live.iter().any(|(id, (owner, _))| *owner == client && self.cleared.contains(id));
+            assert!(cleared, "the key went to somebody who may not have it");
             assert_eq!(message.code, Code::PUT, "the key travels in writes only");
         }
         self.latest = client;
