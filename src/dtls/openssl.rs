@@ -25,7 +25,7 @@ use openssl::ssl::{
 };
 use openssl_sys as ffi;
 
-use super::record::Records;
+use super::record::{ContentType, Record, Records, VERSION_1_2};
 use super::{CipherSuite, Configuration};
 use crate::secret::Secret;
 
@@ -265,16 +265,17 @@ impl Connection {
         }
     }
 
-    /// Makes `records` the next datagram that OpenSSL reads, without those that are too short to be genuine.
+    /// Makes `records` the next datagram that OpenSSL reads, without what cannot be genuine.
+    ///
+    /// The datagram is always put together from records as [`Records`] reads them: where OpenSSL and that parser saw
+    /// different boundaries, a stranger could hide a record that OpenSSL takes for the end of the association.
     fn feed(&mut self, scratch: &mut Scratch, records: &[u8]) {
-        let genuine =
-            |record: &super::record::Record<'_>| record.epoch == 0 || record.fragment.len() >= self.shortest_record;
-        if Records::of(records).all(|record| genuine(&record)) {
-            self.load(scratch, records);
-        } else {
-            let kept: Vec<u8> =
-                Records::of(records).filter(genuine).flat_map(|record| record.bytes.iter().copied()).collect();
-            self.load(scratch, &kept);
+        let shortest = self.shortest_record;
+        let wire = self.stream.get_mut();
+        wire.datagram = std::mem::take(&mut scratch.datagram);
+        wire.datagram.clear();
+        for record in Records::of(records).filter(|record| is_plausible(record, shortest)) {
+            wire.datagram.extend_from_slice(record.bytes);
         }
     }
 
@@ -289,6 +290,21 @@ impl Connection {
         scratch.datagram = std::mem::take(&mut self.stream.get_mut().datagram);
     }
 }
+
+/// Whether a record may be genuine. OpenSSL drops one of another version but reads on within its body, chokes on one
+/// beyond the length that RFC 6347 section 4.1 allows, and lets one below the cipher's overhead end an association.
+fn is_plausible(record: &Record<'_>, shortest: usize) -> bool {
+    let is_early_alert = record.epoch == 0 && record.content_type == ContentType::Alert;
+    (record.version == VERSION_1_2 || is_early_alert && record.fragment.len() == ALERT_LENGTH)
+        && record.fragment.len() <= LONGEST_FRAGMENT
+        && (record.epoch == 0 || record.fragment.len() >= shortest)
+}
+
+/// Length of an alert in the clear (RFC 5246 section 7.2).
+const ALERT_LENGTH: usize = 2;
+
+/// 2^14 bytes of plaintext and what a cipher may add (RFC 5246 section 6.2.3, without compression).
+const LONGEST_FRAGMENT: usize = (1 << 14) + 1024;
 
 /// What OpenSSL reads from and writes to: one read is one datagram, one write is one datagram.
 #[derive(Default)]

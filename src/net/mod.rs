@@ -117,11 +117,13 @@ impl UdpListener {
     }
 }
 
-/// Waits until one of `listeners` may be read, and says which.
-pub async fn any_readable<'a>(listeners: impl Iterator<Item = &'a UdpListener> + Clone) -> usize {
+/// Waits until one of `listeners` may be read, and says which. The search begins behind `last`, so that a flood on one
+/// of them starves no other.
+pub async fn any_readable(listeners: &[&UdpListener], last: usize) -> usize {
     poll_fn(|context| {
-        for (index, listener) in listeners.clone().enumerate() {
-            if listener.poll_readable(context).is_ready() {
+        let in_turn = (1..=listeners.len()).map(|step| (last + step) % listeners.len());
+        for index in in_turn {
+            if listeners[index].poll_readable(context).is_ready() {
                 return Poll::Ready(index);
             }
         }
@@ -160,7 +162,7 @@ mod tests {
     async fn receive(listener: &UdpListener, count: usize) -> Vec<(Route, Vec<u8>)> {
         let (mut buffers, mut received) = (Buffers::new(), Vec::new());
         while received.len() < count {
-            let readable = tokio::time::timeout(PATIENCE, any_readable(std::iter::once(listener)));
+            let readable = tokio::time::timeout(PATIENCE, any_readable(&[listener], 0));
             readable.await.expect("datagrams arrive");
             listener.receive(&mut buffers, |route, bytes| received.push((route, bytes.to_vec()))).expect("no error");
         }
@@ -201,6 +203,23 @@ mod tests {
             let length = client.recv(&mut buffer).unwrap_or_else(|error| panic!("{wildcard}: {error}"));
             assert_eq!(&buffer[..length], b"answer");
         }
+    }
+
+    #[tokio::test]
+    async fn every_listener_gets_its_turn_while_all_are_busy() {
+        let listeners = [(); 3].map(|()| UdpListener::bind(([127, 0, 0, 1], 0).into()).expect("a port"));
+        let clients = listeners.each_ref().map(|listener| client(listener.address()));
+        let all = listeners.each_ref();
+        let (mut served, mut last) = (Vec::new(), 0);
+        for _ in 0..6 {
+            clients.iter().for_each(|client| drop(client.send(b"flood")));
+            for listener in all {
+                any_readable(&[listener], 0).await;
+            }
+            last = any_readable(&all, last).await;
+            served.push(last);
+        }
+        assert_eq!(served, [1, 2, 0, 1, 2, 0]);
     }
 
     #[tokio::test]

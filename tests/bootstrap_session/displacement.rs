@@ -1,8 +1,12 @@
 //! One device, several requests: who takes the place of whom (spec sheet `bootstrap.md`, section 4; NoSec by the
 //! design's own rule: only the same address and port displaces).
 
-use bootstrapd::bootstrap::{Limits, Outcome};
-use bootstrapd::coap::Code;
+use std::time::Instant;
+
+use bootstrapd::bootstrap::{CoapEndpoint, Limits, Lookup, Origin, Outcome, Output, Server};
+use bootstrapd::coap::{Code, Message, Token};
+use bootstrapd::peer::Peer;
+use bootstrapd::route::Route;
 
 use super::beginnings::*;
 use crate::support::fixtures::*;
@@ -127,4 +131,45 @@ fn a_draining_server_serves_who_is_running_and_meets_others_with_silence() {
             .chain(rest_of_a_fresh_client())
             .chain([CLIENT.requests("ep=dev1"), nothing(), running(0)]),
     );
+}
+
+/// Two sessions with one client at the same time, which the script's trace of a client cannot tell apart.
+#[test]
+fn a_request_that_is_refused_leaves_the_running_session_alone() {
+    let (now, route) = (Instant::now(), Route::to(([192, 0, 2, 1], 5684).into()));
+    let mut server = Server::new(vec![policy()], Limits::default(), [1; 32]);
+    let origin = Origin {
+        endpoint: CoapEndpoint::Association { listener: 0, number: 1 },
+        route,
+        peer: &Peer::PskIdentity(IDENTITY.to_vec()),
+    };
+    let mut asks = |id: u16, queries: &[&str], lookup: Lookup| {
+        let mut request = Message::request(Code::POST, id, Token::EMPTY);
+        request.add_uri_path("bs").unwrap();
+        queries.iter().for_each(|query| request.add_uri_query(query).unwrap());
+        server.handle_datagram(now, origin, &request.encode());
+        let (mut outcomes, mut lookup) = (Vec::new(), Some(lookup));
+        while let Some(output) = server.poll_output() {
+            match output {
+                Output::Resolve { session, .. } => server.handle_lookup(now, session, lookup.take().unwrap()),
+                Output::Ended { report, .. } => outcomes.push(report.outcome),
+                Output::Datagram { .. } => {}
+            }
+        }
+        (outcomes, server.running())
+    };
+    assert_eq!(asks(1, &["ep=dev1"], device(provision())), (vec![], 1));
+    assert_eq!(asks(2, &["ep=dev1", "pct=zz"], device(provision())), (vec![Outcome::RefusedFormat], 1));
+    assert_eq!(asks(3, &["ep=dev2"], device(provision())), (vec![Outcome::RefusedIdentity], 1));
+    assert_eq!(asks(4, &["ep=dev1"], Lookup::Unavailable(String::new())), (vec![Outcome::Internal], 1));
+    assert_eq!(asks(5, &["ep=dev1"], device(provision())), (vec![Outcome::Superseded], 1));
+}
+
+#[test]
+fn credentials_that_have_changed_since_the_handshake_prove_nothing() {
+    World::with(Lookup::Outdated).play([
+        CLIENT.requests("ep=dev1"),
+        CLIENT.gets(Code::BAD_REQUEST),
+        CLIENT.ends(Outcome::RefusedIdentity, "changed or removed since"),
+    ]);
 }

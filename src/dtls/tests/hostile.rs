@@ -160,3 +160,36 @@ proptest! {
         }
     }
 }
+
+/// A record of nobody's making.
+fn forged(kind: u8, version: u8, epoch: u8, sequence: u8, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    let mut record = vec![kind, 0xfe, version, 0, epoch, 0, 0, 0, 0, 1, sequence];
+    record.extend_from_slice(&length);
+    record.extend_from_slice(body);
+    record
+}
+
+/// Where the parser in front and OpenSSL see different boundaries, a stranger could end an association.
+#[test]
+fn no_forged_datagram_ends_an_association_however_its_records_are_cut() {
+    let stub = forged(23, 0xfd, 1, 2, &[1, 2, 3]);
+    let nested = [stub.as_slice(), &[0; 24]].concat();
+    let datagrams = [
+        [forged(23, 0xfd, 1, 1, &[7; 40]), forged(24, 0xfd, 1, 2, &[1, 2, 3])].concat(),
+        [forged(23, 0xfd, 1, 1, &[7; 40]), stub.clone(), vec![23, 0xfe]].concat(),
+        forged(23, 0xff, 1, 1, &nested),
+        [forged(23, 0xfd, 1, 1, &[7; 40]), forged(22, 0xfd, 1, 2, &[]), forged(20, 0xff, 0, 2, &nested)].concat(),
+        [forged(23, 0xfd, 1, 1, &[7; 20_000]), stub].concat(),
+    ];
+    for ciphers in SUITES {
+        for (number, datagram) in datagrams.iter().enumerate() {
+            let mut world = World::new(Configuration::default());
+            let (mut client, association) = world.connect(route(1), Profile { ciphers, ..Profile::default() });
+            world.give(route(1), datagram);
+            let closed = world.events.iter().any(|event| matches!(event, Output::Closed { .. }));
+            assert!(!closed, "{ciphers}: datagram {number}: {:?}", world.events);
+            world.assert_alive(route(1), &mut client, association);
+        }
+    }
+}
