@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -14,6 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// # Errors
 /// A sentence, if `directives` cannot be read.
 pub fn start_logging(directives: &str) -> Result<(), String> {
+    if let Some(word) = misspelled_level(directives) {
+        return Err(format!("`{word}` is no log level: error, warn, info, debug and trace are"));
+    }
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| format!("`{directives}` is not a log level or filter such as `info` or `debug`: {error}"))?;
     let registry = tracing_subscriber::registry().with(filter);
@@ -24,6 +28,14 @@ pub fn start_logging(directives: &str) -> Result<(), String> {
         Some(Err(_)) | None => registry.with(lines()).try_init(),
     };
     Ok(())
+}
+
+/// A word that stands for nothing. A filter takes it for the name of a crate, and nothing at all would be logged.
+fn misspelled_level(directives: &str) -> Option<&str> {
+    directives.split(',').map(str::trim).find(|word| {
+        let bare = !word.is_empty() && word.chars().all(char::is_alphanumeric);
+        bare && word.parse::<LevelFilter>().is_err() && *word != env!("CARGO_PKG_NAME")
+    })
 }
 
 /// What tells one open file from another.
@@ -57,7 +69,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::{FileNumbers, stderr};
+    use super::{FileNumbers, misspelled_level, stderr};
 
     #[test]
     fn the_journal_is_used_only_where_standard_error_leads_there() {
@@ -67,5 +79,16 @@ mod tests {
             assert!(!stderr.is(other), "{other}");
         }
         assert!(FileNumbers { device: 8, inode: 1 }.is("8:1"));
+    }
+
+    #[test]
+    fn a_misspelled_level_is_noticed_and_filters_are_left_alone() {
+        for fine in
+            ["info", "DEBUG", "off", "0", "warn,bootstrapd::driver=debug", "bootstrapd", "hyper=info, trace", ""]
+        {
+            assert_eq!(misspelled_level(fine), None, "{fine}");
+        }
+        assert_eq!(misspelled_level("inof"), Some("inof"));
+        assert_eq!(misspelled_level("hyper=info, verbose"), Some("verbose"));
     }
 }

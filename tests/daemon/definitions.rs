@@ -257,6 +257,20 @@ fn every_change_has_its_audit_line_with_the_user() {
 }
 
 #[test]
+fn of_many_who_add_the_same_one_succeeds() {
+    let daemon = Daemon::start(without_devices(OPEN));
+    let site = daemon.site();
+    let add = || site.ctl(&["device", "add", "meter-1"]).code;
+    let mut codes: Vec<_> = std::thread::scope(|scope| {
+        let operators: Vec<_> = (0..8).map(|_| scope.spawn(add)).collect();
+        operators.into_iter().map(|operator| operator.join().unwrap()).collect()
+    });
+    codes.sort_unstable();
+    assert_eq!(codes, [[Some(0)].as_slice(), &[Some(4); 7]].concat());
+    assert_eq!(daemon.ctl_json(&["device", "list"])["total"], json!(1));
+}
+
+#[test]
 fn a_default_profile_moves_only_on_purpose() {
     let site = Site::new("");
     let daemon = site.start();

@@ -83,7 +83,8 @@ fn an_idle_association_does_not_hold_up_the_end() {
 #[test]
 fn a_running_session_is_let_finish_and_no_new_one_begins() {
     for signal in ["TERM", "INT"] {
-        let mut daemon = Daemon::start(OPEN);
+        // Another device: a second session of the same one would meet silence anyway.
+        let mut daemon = Daemon::start(&format!("{OPEN}[[device]]\nendpoint = \"urn:dev:open-2\"\n"));
         let slow = HandMadeClient::new(daemon.nosec);
         let waiting = slow.begin("urn:dev:open-1");
         daemon.signal(signal);
@@ -93,7 +94,7 @@ fn a_running_session_is_let_finish_and_no_new_one_begins() {
         let datagrams = |daemon: &Daemon| daemon.ctl_json(&["status"])["datagrams_in"].as_u64().unwrap();
         let before = datagrams(&daemon);
         let late = HandMadeClient::new(daemon.nosec);
-        late.ask("urn:dev:open-1");
+        late.ask("urn:dev:open-2");
         wait_until("the late request to arrive", || datagrams(&daemon) > before, || daemon.log());
         let status = daemon.ctl_json(&["status"]);
         assert_eq!((&status["draining"], &status["running_sessions"]), (&json!(true), &json!(1)));

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
 use crate::harness::site::LISTENERS;
-use crate::harness::{Daemon, Site};
+use crate::harness::{Answer, Daemon, Site};
 use crate::{OPEN, PROVEN};
 
 /// Every refusal is of one form.
@@ -120,6 +120,17 @@ fn a_file_that_is_no_database_of_ours_is_left_alone() {
     fs::write(&database, &text).unwrap();
     site.run().ended_with(1).explaining(&[REFUSED, "bootstrapd.db"]);
     assert_eq!(fs::read_to_string(&database).unwrap(), text);
+}
+
+#[test]
+fn a_misspelled_log_level_is_refused() {
+    let site = Site::new(OPEN);
+    for level in ["inof", "colour=red"] {
+        let mut command = site.bootstrapd();
+        command.arg("--config").arg(site.config()).args(["--log", level]);
+        Answer::of(command, "").ended_with(1).explaining(&["log level"]);
+    }
+    assert!(fs::read_dir(site.state_dir()).unwrap().next().is_none(), "something was made");
 }
 
 #[test]
