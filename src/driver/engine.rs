@@ -6,15 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error};
 
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
 use super::listener::{AFTER_SOCKET_ERROR, Listener, ListenerConfiguration, ListenerError, association_endpoint};
-use super::lookup::Directory;
-use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionReport};
+use super::log::SessionLog;
+use super::lookup::{Directory, Fingerprint};
+use crate::bootstrap::{self, CoapEndpoint, Limits, Lookup, Origin, SessionReport};
 use crate::dtls;
-use crate::net::{self, Buffers};
+use crate::net::{self, Buffers, UdpListener};
 use crate::peer::Peer;
 use crate::store::{DeviceOutcome, Store, StoreError};
 
@@ -83,11 +84,16 @@ struct Driver {
     server: bootstrap::Server,
     directory: Directory,
     store: Store,
+    /// Endpoints whose look-up found that what they proved has changed.
+    outdated: Vec<CoapEndpoint>,
     history: History,
+    log: SessionLog,
     unwritten: HashMap<String, DeviceOutcome>,
     write_outcomes_at: Instant,
     commands: mpsc::Receiver<Command>,
     buffers: Buffers,
+    /// Index of the listener that was read last; the others come first in the next turn.
+    last_served: usize,
     draining: Option<Draining>,
     datagrams_in: u64,
     datagrams_out: u64,
@@ -115,13 +121,16 @@ impl Driver {
         Ok(Driver {
             listeners,
             server: bootstrap::Server::new(policies, Limits::default(), seed()?),
-            directory: Directory::new(store.reader()?)?,
+            directory: Directory::new(store.reader()?, seed()?)?,
             store,
+            outdated: Vec::new(),
             history: History::default(),
+            log: SessionLog::default(),
             unwritten: HashMap::new(),
             write_outcomes_at: Instant::now(),
             commands,
             buffers: Buffers::new(),
+            last_served: 0,
             draining: None,
             datagrams_in: 0,
             datagrams_out: 0,
@@ -134,7 +143,7 @@ impl Driver {
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
             self.arm(&mut timer);
-            let sockets = self.listeners.iter().map(|listener| &listener.socket);
+            let sockets: Vec<&UdpListener> = self.listeners.iter().map(|listener| &listener.socket).collect();
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -142,7 +151,8 @@ impl Driver {
                     None => return,
                 },
                 () = &mut timer => {}
-                index = net::any_readable(sockets) => {
+                index = net::any_readable(&sockets, self.last_served) => {
+                    self.last_served = index;
                     if let Err(error) = self.receive(index) {
                         self.receive_errors += 1;
                         debug!(%error, "a socket reports an error");
@@ -235,19 +245,39 @@ impl Driver {
                     front.send(now, number, &bytes);
                 }
             }
-            bootstrap::server::Output::Resolve { session, key } => {
-                let lookup = self.directory.look_up(&key);
+            bootstrap::server::Output::Resolve { session, endpoint, key } => {
+                let lookup = self.directory.look_up(&key, self.proof(endpoint));
+                let is_outdated = lookup == Lookup::Outdated;
                 self.server.handle_lookup(now, session, lookup);
+                if is_outdated {
+                    self.outdated.push(endpoint);
+                }
             }
             bootstrap::server::Output::Ended { endpoint, device, report } => {
-                if let CoapEndpoint::Association { listener, number } = endpoint
-                    && let Some(front) = &mut self.listeners[listener].dtls
-                {
-                    front.linger(now, number);
-                }
-                self.record(device, *report);
+                self.release(now, endpoint);
+                self.record(now, device, *report);
             }
         }
+    }
+
+    /// A session is over: without another one its association lingers, or ends where the client has proven nothing any
+    /// more.
+    fn release(&mut self, now: Instant, endpoint: CoapEndpoint) {
+        let CoapEndpoint::Association { listener, number } = endpoint else { return };
+        let Some(front) = &mut self.listeners[listener].dtls else { return };
+        if let Some(position) = self.outdated.iter().position(|outdated| *outdated == endpoint) {
+            self.outdated.swap_remove(position);
+            front.close(now, number);
+            self.server.handle_closed(now, endpoint);
+        } else if !self.server.has_session(endpoint) {
+            front.linger(now, number);
+        }
+    }
+
+    /// The key that was proven on an association.
+    fn proof(&self, endpoint: CoapEndpoint) -> Option<Fingerprint> {
+        let CoapEndpoint::Association { listener, number } = endpoint else { return None };
+        self.listeners[listener].dtls.as_ref()?.proof(number)
     }
 
     fn flush_dtls(&mut self, now: Instant, index: usize) {
@@ -259,7 +289,12 @@ impl Driver {
                     self.count_sent(sent);
                 }
                 dtls::Output::NeedPsk { association, identity } => match self.directory.psk(&identity) {
-                    Ok(key) => front.server.handle_psk(now, association, key.as_ref()),
+                    Ok(key) => {
+                        if let Some(key) = &key {
+                            front.expect_proof(association, self.directory.fingerprint(key));
+                        }
+                        front.server.handle_psk(now, association, key.as_ref());
+                    }
                     Err(error) => {
                         // Not the client's fault: it meets silence and comes again.
                         error!(%error, "the store cannot be read");
@@ -296,24 +331,9 @@ impl Driver {
     }
 
     /// Logs the end of a session, and keeps it for those who ask.
-    fn record(&mut self, device: Option<String>, report: SessionReport) {
-        let endpoint = report.endpoint.as_deref().unwrap_or("?");
-        let milliseconds = report.duration.as_secs_f64() * 1e3;
-        if report.outcome.is_success() {
-            info!(
-                session = report.id,
-                endpoint, "{}: {endpoint} from {} in {milliseconds:.1} ms", report.outcome, report.remote
-            );
-        } else {
-            warn!(
-                session = report.id,
-                endpoint,
-                "{}: {endpoint} from {} after {milliseconds:.1} ms: {}",
-                report.outcome,
-                report.remote,
-                report.reason
-            );
-        }
+    fn record(&mut self, now: Instant, device: Option<String>, report: SessionReport) {
+        self.log.ended(now, device.is_some(), &report);
+        let is_known = device.is_some();
         let ended = SystemTime::now();
         if let Some(endpoint) = device {
             if self.unwritten.is_empty() {
@@ -324,7 +344,7 @@ impl Driver {
             self.unwritten.insert(endpoint, outcome);
         }
         let started = ended.checked_sub(report.duration).unwrap_or(ended);
-        self.history.record(SessionRecord { started, running: false, report });
+        self.history.record(SessionRecord { started, running: false, report }, is_known);
     }
 
     fn write_outcomes(&mut self, now: Instant) {

@@ -8,8 +8,11 @@ use std::time::SystemTime;
 use super::handle::SessionQuery;
 use crate::bootstrap::{Outcome, SessionReport};
 
-/// Sessions that are remembered.
+/// Sessions that are remembered of clients that are on record.
 const LENGTH: usize = 1_000;
+
+/// Sessions that are remembered of strangers, who must not push the others out.
+const STRANGERS: usize = 100;
 
 /// A session and when it began.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,16 +29,19 @@ pub struct SessionRecord {
 #[derive(Default)]
 pub(super) struct History {
     sessions: VecDeque<SessionRecord>,
+    strangers: VecDeque<SessionRecord>,
     outcomes: [u64; Outcome::ALL.len()],
 }
 
 impl History {
-    pub(super) fn record(&mut self, record: SessionRecord) {
+    /// Remembers the session of a client that is on record (`is_known`), or of a stranger.
+    pub(super) fn record(&mut self, record: SessionRecord, is_known: bool) {
         self.outcomes[record.report.outcome as usize] += 1;
-        if self.sessions.len() == LENGTH {
-            self.sessions.pop_back();
+        let (ring, length) = if is_known { (&mut self.sessions, LENGTH) } else { (&mut self.strangers, STRANGERS) };
+        if ring.len() == length {
+            ring.pop_back();
         }
-        self.sessions.push_front(record);
+        ring.push_front(record);
     }
 
     /// Outcomes since the start, without those that never occurred.
@@ -45,15 +51,19 @@ impl History {
     }
 
     pub(super) fn find(&self, id: u64) -> Option<SessionRecord> {
-        self.sessions.iter().find(|record| record.report.id == id).cloned()
+        self.sessions.iter().chain(&self.strangers).find(|record| record.report.id == id).cloned()
     }
 
     /// The sessions that the query asks for: `running` ones first, then ended ones.
     pub(super) fn select(&self, query: &SessionQuery, mut running: Vec<SessionRecord>) -> Vec<SessionRecord> {
-        running.sort_by_key(|record| std::cmp::Reverse(record.report.id));
-        let ended = self.sessions.iter().filter(|_| !query.running_only).cloned();
+        let newest_first = |record: &SessionRecord| std::cmp::Reverse(record.report.id);
+        running.sort_by_key(newest_first);
+        let mut ended: Vec<&SessionRecord> =
+            self.sessions.iter().chain(&self.strangers).filter(|_| !query.running_only).collect();
+        ended.sort_by_key(|record| newest_first(record));
         let wanted = |record: &SessionRecord| query.endpoint.is_none() || record.report.endpoint == query.endpoint;
-        running.into_iter().chain(ended).filter(wanted).take(query.limit).collect()
+        let ended = ended.into_iter().filter(|record| wanted(record)).cloned();
+        running.into_iter().filter(wanted).chain(ended).take(query.limit).collect()
     }
 }
 
@@ -85,17 +95,26 @@ mod tests {
     #[test]
     fn the_ring_is_bounded_and_forgets_the_oldest() {
         let mut history = History::default();
-        (1..=LENGTH as u64 + 5).for_each(|id| history.record(record(id, "a", false)));
+        (1..=LENGTH as u64 + 5).for_each(|id| history.record(record(id, "a", false), true));
         assert_eq!(history.find(5), None);
         assert!(history.find(6).is_some());
         assert_eq!(history.outcomes(), [(Outcome::Completed, LENGTH as u64 + 5)]);
     }
 
     #[test]
+    fn strangers_do_not_push_out_clients_that_are_on_record() {
+        let mut history = History::default();
+        history.record(record(1, "a", false), true);
+        (2..=5_000).for_each(|id| history.record(record(id, "stranger", false), false));
+        assert!(history.find(1).is_some() && history.find(5_000).is_some());
+        assert_eq!(history.find(4_000), None);
+    }
+
+    #[test]
     fn a_query_selects_by_endpoint_and_state_newest_first() {
         let mut history = History::default();
         for (id, endpoint) in [(1, "a"), (2, "b"), (3, "a")] {
-            history.record(record(id, endpoint, false));
+            history.record(record(id, endpoint, false), id != 2);
         }
         let ids = |endpoint: Option<&str>, running_only, limit| {
             let query = SessionQuery { endpoint: endpoint.map(str::to_owned), limit, running_only };

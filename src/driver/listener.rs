@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::handle::ListenerStatus;
+use super::lookup::Fingerprint;
 use crate::bootstrap::{CoapEndpoint, ListenerPolicy};
 use crate::coap::Timing;
 use crate::dtls::{self, AssociationId};
@@ -64,6 +65,8 @@ pub(super) struct Listener {
 pub(super) struct DtlsFront {
     pub(super) server: dtls::Server,
     associations: HashMap<u64, Association>,
+    /// Of handshakes under way: the key that the client is to prove.
+    expected: HashMap<u64, Fingerprint>,
 }
 
 /// An association whose client has proven itself.
@@ -71,6 +74,8 @@ pub(super) struct Association {
     pub(super) id: AssociationId,
     pub(super) route: Route,
     pub(super) peer: Peer,
+    /// The key that the client proved to hold.
+    pub(super) proof: Option<Fingerprint>,
 }
 
 impl Listener {
@@ -81,6 +86,7 @@ impl Listener {
             Security::Dtls => Some(DtlsFront {
                 server: dtls::Server::new(dtls::Configuration::default(), seed)?,
                 associations: HashMap::new(),
+                expected: HashMap::new(),
             }),
         };
         Ok(Listener { socket: UdpListener::bind(configuration.bind)?, dtls })
@@ -93,8 +99,19 @@ impl Listener {
 }
 
 impl DtlsFront {
+    /// A handshake has been given this key.
+    pub(super) fn expect_proof(&mut self, id: AssociationId, key: Fingerprint) {
+        self.expected.insert(id.number(), key);
+    }
+
     pub(super) fn establish(&mut self, id: AssociationId, route: Route, peer: Peer) {
-        self.associations.insert(id.number(), Association { id, route, peer });
+        let proof = self.expected.remove(&id.number());
+        self.associations.insert(id.number(), Association { id, route, peer, proof });
+    }
+
+    /// The key that was proven on an association.
+    pub(super) fn proof(&self, number: u64) -> Option<Fingerprint> {
+        self.associations.get(&number).and_then(|association| association.proof)
     }
 
     pub(super) fn association(&self, id: AssociationId) -> Option<&Association> {
@@ -102,6 +119,7 @@ impl DtlsFront {
     }
 
     pub(super) fn forget(&mut self, id: AssociationId) -> bool {
+        self.expected.remove(&id.number());
         self.associations.remove(&id.number()).is_some()
     }
 
@@ -117,6 +135,13 @@ impl DtlsFront {
     pub(super) fn linger(&mut self, now: Instant, number: u64) {
         if let Some(association) = self.associations.get(&number) {
             self.server.linger(now, association.id);
+        }
+    }
+
+    /// Ends one association with close_notify.
+    pub(super) fn close(&mut self, now: Instant, number: u64) {
+        if let Some(association) = self.associations.remove(&number) {
+            self.server.close(now, association.id);
         }
     }
 

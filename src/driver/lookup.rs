@@ -3,6 +3,9 @@
 //! A look-up is two point queries of microseconds on this thread's own connection; server accounts and profiles are kept
 //! in memory and read again only after one of them has changed.
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use tracing::error;
 
 use crate::bootstrap::{KnownDevice, Lookup, LookupKey};
@@ -10,30 +13,42 @@ use crate::provision::{Catalog, resolve};
 use crate::secret::Secret;
 use crate::store::{DeviceRecord, Reader, StoreError};
 
+/// A keyed digest of a key: tells whether it is still the same without holding it.
+#[derive(Clone, Copy)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Fingerprint) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
 /// The store as the driver sees it.
 pub(super) struct Directory {
     reader: Reader,
+    fingerprints: Hmac<Sha256>,
     catalog: Catalog,
     /// Generation of the catalog above.
     generation: u64,
 }
 
 impl Directory {
-    /// Reads the catalog.
+    /// Reads the catalog. `seed` keys the fingerprints.
     ///
     /// # Errors
     /// The store's.
-    pub(super) fn new(mut reader: Reader) -> Result<Directory, StoreError> {
+    pub(super) fn new(mut reader: Reader, seed: [u8; 32]) -> Result<Directory, StoreError> {
         let generation = reader.generation();
         let rows = reader.catalog()?;
-        Ok(Directory { reader, catalog: Catalog::new(rows.servers, rows.profiles), generation })
+        let fingerprints = Hmac::new_from_slice(&seed).expect("HMAC takes keys of any length");
+        Ok(Directory { reader, fingerprints, catalog: Catalog::new(rows.servers, rows.profiles), generation })
     }
 
-    /// The client's record and provision.
-    pub(super) fn look_up(&mut self, key: &LookupKey) -> Lookup {
-        match self.try_look_up(key) {
-            Ok(Some(device)) => Lookup::Known(Box::new(device)),
-            Ok(None) => Lookup::Unknown,
+    /// The client's record and provision. `proof` is the key that the client has proven, where it has proven one: it
+    /// must still be the device's, or whoever held an old key would be served on an old association.
+    pub(super) fn look_up(&mut self, key: &LookupKey, proof: Option<Fingerprint>) -> Lookup {
+        match self.try_look_up(key, proof) {
+            Ok(lookup) => lookup,
             Err(error) => {
                 error!(%error, "the store cannot be read");
                 Lookup::Unavailable(format!("The store cannot be read: {error}."))
@@ -49,13 +64,23 @@ impl Directory {
         self.reader.psk_for_identity(identity)
     }
 
-    fn try_look_up(&mut self, key: &LookupKey) -> Result<Option<KnownDevice>, StoreError> {
+    /// What stands for a key in the memory of an association.
+    pub(super) fn fingerprint(&self, key: &Secret) -> Fingerprint {
+        let mut mac = self.fingerprints.clone();
+        mac.update(key.expose());
+        Fingerprint(mac.finalize().into_bytes().into())
+    }
+
+    fn try_look_up(&mut self, key: &LookupKey, proof: Option<Fingerprint>) -> Result<Lookup, StoreError> {
         self.refresh()?;
         let record = match key {
-            LookupKey::PskIdentity(identity) => self.reader.device_by_psk_identity(identity)?,
             LookupKey::EndpointName(name) => self.reader.device_by_endpoint(name)?,
+            LookupKey::PskIdentity(identity) => match self.reader.device_and_key(identity)? {
+                Some((record, current)) if proof == Some(self.fingerprint(&current)) => Some(record),
+                Some(_) | None => return Ok(Lookup::Outdated),
+            },
         };
-        Ok(record.map(|record| self.known(record)))
+        Ok(record.map_or(Lookup::Unknown, |record| Lookup::Known(Box::new(self.known(record)))))
     }
 
     fn known(&self, record: DeviceRecord) -> KnownDevice {

@@ -5,6 +5,7 @@
 //! | [`handle`] | how the rest of the process asks the driver |
 //! | `listener` | a socket, and DTLS where the listener has it |
 //! | `engine` | the thread's loop: datagrams, timers, commands |
+//! | `log` | a line for each session |
 //! | `lookup` | who a client is and what it is to receive, from the store |
 //! | [`history`] | the last sessions, in a bounded ring |
 //!
@@ -15,6 +16,7 @@ pub mod history;
 
 mod engine;
 mod listener;
+mod log;
 mod lookup;
 
 pub use engine::{DriverError, start};

@@ -162,7 +162,8 @@ mod tests {
     async fn receive(listener: &UdpListener, count: usize) -> Vec<(Route, Vec<u8>)> {
         let (mut buffers, mut received) = (Buffers::new(), Vec::new());
         while received.len() < count {
-            let readable = tokio::time::timeout(PATIENCE, any_readable(&[listener], 0));
+            let listeners = [listener];
+            let readable = tokio::time::timeout(PATIENCE, any_readable(&listeners, 0));
             readable.await.expect("datagrams arrive");
             listener.receive(&mut buffers, |route, bytes| received.push((route, bytes.to_vec()))).expect("no error");
         }

@@ -90,12 +90,21 @@ pub(super) fn by_endpoint(connection: &Connection, endpoint: &str) -> Result<Opt
     Ok(statement.query_row([endpoint], record).optional()?)
 }
 
-/// The device with this effective PSK identity that is in force.
-pub(super) fn by_identity(connection: &Connection, identity: &[u8]) -> Result<Option<DeviceRecord>, StoreError> {
+/// The device with this effective PSK identity that is in force, and its key, as they are at one moment.
+pub(super) fn by_identity_with_key(
+    connection: &Connection,
+    sealer: &Sealer,
+    identity: &[u8],
+) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, endpoint, psk_identity, profile, psk IS NOT NULL FROM devices WHERE identity = ?1 AND shadowed = 0",
+        "SELECT id, endpoint, psk_identity, profile, psk IS NOT NULL, psk FROM devices
+         WHERE identity = ?1 AND shadowed = 0",
     )?;
-    Ok(statement.query_row([identity], record).optional()?)
+    let found: Option<(DeviceRecord, Vec<u8>)> =
+        statement.query_row([identity], |row| Ok((record(row)?, row.get(5)?))).optional()?;
+    let Some((record, sealed)) = found else { return Ok(None) };
+    let key = noun::unseal::<Devices>(sealer, record.id, &record.definition.endpoint, &sealed)?.key().clone();
+    Ok(Some((record, key)))
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DeviceRecord> {

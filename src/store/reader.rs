@@ -43,12 +43,13 @@ impl Reader {
         devices::by_endpoint(&self.connection, endpoint)
     }
 
-    /// The device that has a key and this PSK identity, explicit or following from its endpoint.
+    /// The device that has a key and this PSK identity, explicit or following from its endpoint; and the key, read at
+    /// the same moment.
     ///
     /// # Errors
-    /// As for [`Reader::device_by_endpoint`].
-    pub fn device_by_psk_identity(&mut self, identity: &[u8]) -> Result<Option<DeviceRecord>, StoreError> {
-        devices::by_identity(&self.connection, identity)
+    /// As for [`Reader::device_by_endpoint`], and [`StoreError::Seal`].
+    pub fn device_and_key(&mut self, identity: &[u8]) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
+        devices::by_identity_with_key(&self.connection, &self.sealer, identity)
     }
 
     /// The key of this PSK identity.

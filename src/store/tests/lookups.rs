@@ -25,12 +25,12 @@ fn a_device_is_found_by_its_exact_endpoint_and_its_effective_identity() {
     let a = reader.device_by_endpoint("a").unwrap().unwrap();
     assert_eq!(a.identity(), Some("ä".as_bytes()));
     assert_eq!(a.definition, DeviceDefinition { psk: None, profile: Some("p".to_owned()), ..device_as("a", "ä") });
-    assert_eq!(reader.device_by_psk_identity("ä".as_bytes()).unwrap(), Some(a));
-    assert_eq!(reader.device_by_psk_identity(b"a").unwrap(), None);
+    assert_eq!(reader.device_and_key("ä".as_bytes()).unwrap().map(|(record, _)| record), Some(a));
+    assert_eq!(reader.device_and_key(b"a").unwrap().map(|(record, _)| record), None);
     assert_eq!(reader.device_by_endpoint("A").unwrap(), None);
-    assert_eq!(reader.device_by_psk_identity(b"b").unwrap().unwrap().identity(), Some(&b"b"[..]));
+    assert_eq!(reader.device_and_key(b"b").unwrap().map(|(record, _)| record).unwrap().identity(), Some(&b"b"[..]));
     assert_eq!(reader.device_by_endpoint("open").unwrap().unwrap().identity(), None);
-    assert_eq!(reader.device_by_psk_identity(b"open").unwrap(), None);
+    assert_eq!(reader.device_and_key(b"open").unwrap().map(|(record, _)| record), None);
     assert_eq!(reader.psk_for_identity(b"open").unwrap(), None);
     assert_eq!(reader.psk_for_identity(b"\xff").unwrap(), None);
     assert_eq!(reader.psk_for_identity(b"b").unwrap().unwrap().expose(), b"secret");
@@ -136,7 +136,9 @@ fn a_fleet_of_100_000_devices_is_applied_and_looked_up() {
         println!("{what}: {:?} of CPU each", (cpu_time() - start) / (FLEET / 10));
     };
     each("by endpoint", |reader, name| reader.device_by_endpoint(name).unwrap().is_some());
-    each("by identity", |reader, name| reader.device_by_psk_identity(name.as_bytes()).unwrap().is_some());
+    each("by identity", |reader, name| {
+        reader.device_and_key(name.as_bytes()).unwrap().map(|(record, _)| record).is_some()
+    });
     each("key", |reader, name| reader.psk_for_identity(name.as_bytes()).unwrap().is_some());
     let start = cpu_time();
     let query = DeviceQuery { search: Some("99999".to_owned()), ..DeviceQuery::default() };

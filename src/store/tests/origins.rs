@@ -166,8 +166,8 @@ fn file_entries_may_exchange_what_is_unique() {
     let second = file(&[], &profiles, &[device_as("x", "2"), device_as("y", "1")]);
     store.apply_file(at(2), second, FileMode::Reload).wait().unwrap();
     let mut reader = store.reader().unwrap();
-    assert_eq!(reader.device_by_psk_identity(b"1").unwrap().unwrap().definition.endpoint, "y");
-    assert_eq!(reader.device_by_psk_identity(b"2").unwrap().unwrap().definition.endpoint, "x");
+    assert_eq!(reader.device_and_key(b"1").unwrap().map(|(record, _)| record).unwrap().definition.endpoint, "y");
+    assert_eq!(reader.device_and_key(b"2").unwrap().map(|(record, _)| record).unwrap().definition.endpoint, "x");
     assert!(reader.catalog().unwrap().profiles[1].default);
 }
 

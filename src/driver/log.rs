@@ -1,0 +1,69 @@
+//! One readable line for each session that ended; for strangers a few per second, lest they write the log.
+
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use crate::bootstrap::SessionReport;
+
+/// Lines per second about clients that are on no record.
+const STRANGERS_PER_SECOND: u32 = 10;
+
+/// Writes the lines and counts those that it did not write.
+#[derive(Default)]
+pub(super) struct SessionLog {
+    second: Option<Instant>,
+    written: u32,
+    suppressed: u64,
+}
+
+impl SessionLog {
+    /// A session with a client that is on record (`is_known`), or with a stranger, ended.
+    pub(super) fn ended(&mut self, now: Instant, is_known: bool, report: &SessionReport) {
+        if !is_known && !self.admits_stranger(now) {
+            return;
+        }
+        let SessionReport { id: session, outcome, remote, reason, .. } = report;
+        let endpoint = report.endpoint.as_deref().unwrap_or("?");
+        let milliseconds = report.duration.as_secs_f64() * 1e3;
+        if outcome.is_success() {
+            info!(session, endpoint, "{outcome}: {endpoint} from {remote} in {milliseconds:.1} ms");
+        } else {
+            warn!(session, endpoint, "{outcome}: {endpoint} from {remote} after {milliseconds:.1} ms: {reason}");
+        }
+    }
+
+    /// Whether another line about a stranger may be written; says first how many were not.
+    fn admits_stranger(&mut self, now: Instant) -> bool {
+        let is_new_second =
+            self.second.is_none_or(|second| now.saturating_duration_since(second) >= Duration::from_secs(1));
+        if is_new_second {
+            if self.suppressed > 0 {
+                warn!("{} more refusals of clients on no record were not logged", self.suppressed);
+            }
+            *self = SessionLog { second: Some(now), written: 0, suppressed: 0 };
+        }
+        self.written += 1;
+        if self.written > STRANGERS_PER_SECOND {
+            self.suppressed += 1;
+        }
+        self.written <= STRANGERS_PER_SECOND
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{STRANGERS_PER_SECOND, SessionLog};
+
+    #[test]
+    fn strangers_get_a_few_lines_per_second_and_the_rest_is_counted() {
+        let (mut log, start) = (SessionLog::default(), Instant::now());
+        let admitted = (0..100).filter(|_| log.admits_stranger(start)).count();
+        assert_eq!((admitted, log.suppressed), (STRANGERS_PER_SECOND as usize, 90));
+        assert!(!log.admits_stranger(start + Duration::from_millis(999)));
+        assert!(log.admits_stranger(start + Duration::from_secs(1)));
+        assert_eq!(log.suppressed, 0);
+    }
+}
