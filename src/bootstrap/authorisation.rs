@@ -165,7 +165,7 @@ fn unknown(request: &BootstrapRequest, peer: &Peer) -> Refusal {
 }
 
 /// A peer's text, fit for a log line: control characters are escaped and the length is bounded.
-pub(super) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     const LONGEST: usize = 256;
     text.chars().flat_map(char::escape_debug).take(LONGEST).collect()
 }

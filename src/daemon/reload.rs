@@ -15,6 +15,9 @@ use crate::store::{self, FileApplied, FileDefinitions, FileMode, Store, StoreErr
 /// Why the daemon is not all it should be, as sentences; `status` shows them.
 pub(super) type Degraded = Arc<RwLock<Vec<String>>>;
 
+/// Begins the reason that a refused reload leaves in `status`.
+const RELOAD_REFUSED: &str = "The last reload was refused and the old file stays in force";
+
 /// What the file says of listeners, in the driver's words.
 pub(super) fn listeners(config: &Config) -> Vec<ListenerConfiguration> {
     config.listeners.iter().map(listener).collect()
@@ -57,8 +60,13 @@ pub(super) async fn apply(
     for warning in config.warnings.iter() {
         warn!("{warning}");
     }
-    *degraded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
+    // Dangling references are looked up when somebody asks, since an operator may mend them without a reload.
+    set_degraded(degraded, applied.conflicts.iter().map(|conflict| format!("{conflict}.")).collect());
     Ok(applied)
+}
+
+fn set_degraded(degraded: &Degraded, reasons: Vec<String>) {
+    *degraded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = reasons;
 }
 
 fn degradations(applied: &FileApplied) -> impl Iterator<Item = String> {
@@ -80,7 +88,13 @@ pub(super) async fn reload(
             "reloaded: the file defines {} server accounts, {} profiles and {} devices",
             summary.servers, summary.profiles, summary.devices
         ),
-        Err(reason) => error!("the config file was not reloaded and the old one stays in force:\n{reason}"),
+        Err(reason) => {
+            let first = reason.lines().next().unwrap_or_default();
+            let mut reasons = degraded.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            reasons.retain(|reason| !reason.starts_with(RELOAD_REFUSED));
+            reasons.push(format!("{RELOAD_REFUSED}: {first}"));
+            error!("the config file was not reloaded and the old one stays in force:\n{reason}");
+        }
     }
     result
 }

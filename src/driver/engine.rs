@@ -10,7 +10,9 @@ use tracing::{debug, error};
 
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
-use super::listener::{AFTER_SOCKET_ERROR, Listener, ListenerConfiguration, ListenerError, association_endpoint};
+use super::listener::{
+    AFTER_SOCKET_ERROR, Claim, Listener, ListenerConfiguration, ListenerError, association_endpoint,
+};
 use super::log::SessionLog;
 use super::lookup::{Directory, Fingerprint};
 use crate::bootstrap::{self, CoapEndpoint, Limits, Lookup, Origin, SessionReport};
@@ -288,11 +290,14 @@ impl Driver {
                     let sent = self.listeners[index].socket.send(&route, &bytes);
                     self.count_sent(sent);
                 }
-                dtls::Output::NeedPsk { association, identity } => match self.directory.psk(&identity) {
+                dtls::Output::NeedPsk { association, route, identity } => match self.directory.psk(&identity) {
                     Ok(key) => {
-                        if let Some(key) = &key {
-                            front.expect_proof(association, self.directory.fingerprint(key));
+                        let fingerprint = key.as_ref().map(|key| self.directory.fingerprint(key));
+                        let claim = Claim { route, identity, key: fingerprint };
+                        if claim.key.is_none() {
+                            self.log.identity_unknown(now, &claim);
                         }
+                        front.claim(association, claim);
                         front.server.handle_psk(now, association, key.as_ref());
                     }
                     Err(error) => {
@@ -312,8 +317,8 @@ impl Driver {
                 dtls::Output::Closed { association, reason } => {
                     if front.forget(association) {
                         self.server.handle_closed(now, association_endpoint(index, association));
-                    } else {
-                        debug!(?reason, "a handshake failed");
+                    } else if let Some(claim) = front.withdraw(association) {
+                        self.log.handshake_ended(now, &claim, reason);
                     }
                 }
             }
@@ -392,7 +397,15 @@ impl Driver {
 
     fn status(&self) -> DriverStatus {
         let statistics = self.server.statistics();
+        let handshakes = self.listeners.iter().filter_map(|listener| Some(listener.dtls.as_ref()?.server.statistics()));
+        let (mut completed, mut failed, mut dropped) = (0, 0, 0);
+        for statistics in handshakes {
+            completed += statistics.handshakes_completed;
+            failed += statistics.handshakes_failed;
+            dropped += statistics.datagrams_dropped;
+        }
         let drops = [
+            ("DTLS datagram that belongs to nothing", dropped),
             ("malformed CoAP message", statistics.malformed),
             ("repeated request", statistics.duplicates),
             ("message that belongs to nothing", statistics.unmatched),
@@ -409,6 +422,8 @@ impl Driver {
                 .filter_map(|it| it.dtls.as_ref())
                 .map(|it| it.server.statistics().associations)
                 .sum(),
+            handshakes_completed: completed,
+            handshakes_failed: failed,
             outcomes: self.history.outcomes(),
             datagrams_in: self.datagrams_in,
             datagrams_out: self.datagrams_out,

@@ -40,6 +40,10 @@ pub struct DriverStatus {
     pub running_sessions: usize,
     /// DTLS associations, those included on which nothing happens any more.
     pub associations: usize,
+    /// DTLS handshakes proven since the start.
+    pub handshakes_completed: u64,
+    /// DTLS handshakes that failed since the start: an unknown identity, a wrong key, or a client that fell silent.
+    pub handshakes_failed: u64,
     /// Sessions that ended since the start, by outcome.
     pub outcomes: Vec<(Outcome, u64)>,
     /// Datagrams received since the start.

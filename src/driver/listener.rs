@@ -65,8 +65,16 @@ pub(super) struct Listener {
 pub(super) struct DtlsFront {
     pub(super) server: dtls::Server,
     associations: HashMap<u64, Association>,
-    /// Of handshakes under way: the key that the client is to prove.
-    expected: HashMap<u64, Fingerprint>,
+    /// What the clients of handshakes under way claim.
+    claims: HashMap<u64, Claim>,
+}
+
+/// What a client claims in a handshake that it has not finished.
+pub(super) struct Claim {
+    pub(super) route: Route,
+    pub(super) identity: Vec<u8>,
+    /// The key that the client is to prove; none where nobody has this identity.
+    pub(super) key: Option<Fingerprint>,
 }
 
 /// An association whose client has proven itself.
@@ -86,7 +94,7 @@ impl Listener {
             Security::Dtls => Some(DtlsFront {
                 server: dtls::Server::new(dtls::Configuration::default(), seed)?,
                 associations: HashMap::new(),
-                expected: HashMap::new(),
+                claims: HashMap::new(),
             }),
         };
         Ok(Listener { socket: UdpListener::bind(configuration.bind)?, dtls })
@@ -99,13 +107,13 @@ impl Listener {
 }
 
 impl DtlsFront {
-    /// A handshake has been given this key.
-    pub(super) fn expect_proof(&mut self, id: AssociationId, key: Fingerprint) {
-        self.expected.insert(id.number(), key);
+    /// A client has said who it is.
+    pub(super) fn claim(&mut self, id: AssociationId, claim: Claim) {
+        self.claims.insert(id.number(), claim);
     }
 
     pub(super) fn establish(&mut self, id: AssociationId, route: Route, peer: Peer) {
-        let proof = self.expected.remove(&id.number());
+        let proof = self.claims.remove(&id.number()).and_then(|claim| claim.key);
         self.associations.insert(id.number(), Association { id, route, peer, proof });
     }
 
@@ -118,9 +126,14 @@ impl DtlsFront {
         self.associations.get(&id.number())
     }
 
+    /// An association is gone; says whether there was one.
     pub(super) fn forget(&mut self, id: AssociationId) -> bool {
-        self.expected.remove(&id.number());
         self.associations.remove(&id.number()).is_some()
+    }
+
+    /// A handshake is over without an association; says what its client had claimed.
+    pub(super) fn withdraw(&mut self, id: AssociationId) -> Option<Claim> {
+        self.claims.remove(&id.number())
     }
 
     /// Sends one message to a client; an association that is gone swallows it.

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
+use super::listener::Claim;
 use crate::bootstrap::SessionReport;
+use crate::bootstrap::authorisation::printable;
+use crate::dtls::CloseReason;
 
 /// Lines per second about clients that are on no record.
 const STRANGERS_PER_SECOND: u32 = 10;
@@ -30,6 +33,28 @@ impl SessionLog {
             info!(session, endpoint, "{outcome}: {endpoint} from {remote} in {milliseconds:.1} ms");
         } else {
             warn!(session, endpoint, "{outcome}: {endpoint} from {remote} after {milliseconds:.1} ms: {reason}");
+        }
+    }
+
+    /// A client claims an identity that no device has. It learns nothing of that, so the operator must.
+    pub(super) fn identity_unknown(&mut self, now: Instant, claim: &Claim) {
+        self.handshake_failed(now, claim, "no device has this identity");
+    }
+
+    /// A handshake ended in which a client had claimed the identity of a device. A wrong key is the commonest fault in
+    /// the field, and the client meets silence.
+    pub(super) fn handshake_ended(&mut self, now: Instant, claim: &Claim, reason: CloseReason) {
+        match reason {
+            _ if claim.key.is_none() => {}
+            CloseReason::KeyMismatch => self.handshake_failed(now, claim, "its key is not the one on record"),
+            _ => self.handshake_failed(now, claim, "the client gave up or fell silent"),
+        }
+    }
+
+    fn handshake_failed(&mut self, now: Instant, claim: &Claim, why: &str) {
+        if self.admits_stranger(now) {
+            let identity = printable(&String::from_utf8_lossy(&claim.identity));
+            warn!("handshake failed: PSK identity `{identity}` from {}: {why}", claim.route);
         }
     }
 

@@ -99,3 +99,52 @@ impl Directory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::Directory;
+    use crate::bootstrap::{Lookup, LookupKey};
+    use crate::provision::{DeviceDefinition, KeyText};
+    use crate::secret::Secret;
+    use crate::store::{Actor, Key, SealingKey, Store};
+
+    fn device(key: &str) -> DeviceDefinition {
+        let psk = Some(KeyText::parse(key).unwrap());
+        DeviceDefinition { endpoint: "meter".to_owned(), psk, ..DeviceDefinition::default() }
+    }
+
+    #[test]
+    fn a_client_is_known_only_while_what_it_proved_is_still_the_devices_key() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), SealingKey::new([1; 32])).unwrap();
+        let (actor, at) = (Actor::admin_socket(None), SystemTime::now().into());
+        store.add_device(actor, at, device("text:first-key-of-16b")).wait().unwrap();
+        let mut directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
+        let identity = LookupKey::PskIdentity(b"meter".to_vec());
+        let first = Some(directory.fingerprint(&Secret::from(&b"first-key-of-16b"[..])));
+        let second = Some(directory.fingerprint(&Secret::from(&b"other-key-of-16b"[..])));
+        let mut is_known = |proof| match directory.look_up(&identity, proof) {
+            Lookup::Known(device) => device.endpoint == "meter",
+            other => {
+                assert_eq!(other, Lookup::Outdated);
+                false
+            }
+        };
+        assert_eq!((is_known(first), is_known(second), is_known(None)), (true, false, false));
+
+        let meter = || Key::Name("meter".to_owned());
+        let changed = |_: &DeviceDefinition| Ok::<_, ()>(device("text:other-key-of-16b"));
+        store.update_device(actor, at, meter(), changed).wait().unwrap();
+        assert_eq!((is_known(first), is_known(second)), (false, true));
+
+        // Somebody else's device takes over the identity.
+        store.delete_device(actor, at, meter()).wait().unwrap();
+        assert_eq!((is_known(first), is_known(second)), (false, false));
+        let mut thief = device("text:third-key-of-16b");
+        (thief.endpoint, thief.psk_identity) = ("thief".to_owned(), Some("meter".to_owned()));
+        store.add_device(actor, at, thief).wait().unwrap();
+        assert_eq!((is_known(first), is_known(second)), (false, false));
+    }
+}

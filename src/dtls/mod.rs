@@ -78,6 +78,8 @@ pub enum Output {
     NeedPsk {
         /// The handshake that waits.
         association: AssociationId,
+        /// Where the client is.
+        route: Route,
         /// Raw bytes, at most [`gate::IDENTITY_MAX`] of them.
         identity: Vec<u8>,
     },

@@ -221,7 +221,11 @@ impl Server {
     fn take_turn(&mut self, now: Instant, id: AssociationId, turn: Turn<'_>) {
         match turn {
             Turn::Wait => {}
-            Turn::Key(identity) => self.outputs.push_back(Output::NeedPsk { association: id, identity }),
+            Turn::Key(identity) => {
+                if let Some(route) = self.table.handshake(id).map(|handshake| handshake.route) {
+                    self.outputs.push_back(Output::NeedPsk { association: id, route, identity });
+                }
+            }
             Turn::Proven(rest) => {
                 self.establish(now, id);
                 if !rest.is_empty() {

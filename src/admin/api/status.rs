@@ -26,6 +26,10 @@ pub struct Status {
     pub running_sessions: usize,
     /// DTLS associations, those included on which nothing happens any more.
     pub associations: usize,
+    /// DTLS handshakes proven since the start.
+    pub handshakes_completed: u64,
+    /// DTLS handshakes that failed since the start: an unknown identity, a wrong key, or a client that fell silent.
+    pub handshakes_failed: u64,
     /// Whether new sessions are refused because the daemon is about to end.
     pub draining: bool,
     /// Sessions that ended, by outcome; outcomes that did not happen are left out.

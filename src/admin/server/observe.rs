@@ -67,7 +67,9 @@ pub async fn session(
 
 pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failure> {
     let driver = service.driver.status().await;
-    let counts = service.store.read(|reader| reader.counts()).await?;
+    let (counts, dangling) = service.store.read(|reader| Ok((reader.counts()?, reader.dangling()?))).await?;
+    let mut degraded = service.degraded.read().unwrap_or_else(PoisonError::into_inner).clone();
+    degraded.extend(dangling.iter().map(|reference| format!("{reference}.")));
     let outcomes = driver.outcomes.into_iter().filter(|(_, count)| *count > 0);
     let listeners = driver.listeners.into_iter().map(|listener| Listener {
         address: listener.address.to_string(),
@@ -79,7 +81,7 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
         config: service.config.as_ref().map(|path| path.display().to_string()),
         started: Timestamp::at(service.started),
         uptime_s: service.clock.elapsed().as_secs(),
-        degraded: service.degraded.read().unwrap_or_else(PoisonError::into_inner).clone(),
+        degraded,
         listeners: listeners.collect(),
         definitions: Definitions {
             servers: counts.servers,
@@ -89,6 +91,8 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
         },
         running_sessions: driver.running_sessions,
         associations: driver.associations,
+        handshakes_completed: driver.handshakes_completed,
+        handshakes_failed: driver.handshakes_failed,
         draining: driver.draining,
         outcomes: outcomes.map(|(outcome, count)| OutcomeCount { outcome, count }).collect(),
         datagrams_in: driver.datagrams_in,

@@ -50,7 +50,7 @@ impl World {
             match output {
                 Output::Datagram { route, bytes } if route == to => datagrams.push(bytes),
                 Output::Datagram { .. } => {}
-                Output::NeedPsk { association, identity } => {
+                Output::NeedPsk { association, identity, .. } => {
                     self.lookups.push((association, identity.clone()));
                     if self.answers_lookups {
                         self.server.handle_psk(self.now, association, self.keys.get(&identity));
