@@ -21,7 +21,8 @@ fn systemd_finds_nothing_to_remark() {
     assert!(UNIT.contains("ExecStart=/usr/bin/bootstrapd "), "the path to replace");
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("bootstrapd.service");
-    fs::write(&path, UNIT.replace("/usr/bin/bootstrapd", env!("CARGO_BIN_EXE_bootstrapd"))).unwrap();
+    let unit = UNIT.replace("/usr/bin/bootstrapd", env!("CARGO_BIN_EXE_bootstrapd"));
+    fs::write(&path, unit.replace("/usr/bin/bootstrapctl", env!("CARGO_BIN_EXE_bootstrapctl"))).unwrap();
 
     let found = Command::new("systemd-analyze").arg("--version").output();
     assert!(found.is_ok(), "systemd-analyze is missing (Debian package systemd): the unit cannot be verified");
