@@ -1,10 +1,13 @@
 //! `bootstrapctl session`: the bootstraps that the daemon remembers.
 
+use std::cmp::Reverse;
+
 use clap::{Args, Subcommand};
 
 use super::Context;
 use super::failure::Failure;
 use super::human::{duration, or_nothing, printable};
+use super::numbers;
 use super::report::{Report, Table};
 use crate::admin::api::{Session, SessionSummary};
 use crate::admin::client::SessionQuery;
@@ -27,7 +30,7 @@ pub struct List {
     #[arg(long)]
     endpoint: Option<String>,
     /// At most so many.
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = numbers::limit, allow_negative_numbers = true)]
     limit: usize,
     /// Only sessions that have not ended.
     #[arg(long)]
@@ -38,6 +41,7 @@ pub struct List {
 #[derive(Args, Debug)]
 pub struct Show {
     /// Number of the session, as the list shows it.
+    #[arg(allow_negative_numbers = true)]
     id: u64,
 }
 
@@ -54,7 +58,8 @@ impl List {
     fn run(self, context: &Context) -> Result<Report, Failure> {
         let List { endpoint, limit, running } = self;
         let query = SessionQuery { endpoint, limit: Some(limit), running };
-        let list = context.wait(context.client.sessions(query))?;
+        let mut list = context.wait(context.client.sessions(query))?;
+        list.items.sort_by_key(|session| Reverse(session.id));
         let columns = ["id", "started", "endpoint", "remote", "profile", "outcome", "duration"];
         Ok(Report::list(Table::new(columns).rows(list.items.iter().map(row)), &list))
     }
@@ -100,7 +105,7 @@ pub fn report(session: &Session) -> Report {
     ];
     let head = Table::new(["field", "value"])
         .rows(known.into_iter().filter_map(|(name, value)| Some(vec![name.to_owned(), value?])));
-    let steps = Table::new(["step", "operation", "bytes", "code", "duration", "sent again", "note"])
+    let steps = Table::new(["step", "operation", "sent", "code", "duration", "sent again", "note"])
         .rows(session.steps.iter().enumerate().map(|(number, step)| step_row(number + 1, step)));
     let text = if session.steps.is_empty() {
         format!("{}\n\nno operation was sent", head.to_record_text())
@@ -172,9 +177,9 @@ mod tests {
         reason    the client fell silent
         duration  1 min 33 s
 
-        STEP  OPERATION             BYTES  CODE  DURATION  SENT AGAIN  NOTE
-        1     Bootstrap-Delete /0   62     2.02  1.5 ms    0
-        2     Bootstrap-Write /0/1  62     none  1.5 ms    0           no answer
+        STEP  OPERATION             SENT  CODE  DURATION  SENT AGAIN  NOTE
+        1     Bootstrap-Delete /0   62    2.02  1.5 ms    0
+        2     Bootstrap-Write /0/1  62    none  1.5 ms    0           no answer
         "#);
     }
 
