@@ -59,7 +59,7 @@ impl List {
         let List { endpoint, limit, running } = self;
         let query = SessionQuery { endpoint, limit: Some(limit), running };
         let mut list = context.wait(context.client.sessions(query))?;
-        list.items.sort_by_key(|session| Reverse(session.id));
+        newest_first(&mut list.items);
         let columns = ["id", "started", "endpoint", "remote", "profile", "outcome", "duration"];
         Ok(Report::list(Table::new(columns).rows(list.items.iter().map(row)), &list))
     }
@@ -69,6 +69,11 @@ impl Show {
     fn run(self, context: &Context) -> Result<Report, Failure> {
         Ok(report(&context.wait(context.client.session(self.id))?))
     }
+}
+
+/// By number, whether they have ended or not.
+fn newest_first(sessions: &mut [SessionSummary]) {
+    sessions.sort_by_key(|session| Reverse(session.id));
 }
 
 fn row(session: &SessionSummary) -> Vec<String> {
@@ -131,7 +136,7 @@ fn step_row(number: usize, step: &Step) -> Vec<String> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::report;
+    use super::{newest_first, report};
     use crate::admin::api::Session;
     use crate::bootstrap::outcome::{Outcome, SessionReport, Step};
     use crate::cli::report::Format;
@@ -181,6 +186,18 @@ mod tests {
         1     Bootstrap-Delete /0   62    2.02  1.5 ms    0
         2     Bootstrap-Write /0/1  62    none  1.5 ms    0           no answer
         "#);
+    }
+
+    #[test]
+    fn the_newest_comes_first_even_where_an_older_one_still_runs() {
+        let numbered = |id, running| {
+            let mut summary = session(running).summary;
+            summary.id = id;
+            summary
+        };
+        let mut sessions = [numbered(3, true), numbered(9, false), numbered(10, false)];
+        newest_first(&mut sessions);
+        assert_eq!(sessions.map(|session| session.id), [10, 9, 3]);
     }
 
     #[test]
