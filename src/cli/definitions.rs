@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::human::{NOTHING, or_nothing, printable};
 use super::key_input::KeyInput;
 use super::report::{Report, Table};
+use super::wording::Wording;
 use crate::admin::api::{Entry, List, Resource};
 use crate::admin::client::{Client, ClientError};
 
@@ -136,7 +137,11 @@ impl<F: Fields> Add<F> {
     fn run(self, context: &Context) -> Result<Report, Failure> {
         let mut fields = given(&self.fields)?;
         fields.insert(F::Definition::KEY.to_owned(), Value::String(self.name));
-        let entry = context.wait(context.client.create::<F::Definition>(&fields))?;
+        let wording = Wording { exists: false, given: &fields };
+        let create = async {
+            context.client.create::<F::Definition>(&fields).await.map_err(|error| wording.of_error::<F>(error))
+        };
+        let entry = context.wait(create)?;
         Ok(changed("added", &entry))
     }
 }
@@ -144,7 +149,12 @@ impl<F: Fields> Add<F> {
 impl<F: Fields> Set<F> {
     fn run(self, context: &Context) -> Result<Report, Failure> {
         let patch = self.patch()?;
-        let entry = context.wait(context.client.change::<F::Definition>(&self.name, &patch))?;
+        let wording = Wording { exists: true, given: &patch };
+        let change = async {
+            let change = context.client.change::<F::Definition>(&self.name, &patch);
+            change.await.map_err(|error| wording.of_error::<F>(error))
+        };
+        let entry = context.wait(change)?;
         Ok(changed("changed", &entry))
     }
 

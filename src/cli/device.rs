@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::definitions::Fields;
 use super::human::or_nothing;
 use super::key_input::KeyInput;
+use super::numbers;
 use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError, DeviceQuery};
 use crate::provision::DeviceDefinition;
@@ -36,7 +37,7 @@ pub struct DeviceListing {
     #[arg(long, value_name = "ENDPOINT")]
     after: Option<String>,
     /// At most so many.
-    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = numbers::limit, allow_negative_numbers = true)]
     limit: usize,
 }
 

@@ -1,7 +1,7 @@
 //! `Failure`: why a command did not do what it was asked, and which exit code says so.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::human::printable;
@@ -27,7 +27,7 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     /// A key file cannot be read.
-    #[error("cannot read the key from {}: {source}", path.display())]
+    #[error("cannot read the key from {}: {source}", source_name(path))]
     KeyFile {
         /// The file.
         path: PathBuf,
@@ -35,13 +35,16 @@ pub enum Failure {
         source: io::Error,
     },
     /// A key file holds no key.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", source_name(path))]
     Key {
         /// The file.
         path: PathBuf,
         /// What a key looks like.
         source: KeyTextError,
     },
+    /// A key file holds nothing at all.
+    #[error("{} is empty: it must hold one key, as hex:..., base64:... or text:...", source_name(.0))]
+    EmptyKey(PathBuf),
     /// The operator thought better of it.
     #[error("nothing was deleted")]
     Declined,
@@ -54,6 +57,14 @@ pub enum Failure {
     /// The system gives no event loop.
     #[error("cannot wait for answers: {0}")]
     Runtime(io::Error),
+    /// What was found out cannot be told.
+    #[error("cannot write the answer: {0}")]
+    Output(io::Error),
+}
+
+/// A key file in words; `-` is stdin.
+fn source_name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 impl Failure {

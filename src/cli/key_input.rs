@@ -64,6 +64,9 @@ pub fn read_file(path: &Path) -> Result<KeyText, Failure> {
     // An editor ends the line; a key that ends with a line end must be written as hex.
     let key = text.strip_suffix('\n').unwrap_or(&text);
     let key = key.strip_suffix('\r').unwrap_or(key);
+    if key.trim().is_empty() {
+        return Err(Failure::EmptyKey(path.to_owned()));
+    }
     KeyText::parse(key).map_err(|source| Failure::Key { path: path.to_owned(), source })
 }
 
@@ -100,5 +103,10 @@ mod tests {
         let failure = read_file(&path).unwrap_err();
         assert!(failure.to_string().contains("hex:") && !failure.to_string().contains("hunter2"), "{failure}");
         assert!(read_file(&scratch.path().join("none")).is_err());
+        for nothing in ["", "\n", " \r\n"] {
+            std::fs::write(&path, nothing).unwrap();
+            let failure = read_file(&path).unwrap_err();
+            assert!(failure.to_string().contains("key is empty: "), "{failure}");
+        }
     }
 }

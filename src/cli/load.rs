@@ -1,10 +1,12 @@
 //! `bootstrapctl simulate --count`: the load generator's progress and what it found out.
 
+use std::fmt;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::failure::Failure;
 use super::human::{count, printable};
@@ -12,7 +14,7 @@ use super::report::{Report, Table};
 use super::runtime;
 use crate::simulator::load::{self, LoadConfiguration, LoadReport, Progress, ServerUsage};
 
-const BAR: &str = "{bar:40} {pos}/{len} {per_sec} {msg} {eta} left";
+const BAR: &str = "{bar:40} {pos}/{len} {rate} {msg} {eta} left";
 
 /// Runs the load; Ctrl-C ends it early, with a report of what was done by then. The exit code is 1 if any bootstrap
 /// failed.
@@ -20,10 +22,14 @@ const BAR: &str = "{bar:40} {pos}/{len} {per_sec} {msg} {eta} left";
 /// # Errors
 /// [`Failure::Load`] where nothing could be measured.
 pub fn run(configuration: LoadConfiguration) -> Result<Report, Failure> {
+    if let Some(warning) = warning(&configuration) {
+        // Said before the run, so that it can be broken off.
+        let _ = writeln!(anstream::stderr(), "warning: {warning}");
+    }
     let interrupted = watch_for_interrupt()?;
     // Drawn on stderr, and on a terminal only.
     let bar = ProgressBar::new(configuration.count);
-    bar.set_style(ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_style(style());
     let mut progress = |progress: Progress| {
         bar.set_position(progress.completed + progress.failed);
         if progress.failed > 0 {
@@ -34,6 +40,29 @@ pub fn run(configuration: LoadConfiguration) -> Result<Report, Failure> {
     let result = load::run(configuration, &mut progress);
     bar.finish_and_clear();
     Ok(report(&result?))
+}
+
+/// Clients of one name at the same time displace each other, as the server holds one session per device.
+fn warning(configuration: &LoadConfiguration) -> Option<&'static str> {
+    let numbered = |text: &str| text.contains("{n}");
+    let named = numbered(&configuration.client.endpoint)
+        || configuration.psk.as_ref().is_some_and(|psk| numbered(&psk.identity));
+    (configuration.count > 1 && configuration.concurrency > 1 && !named).then_some(
+        "all clients are the same device, and those at the same time disturb each other: put {n} into the endpoint name",
+    )
+}
+
+fn style() -> ProgressStyle {
+    let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", |state: &ProgressState, output: &mut dyn fmt::Write| {
+        // An error here costs the figure, not the run.
+        let _ = output.write_str(&per_second(state.per_sec()));
+    })
+}
+
+/// With a decimal where it says something.
+fn per_second(rate: f64) -> String {
+    if rate < 100.0 { format!("{rate:.1}/s") } else { format!("{}/s", count(rate as u64)) }
 }
 
 /// A thread waits for Ctrl-C; it ends with the process.
@@ -109,4 +138,48 @@ fn server_rows(server: &ServerUsage) -> Vec<(String, String)> {
         ),
     ));
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LoadConfiguration, per_second, warning};
+    use crate::secret::Secret;
+    use crate::simulator::ClientConfiguration;
+    use crate::simulator::shell::Psk;
+
+    fn load(endpoint: &str, identity: Option<&str>, count: u64, concurrency: usize) -> LoadConfiguration {
+        let psk = identity.map(|identity| Psk { identity: identity.to_owned(), key: Secret::new(vec![1; 16]) });
+        LoadConfiguration {
+            target: "coaps://127.0.0.1".parse().unwrap(),
+            psk,
+            suites: Vec::new(),
+            client: ClientConfiguration::new(endpoint),
+            count,
+            concurrency,
+            rate: None,
+            server_pid: None,
+            close_associations: false,
+        }
+    }
+
+    #[test]
+    fn one_device_many_times_at_once_is_warned_of() {
+        assert!(warning(&load("meter", Some("meter"), 2, 2)).unwrap().contains("{n}"));
+        assert!(warning(&load("meter", None, 2, 2)).is_some());
+        for sensible in [
+            load("meter-{n}", None, 2, 2),
+            load("meter", Some("id-{n}"), 2, 2),
+            load("meter", None, 1, 2),
+            load("meter", None, 2, 1),
+        ] {
+            assert_eq!(warning(&sensible), None, "{sensible:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_has_sane_decimals() {
+        for (rate, text) in [(0.0, "0.0/s"), (12.3456, "12.3/s"), (123.9, "123/s"), (12345.6789, "12,345/s")] {
+            assert_eq!(per_second(rate), text);
+        }
+    }
 }

@@ -6,7 +6,8 @@
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
 //! | `session`, `status`, `simulate` | the commands that only look or try |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
-//! | `key_input`, `confirm` | keys come from files; deleting asks |
+//! | `key_input`, `numbers`, `confirm` | keys come from files; which numbers are taken; deleting asks |
+//! | `wording` | the daemon's sentences in the flags of the command line |
 //!
 //! One struct per subcommand becomes a `Report`. JSON is what the API answers. Nothing here exits the
 //! process: [`run`] returns the exit code.
@@ -18,15 +19,18 @@ mod failure;
 mod human;
 mod key_input;
 mod load;
+mod numbers;
 mod profile;
 mod report;
 mod server;
 mod session;
 mod simulate;
 mod status;
+mod wording;
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -107,9 +111,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version go to stdout with 0, mistakes to stderr with 2; a closed pipe is nobody's concern.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
+            return say(&error);
         }
     };
     let format = arguments.format;
@@ -117,6 +119,29 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(report) => report.print(format),
         Err(failure) => failure.print(),
     }
+}
+
+/// What stands for `{n}` in help texts: clap makes a line end of `{n}`. As wide, so that lines break alike.
+const NUMBER_SIGN: &str = "⟨n⟩";
+
+/// Help and version go to stdout with 0, mistakes to stderr with 2.
+fn say(error: &clap::Error) -> ExitCode {
+    let text = words_of(error);
+    let code = u8::try_from(error.exit_code()).unwrap_or(failure::USAGE);
+    if error.use_stderr() {
+        // Where stderr is gone, the exit code is all that can be said.
+        let _ = anstream::stderr().write_all(text.as_bytes());
+        return ExitCode::from(code);
+    }
+    match report::put(&text, &mut anstream::stdout()) {
+        Ok(()) => ExitCode::from(code),
+        Err(failure) => failure.print(),
+    }
+}
+
+/// What clap has to say, with its colours.
+fn words_of(error: &clap::Error) -> String {
+    error.render().ansi().to_string().replace(NUMBER_SIGN, "{n}")
 }
 
 impl Noun {

@@ -15,7 +15,7 @@ use crate::provision::ProfileDefinition;
 #[derive(Args, Debug, Default, Serialize)]
 pub struct ProfileFields {
     /// Names of server accounts in the order in which they are written, such as eu,backup.
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = server_name)]
     #[serde(skip_serializing_if = "Option::is_none")]
     servers: Option<Vec<String>>,
     /// Whether devices that name no profile get this one.
@@ -38,9 +38,18 @@ pub struct ProfileFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     delete: Option<Vec<String>>,
     /// The Security Object instance in which the clients keep their bootstrap account, where that is known.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     bootstrap_account_instance: Option<u32>,
+}
+
+/// Which names there are, the daemon knows; that one is empty shows here.
+fn server_name(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        Err("an empty name: a profile needs one server account at least, such as eu,backup")
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 impl Fields for ProfileFields {

@@ -1,6 +1,6 @@
 //! `Report`: what a command has to say, as a table, as JSON or as CSV.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -8,6 +8,7 @@ use comfy_table::ContentArrangement;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::failure::Failure;
 use super::human::printable;
 
 /// How a report is printed.
@@ -126,14 +127,16 @@ impl Report {
         Report { code, ..self }
     }
 
-    /// Prints it and returns the exit code. A closed pipe is nobody's concern.
+    /// Prints it and returns the exit code, which is that of a failure where stdout takes nothing.
     pub fn print(self, format: Format) -> ExitCode {
-        let text = self.render(format);
-        let _ = anstream::stdout().write_all(text.as_bytes());
+        let put = put(&self.render(format), &mut anstream::stdout());
         for remark in &self.remarks {
             let _ = writeln!(anstream::stderr(), "{}", printable(remark));
         }
-        ExitCode::from(self.code)
+        match put {
+            Ok(()) => ExitCode::from(self.code),
+            Err(failure) => failure.print(),
+        }
     }
 
     /// What stdout gets.
@@ -148,11 +151,46 @@ impl Report {
     }
 }
 
+/// Writes `text` to the last byte. A closed pipe is nobody's concern: whoever read it had enough.
+///
+/// # Errors
+/// [`Failure::Output`], as on a full disk.
+pub fn put(text: &str, output: &mut impl Write) -> Result<(), Failure> {
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+
     use serde_json::json;
 
-    use super::{Format, Report, Table};
+    use super::{Format, Report, Table, put};
+
+    /// Takes everything and fails when it is to be kept.
+    struct Fails(io::ErrorKind);
+
+    impl Write for Fails {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_a_failure_and_a_closed_pipe_is_none() {
+        assert_eq!(put("x", &mut Fails(io::ErrorKind::StorageFull)).unwrap_err().code(), 1);
+        assert!(put("x", &mut Fails(io::ErrorKind::BrokenPipe)).is_ok());
+        let mut taken = Vec::new();
+        put("abc", &mut taken).unwrap();
+        assert_eq!(taken, b"abc");
+    }
 
     fn report() -> Report {
         let table = Table::new(["name", "note"])

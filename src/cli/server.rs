@@ -17,16 +17,18 @@ pub struct Everything {}
 /// What an operator says about a server account.
 #[derive(Args, Debug, Default, Serialize)]
 pub struct ServerFields {
-    /// `management`: the client registers there. `bootstrap`: replaces the client's own bootstrap account.
+    /// `management`: the client registers there. `bootstrap`: replaces the client's own bootstrap account; in this version
+    /// it can be kept, but no profile can name it.
     #[arg(long = "type", value_name = "TYPE", value_parser = ["management", "bootstrap"])]
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     account_type: Option<String>,
-    /// What carries CoAP: `udp` or `tcp`.
+    /// What carries CoAP between client and server: `udp` (the default) or `tcp`. The daemon itself listens on UDP only in
+    /// this version.
     #[arg(long, value_parser = ["udp", "tcp"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<String>,
     /// Short Server ID, 1 to 65534: the number by which a client tells its servers apart.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     ssid: Option<u32>,
     /// Host with an optional port, such as eu.example.com:5684, or a full URI; scheme and port follow from security and
@@ -34,7 +36,8 @@ pub struct ServerFields {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     uri: Option<String>,
-    /// How client and server prove themselves: `psk` (the default), `nosec`, `rpk`, `certificate` or `est`.
+    /// How client and server prove themselves: `psk` (the default) or `nosec`; `rpk`, `certificate` and `est` are not
+    /// supported in this version.
     #[arg(long, value_parser = ["nosec", "psk", "rpk", "certificate", "est"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     security: Option<String>,
@@ -47,7 +50,7 @@ pub struct ServerFields {
     key: KeyInput,
     /// Registration lifetime in seconds: how long the server believes in a client that stays silent; 86400 where left
     /// out.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     lifetime: Option<u32>,
     /// How the client can be reached: U (UDP), S (SMS), T (TCP), N (non-IP), Q appended where it sleeps and its requests
@@ -60,23 +63,23 @@ pub struct ServerFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     store_notifications: Option<bool>,
     /// Seconds between two notifications at least, where an observation does not say.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     default_minimum_period: Option<u32>,
     /// Seconds between two notifications at most, where an observation does not say.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     default_maximum_period: Option<u32>,
     /// Seconds for which the server stays disabled when it disables itself.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     disable_timeout: Option<u32>,
     /// Seconds that a client waits before it bootstraps by itself; bootstrap accounts only.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     client_hold_off_time: Option<u32>,
     /// Seconds after which a client drops its bootstrap account; 0 is never; bootstrap accounts only.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     bootstrap_server_account_timeout: Option<u32>,
 }

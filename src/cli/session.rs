@@ -1,10 +1,13 @@
 //! `bootstrapctl session`: the bootstraps that the daemon remembers.
 
+use std::cmp::Reverse;
+
 use clap::{Args, Subcommand};
 
 use super::Context;
 use super::failure::Failure;
 use super::human::{duration, or_nothing, printable};
+use super::numbers;
 use super::report::{Report, Table};
 use crate::admin::api::{Session, SessionSummary};
 use crate::admin::client::SessionQuery;
@@ -27,7 +30,7 @@ pub struct List {
     #[arg(long)]
     endpoint: Option<String>,
     /// At most so many.
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = numbers::limit, allow_negative_numbers = true)]
     limit: usize,
     /// Only sessions that have not ended.
     #[arg(long)]
@@ -38,6 +41,7 @@ pub struct List {
 #[derive(Args, Debug)]
 pub struct Show {
     /// Number of the session, as the list shows it.
+    #[arg(allow_negative_numbers = true)]
     id: u64,
 }
 
@@ -54,7 +58,8 @@ impl List {
     fn run(self, context: &Context) -> Result<Report, Failure> {
         let List { endpoint, limit, running } = self;
         let query = SessionQuery { endpoint, limit: Some(limit), running };
-        let list = context.wait(context.client.sessions(query))?;
+        let mut list = context.wait(context.client.sessions(query))?;
+        newest_first(&mut list.items);
         let columns = ["id", "started", "endpoint", "remote", "profile", "outcome", "duration"];
         Ok(Report::list(Table::new(columns).rows(list.items.iter().map(row)), &list))
     }
@@ -64,6 +69,11 @@ impl Show {
     fn run(self, context: &Context) -> Result<Report, Failure> {
         Ok(report(&context.wait(context.client.session(self.id))?))
     }
+}
+
+/// By number, whether they have ended or not.
+fn newest_first(sessions: &mut [SessionSummary]) {
+    sessions.sort_by_key(|session| Reverse(session.id));
 }
 
 fn row(session: &SessionSummary) -> Vec<String> {
@@ -100,7 +110,7 @@ pub fn report(session: &Session) -> Report {
     ];
     let head = Table::new(["field", "value"])
         .rows(known.into_iter().filter_map(|(name, value)| Some(vec![name.to_owned(), value?])));
-    let steps = Table::new(["step", "operation", "bytes", "code", "duration", "sent again", "note"])
+    let steps = Table::new(["step", "operation", "sent", "code", "duration", "sent again", "note"])
         .rows(session.steps.iter().enumerate().map(|(number, step)| step_row(number + 1, step)));
     let text = if session.steps.is_empty() {
         format!("{}\n\nno operation was sent", head.to_record_text())
@@ -126,7 +136,7 @@ fn step_row(number: usize, step: &Step) -> Vec<String> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::report;
+    use super::{newest_first, report};
     use crate::admin::api::Session;
     use crate::bootstrap::outcome::{Outcome, SessionReport, Step};
     use crate::cli::report::Format;
@@ -172,10 +182,22 @@ mod tests {
         reason    the client fell silent
         duration  1 min 33 s
 
-        STEP  OPERATION             BYTES  CODE  DURATION  SENT AGAIN  NOTE
-        1     Bootstrap-Delete /0   62     2.02  1.5 ms    0
-        2     Bootstrap-Write /0/1  62     none  1.5 ms    0           no answer
+        STEP  OPERATION             SENT  CODE  DURATION  SENT AGAIN  NOTE
+        1     Bootstrap-Delete /0   62    2.02  1.5 ms    0
+        2     Bootstrap-Write /0/1  62    none  1.5 ms    0           no answer
         "#);
+    }
+
+    #[test]
+    fn the_newest_comes_first_even_where_an_older_one_still_runs() {
+        let numbered = |id, running| {
+            let mut summary = session(running).summary;
+            summary.id = id;
+            summary
+        };
+        let mut sessions = [numbered(3, true), numbered(9, false), numbered(10, false)];
+        newest_first(&mut sessions);
+        assert_eq!(sessions.map(|session| session.id), [10, 9, 3]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::key_input::read_file;
 use super::report::{Report, Table};
-use super::{load, runtime};
+use super::{load, numbers, runtime};
 use crate::lwm2m::Version;
 use crate::simulator::load::LoadConfiguration;
 use crate::simulator::shell::{CipherSuite, Psk, Target, bootstrap};
@@ -17,7 +17,7 @@ use crate::simulator::{ClientConfiguration, ProvisionedView};
 const EXAMPLES: &str = "\
 Examples:
   bootstrapctl simulate --server coaps://127.0.0.1:5684 meter-1 --psk-file meter-1.key
-  bootstrapctl simulate --server coaps://127.0.0.1:5684 'load-{n}' --psk-file load.key --count 10000 --concurrency 32";
+  bootstrapctl simulate --server coaps://127.0.0.1:5684 'load-⟨n⟩' --psk-file load.key --count 10000 --concurrency 32";
 
 /// Flags of `simulate`.
 #[derive(Args, Debug)]
@@ -26,16 +26,17 @@ pub struct Simulate {
     /// The Bootstrap-Server: coaps://HOST:PORT or coap://HOST:PORT; left out, the port is 5684 or 5683.
     #[arg(long, value_name = "URI")]
     server: Target,
-    /// Endpoint name of the device. With --count, `{n}` in it counts up from 1.
+    // `⟨n⟩` is shown as `{n}`: see `NUMBER_SIGN`.
+    /// Endpoint name of the device. With --count, `⟨n⟩` in it counts up from 1.
     endpoint: String,
-    /// PSK identity; left out, it is the endpoint name. With --count, `{n}` in it counts up from 1.
+    /// PSK identity; left out, it is the endpoint name. With --count, `⟨n⟩` in it counts up from 1.
     #[arg(long, value_name = "IDENTITY", requires = "psk_file")]
     psk_identity: Option<String>,
     /// File with the pre-shared key, as hex:..., base64:... or text:...; `-` reads it from stdin.
     #[arg(long, value_name = "FILE")]
     psk_file: Option<PathBuf>,
-    /// Preferred content format as a CoAP number: 11542 TLV, 112 SenML CBOR, 110 SenML JSON.
-    #[arg(long, value_name = "NUMBER")]
+    /// Preferred content format as a CoAP number: 110 SenML JSON, 112 SenML CBOR, 11542 TLV, 11544 LwM2M CBOR.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pct: Option<u16>,
     /// LwM2M version that the device speaks.
     #[arg(long, value_name = "VERSION", default_value = "1.1", value_parser = version)]
@@ -44,19 +45,19 @@ pub struct Simulate {
     #[arg(long, conflicts_with = "count")]
     reveal: bool,
     /// Seconds until the device gives up.
-    #[arg(long, value_name = "SECONDS", default_value_t = 247)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 247, allow_negative_numbers = true)]
     timeout: u64,
     /// Does so many bootstraps and measures them.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = numbers::positive::<u64>, allow_negative_numbers = true)]
     count: Option<u64>,
     /// How many at the same time.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "count")]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "count", value_parser = numbers::positive::<usize>, allow_negative_numbers = true)]
     concurrency: usize,
     /// How many to begin per second; left out, as many as the server takes.
-    #[arg(long, value_name = "NUMBER", requires = "count")]
+    #[arg(long, value_name = "NUMBER", requires = "count", value_parser = numbers::rate, allow_negative_numbers = true)]
     rate: Option<f64>,
     /// Process id of the server, to measure its CPU time and memory.
-    #[arg(long, value_name = "PID", requires = "count")]
+    #[arg(long, value_name = "PID", requires = "count", allow_negative_numbers = true)]
     server_pid: Option<u32>,
 }
 
@@ -68,6 +69,7 @@ fn version(text: &str) -> Result<Version, String> {
 
 impl Simulate {
     pub(super) fn run(self) -> Result<Report, Failure> {
+        self.check_key()?;
         let psk = self.psk()?;
         let mut client = ClientConfiguration::new(self.endpoint);
         client.lwm2m_version = self.lwm2m;
@@ -89,6 +91,18 @@ impl Simulate {
             server_pid: self.server_pid,
             close_associations: false,
         })
+    }
+
+    fn check_key(&self) -> Result<(), Failure> {
+        match (self.server.secure, &self.psk_file) {
+            (true, None) => {
+                Err(Failure::Usage("a coaps:// server needs --psk-file FILE; without a key, give coap://".into()))
+            }
+            (false, Some(_)) => {
+                Err(Failure::Usage("--psk-file is of no use with coap://: leave it out, or give coaps://".into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn psk(&self) -> Result<Option<Psk>, Failure> {

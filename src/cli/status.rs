@@ -7,6 +7,7 @@ use clap::Args;
 use super::Context;
 use super::failure::Failure;
 use super::human::{NOTHING, count, duration, or_nothing, printable};
+use super::numbers;
 use super::report::{Report, Table};
 use crate::admin::api::{self, AuditLine};
 
@@ -22,7 +23,7 @@ pub struct Reload {}
 #[derive(Args, Debug)]
 pub struct Audit {
     /// At most so many lines, the latest first.
-    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = numbers::limit, allow_negative_numbers = true)]
     limit: usize,
 }
 

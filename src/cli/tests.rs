@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::definitions::Fields;
 use super::report::Format;
-use super::{Arguments, Context, Noun};
+use super::{Arguments, Context, Noun, words_of};
 use crate::admin::client::Client;
 use crate::admin::server::tests::world::World;
 use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
@@ -54,6 +54,18 @@ fn what_makes_no_sense_is_wrong_usage() {
         &["server", "set", "eu", "--unset", "name"],
         &["server", "add", "eu", "--psk", "text:x", "--psk-file", "f"],
         &["session", "show", "one"],
+        &["session", "show", "-1"],
+        &["server", "add", "eu", "--lifetime", "-4"],
+        &["server", "add", "eu", "--ssid", "-1"],
+        &["profile", "add", "p", "--servers", ""],
+        &["profile", "add", "p", "--servers", "eu,"],
+        &["device", "list", "--limit", "99999999999"],
+        &["device", "list", "--limit", "0"],
+        &["session", "list", "--limit", "-1"],
+        &["simulate", "--server", "coap://h", "m", "--count", "0"],
+        &["simulate", "--server", "coap://h", "m", "--count", "2", "--concurrency", "0"],
+        &["simulate", "--server", "coap://h", "m", "--count", "2", "--rate", "-1"],
+        &["simulate", "--server", "coap://h", "m", "--count", "2", "--rate", "0"],
         &["status", "--format", "xml"],
         &["simulate", "meter"],
         &["simulate", "--server", "http://h", "meter"],
@@ -81,6 +93,44 @@ fn verbs_have_their_aliases_and_the_socket_its_default() {
     assert_eq!(arguments.socket, PathBuf::from("/tmp/x"));
     assert!(matches!(arguments.noun, Noun::Status(_)));
     assert_eq!(arguments.format, Format::Table);
+}
+
+/// The words that clap has for this command line, help or error.
+fn said(words: &[&str]) -> String {
+    let error = Arguments::try_parse_from(["bootstrapctl"].iter().chain(words)).expect_err(&format!("{words:?}"));
+    anstream::adapter::strip_str(&words_of(&error)).to_string()
+}
+
+#[test]
+fn the_help_shows_the_number_sign_as_it_is_typed() {
+    for flag in ["--help", "-h"] {
+        let help = said(&["simulate", flag]);
+        assert!(help.contains("'load-{n}' --psk-file load.key --count"), "{help}");
+        assert!(help.contains("`{n}` in it") && !help.contains('⟨'), "{help}");
+    }
+}
+
+#[test]
+fn the_help_says_what_is_not_served_yet() {
+    let server = said(&["server", "add", "--help"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(server.contains("`certificate` and `est` are not supported in this version"), "{server}");
+    assert!(server.contains("in this version it can be kept, but no profile can name it"), "{server}");
+    let simulate = said(&["simulate", "--help"]);
+    assert!(["110", "112", "11542", "11544"].iter().all(|number| simulate.contains(number)), "{simulate}");
+}
+
+#[test]
+fn numbers_out_of_bounds_are_explained_as_numbers() {
+    for (words, reason) in [
+        (&["server", "add", "eu", "--lifetime", "-4"][..], "-4 is not in 0..=4294967295"),
+        (&["simulate", "--server", "coap://h", "m", "--count", "2", "--rate", "-1"], "must be a number above 0"),
+        (&["simulate", "--server", "coap://h", "m", "--count", "0"], "at least 1"),
+        (&["device", "list", "--limit", "99999999999"], "from 1 to 10000"),
+        (&["profile", "add", "p", "--servers", ""], "at least"),
+    ] {
+        let said = said(words);
+        assert!(said.contains("invalid value") && said.contains(reason), "{said}");
+    }
 }
 
 /// Every field of the definitions, so that one that is added there and forgotten here is noticed.
@@ -179,6 +229,9 @@ async fn each_kind_of_failure_has_its_exit_code() {
         (&["server", "add", "us", "--psk", "text:literal"], 2),
         (&["server", "add", "us", "--psk", "${string.secureRandom(32)}"], 2),
         (&["server", "set", "eu"], 2),
+        (&["simulate", "--server", "coaps://127.0.0.1:1", "m"], 2),
+        (&["simulate", "--server", "coaps://127.0.0.1:1", "m", "--count", "2"], 2),
+        (&["simulate", "--server", "coap://127.0.0.1:1", "m", "--psk-file", &key], 2),
         (&["server", "set", "eu", "--lifetime", "60", "--unset", "lifetime"], 2),
         (&["server", "show", "none"], 3),
         (&["server", "delete", "none", "--yes"], 3),

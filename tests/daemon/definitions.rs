@@ -1,7 +1,9 @@
 //! Server accounts, profiles and devices through `bootstrapctl`: added, listed, shown, changed, deleted; and refused,
 //! with an exit code and a sentence, changing nothing.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -124,6 +126,35 @@ fn keys_go_in_by_file_or_stdin_and_never_as_an_argument() {
         .ended_with(1)
         .explaining(&["/nonexistent/key"]);
     assert_eq!(state(&daemon), before);
+}
+
+#[test]
+fn refusals_name_flags_to_whoever_typed_flags() {
+    let daemon = Daemon::start(without_devices(OPEN));
+    let key = with_key(&daemon);
+    let add = ["server", "add", "eu", "--ssid", "1", "--uri", "h.example.com"];
+    daemon.ctl(&add).ended_with(1).explaining(&["`--psk-file`", "`--security nosec`"]);
+    daemon.ctl(&["device", "add", "m", "--psk-identity", "m"]).ended_with(1).explaining(&["`--psk-file`"]);
+    daemon.ctl(&[&add[..], &["--psk-file", &key]].concat()).succeeded();
+    daemon.ctl(&["server", "set", "eu", "--security", "nosec"]).ended_with(1).explaining(&["`--unset psk`"]);
+    daemon.ctl(&["server", "set", "eu", "--security", "nosec", "--unset", "psk"]).succeeded();
+    let empty = daemon.file("empty", "");
+    let words = ["device", "add", "m", "--psk-file", empty.to_str().unwrap()];
+    daemon.ctl(&words).ended_with(1).explaining(&["is empty", "hex:"]);
+    daemon.ctl(&["profile", "add", "p", "--servers", ""]).ended_with(2).explaining(&["an empty name"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let daemon = Daemon::start(PROVEN);
+    for words in [&["status"][..], &["--help"], &["device", "list", "--format", "json"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrapctl"));
+        command.arg("--socket").arg(daemon.site().admin_socket()).args(words);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the answer"), "{words:?}");
+    }
 }
 
 #[test]

@@ -58,3 +58,13 @@ fn failures_are_counted_by_cause_and_end_with_1() {
     let figures = daemon.ctl(&[&words[..], &["--format", "json"]].concat()).ended_with(1).json();
     assert_eq!((&figures["failed"], &figures["failures"]["refused"]["count"]), (&json!(20), &json!(20)), "{figures}");
 }
+
+#[test]
+fn one_device_many_times_at_once_is_warned_of() {
+    let daemon = fleet();
+    let server = format!("coap://{}", daemon.nosec);
+    let words = ["simulate", "--server", &server, "nobody", "--count", "2"];
+    let one_by_one = daemon.ctl(&words).ended_with(1);
+    assert!(!one_by_one.stderr.contains("warning"), "{}", one_by_one.stderr);
+    daemon.ctl(&[&words[..], &["--concurrency", "2"]].concat()).ended_with(1).explaining(&["warning: ", "{n}"]);
+}
