@@ -136,10 +136,13 @@ impl ListenDefinition {
     fn check_security(&self, problems: &mut Vec<Problem>) {
         match (self.security, self.insecure_secrets) {
             (ListenerSecurity::Dtls, false) => {}
-            (ListenerSecurity::Dtls, true) => problems.push(Problem::error(
-                "insecure_secrets",
-                "`insecure_secrets` belongs to listeners with `security = \"nosec\"`: remove it",
-            )),
+            (ListenerSecurity::Dtls, true) => problems.push(
+                Problem::error(
+                    "insecure_secrets",
+                    "`insecure_secrets` belongs to listeners with `security = \"nosec\"`: remove it",
+                )
+                .following_from(&["security"]),
+            ),
             (ListenerSecurity::NoSec, insecure_secrets) => {
                 problems.push(Problem::warning(
                     "security",

@@ -69,13 +69,14 @@ impl<'t> Report<'t> {
 
     /// Adds an error that concerns the file as a whole.
     pub(super) fn error_of_file(&mut self, message: impl Into<String>) {
-        let (file, message) = (self.file.clone(), message.into());
+        let (file, message) = (self.file.clone(), one_line(&message.into()));
         self.list.push(Diagnostic { severity: Severity::Error, file, place: None, message });
     }
 
     /// Adds a diagnostic of any severity at `span`.
     pub(super) fn add(&mut self, severity: Severity, span: Range<usize>, is_key: bool, message: String) {
         let place = Some(self.source.place(span, is_key));
+        let message = one_line(&message);
         self.list.push(Diagnostic { severity, file: self.file.clone(), place, message });
     }
 
@@ -115,4 +116,16 @@ impl<'t> Report<'t> {
     pub(super) fn into_diagnostics(self) -> Diagnostics {
         Diagnostics::sorted(self.file, self.list)
     }
+}
+
+/// The message in one line, whatever the names in it hold: logs and terminals show it.
+pub(super) fn one_line(message: &str) -> String {
+    message.chars().fold(String::with_capacity(message.len()), |mut line, letter| {
+        if letter.is_control() {
+            line.extend(letter.escape_default())
+        } else {
+            line.push(letter)
+        }
+        line
+    })
 }

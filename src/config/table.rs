@@ -120,19 +120,11 @@ impl<T> Table<'_, T> {
         let missing = place == self.header;
         if self.is_faulty(problem.field)
             || (missing && report.is_torn(self.header.start))
-            || self.follows_from_fault(problem.field, missing)
+            || problem.follows_from.iter().any(|field| self.is_faulty(field))
         {
             return;
         }
         report.add(problem.severity, place, false, message);
-    }
-
-    /// Whether what is found of `field` may be due to a fault of the key on which its meaning depends.
-    fn follows_from_fault(&self, field: &str, missing: bool) -> bool {
-        let depends = |key: &str, fields: &[&str]| self.is_faulty(key) && (missing || fields.contains(&field));
-        depends("security", &["uri", "psk", "psk_identity", "insecure_secrets"])
-            || depends("transport", &["uri", "binding"])
-            || depends("type", &["client_hold_off_time", "bootstrap_server_account_timeout"])
     }
 }
 
@@ -187,7 +179,8 @@ pub(super) fn take_table<'t>(
     }
 }
 
-/// Reports the keys that `T` does not have; returns them, those probably meant, and those on broken lines.
+/// Reports the keys that `T` does not have; returns them, those probably meant that are not there, and those on broken
+/// lines.
 fn name_unknown_keys<T: for<'de> Deserialize<'de>>(
     entries: &DeTable<'_>,
     header: usize,
@@ -202,7 +195,13 @@ fn name_unknown_keys<T: for<'de> Deserialize<'de>>(
         if !known.contains(name) {
             let hint = match nearest(name, known.iter().copied()) {
                 Some(near) => {
-                    faulty.insert(if near == "psk_file" { "psk" } else { near }.to_owned());
+                    // Where what was probably meant is there as well, it is read and checked as ever.
+                    let given = |key: &str| entries.contains_key(key);
+                    match near {
+                        "psk" | "psk_file" if given("psk") || given("psk_file") => false,
+                        "psk_file" => faulty.insert("psk".to_owned()),
+                        near => !given(near) && faulty.insert(near.to_owned()),
+                    };
                     format!("did you mean `{near}`?")
                 }
                 None => format!("known here are {}", list_of(&known)),
@@ -254,6 +253,7 @@ fn explain(what: &str, error: &toml::de::Error) -> String {
     };
     let found = match rest.split([' ', '`']).next() {
         Some("string") if message.starts_with("invalid type") => ", not text",
+        Some("floating") if expected.starts_with("a whole number") => ", not a fraction",
         Some("integer" | "floating") if message.starts_with("invalid type") => ", not a number",
         Some("boolean") => ", not `true` or `false`",
         Some("sequence") => ", not a list",

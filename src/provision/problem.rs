@@ -31,6 +31,9 @@ pub struct Problem {
     pub field: &'static str,
     /// Which element, counted from 0, where the field is a list and one of its elements is meant.
     pub element: Option<usize>,
+    /// Fields from whose values this follows, beside `field` itself: where one of them could not be read, it may be no
+    /// problem at all.
+    pub follows_from: &'static [&'static str],
     /// What is wrong and the remedy, as a sentence without a full stop.
     pub message: String,
 }
@@ -38,17 +41,22 @@ pub struct Problem {
 impl Problem {
     /// A problem for which the definition is refused.
     pub fn error(field: &'static str, message: impl Into<String>) -> Problem {
-        Problem { severity: Severity::Error, field, element: None, message: message.into() }
+        Problem { severity: Severity::Error, field, element: None, follows_from: &[], message: message.into() }
     }
 
     /// A problem with which the definition can be used.
     pub fn warning(field: &'static str, message: impl Into<String>) -> Problem {
-        Problem { severity: Severity::Warning, field, element: None, message: message.into() }
+        Problem { severity: Severity::Warning, field, element: None, follows_from: &[], message: message.into() }
     }
 
     /// The same problem, of one element of a list.
     pub fn of_element(self, element: usize) -> Problem {
         Problem { element: Some(element), ..self }
+    }
+
+    /// The same problem, which is one only if these fields say what they seem to say.
+    pub fn following_from(self, fields: &'static [&'static str]) -> Problem {
+        Problem { follows_from: fields, ..self }
     }
 
     /// Whether the definition is refused for it.

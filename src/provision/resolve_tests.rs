@@ -106,7 +106,7 @@ fn a_device_without_a_usable_profile_is_refused() {
 fn a_profile_that_cannot_be_written_as_it_says_is_refused() {
     let odd = ProfileDefinition { format: Some("xml".into()), ..profile("p", &["a"]) };
     let error = resolve(&device(Some("p")), &Catalog::new([server("a", 1)], [odd])).unwrap_err().to_string();
-    assert_eq!(error, "profile `p`: no such format: use `auto`, `tlv`, `senml-cbor` or `senml-json`");
+    assert_eq!(error, "profile `p`: no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`");
 }
 
 #[test]

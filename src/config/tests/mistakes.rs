@@ -226,6 +226,56 @@ fn what_follows_from_a_mistake_is_not_named_as_another() {
 }
 
 #[test]
+fn a_mistake_hides_no_other_one_of_its_table() {
+    for (text, expected) in [
+        (
+            "[[listen]]\nbind = \"[::]:1\"\nsecurity = \"dlts\"\nsecurty = \"dtls\"\nmax_retransmit = 11\n",
+            &[
+                "3:12: error: `security` must be `nosec` or `dtls`",
+                "4:1: error: unknown key `securty`: did you mean `security`?",
+                "5:18: error: `max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
+            ][..],
+        ),
+        (
+            "state_dir = 5\nstat_dir = \"x\"\n[[listen]]\nbind = \"[::]:1\"\n",
+            &[
+                "1:13: error: `state_dir` must be text in quotes, not a number",
+                "2:1: error: unknown key `stat_dir`: did you mean `state_dir`?",
+            ],
+        ),
+        (
+            "[[listen]]\nbind = \"[::]:1\"\n[[server]]\nname = \"a\"\nsecurity = \"PSK\"\nlifetime = 86400.5\n\
+             uri = \"h:99999\"\nbinding = \"X\"\npsk = \"text:0123456789abcdef\"\npsk_identity = \"\"\npskk = 1\n",
+            &[
+                "3:1: error: `ssid` is missing: give the Short Server ID, 1 to 65534, unique among the accounts of a \
+                 client",
+                "5:12: error: `security` must be one of `nosec`, `psk`, `rpk`, `certificate`, `est`",
+                "6:12: error: `lifetime` must be a whole number from 0 to 4294967295, not a fraction",
+                "7:7: error: `uri` cannot be read (invalid port number): write a host with an optional port, or a full \
+                 URI",
+                "8:11: error: no such binding: use U, UQ, S, SQ, US or UQS (LwM2M 1.0), or any of U, T, S, N, M and H \
+                 once each (later)",
+                "10:16: error: `psk_identity` is empty: write the identity, or leave the key out to use the endpoint \
+                 name",
+                "11:1: error: unknown key `pskk`: did you mean `psk`?",
+            ],
+        ),
+    ] {
+        assert_eq!(said(text), expected);
+    }
+}
+
+#[test]
+fn a_name_with_a_line_break_breaks_no_line() {
+    let device = "[[device]]\nendpoint = \"a\\nb\"\nprofile = \"p\\nq\"\n";
+    let text = format!("[[listen]]\nbind = \"[::]:1\"\nsecurity = \"nosec\"\n{device}{device}");
+    let said = said(&text);
+    assert!(said.iter().any(|line| line.contains("device `a\\nb` is defined twice")), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("no profile `p\\nq`")), "{said:#?}");
+    assert!(said.iter().all(|line| !line.contains('\n')), "{said:#?}");
+}
+
+#[test]
 fn tables_of_the_wrong_kind_are_told_how_to_be_written() {
     for (text, message) in [
         (

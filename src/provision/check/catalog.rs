@@ -54,8 +54,12 @@ pub fn check_catalog(
     for (index, profile) in profiles.iter().enumerate() {
         findings.extend(check_profile_in(profile, &catalog).into_iter().map(alone(Subject::Profile(index))));
     }
+    // That no profile is the default is one mistake, however many devices ask for it.
+    let mut wants_default = false;
     for (index, device) in devices.iter().enumerate() {
-        findings.extend(check_device_in(device, &catalog).into_iter().map(alone(Subject::Device(index))));
+        if device.profile.is_some() || !std::mem::replace(&mut wants_default, true) {
+            findings.extend(check_device_in(device, &catalog).into_iter().map(alone(Subject::Device(index))));
+        }
     }
     findings
 }

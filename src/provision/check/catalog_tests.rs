@@ -77,6 +77,13 @@ fn a_key_that_two_devices_share_is_warned_of_without_showing_it() {
 }
 
 #[test]
+fn a_missing_default_profile_is_named_once() {
+    let devices = [device("d", None, ""), device("e", None, ""), device("f", None, "")];
+    let findings = check_catalog(&[server("a")], &[profile("p", false)], &devices);
+    assert_eq!(brief(&findings), [(Subject::Device(0), None, "profile")]);
+}
+
+#[test]
 fn references_that_lead_nowhere_are_found() {
     let dangling = DeviceDefinition { profile: Some("pp".into()), ..device("d", None, "") };
     let findings = check_catalog(&[server("aa")], &[profile("p", false)], &[dangling, device("e", None, "")]);

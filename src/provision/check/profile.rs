@@ -43,6 +43,9 @@ pub fn check_profile_in(profile: &ProfileDefinition, catalog: &Catalog) -> Vec<P
     let mut owners: BTreeMap<u32, &str> = BTreeMap::new();
     for (element, name) in profile.servers.iter().enumerate() {
         let Some(server) = catalog.server(name) else {
+            if profile.servers[..element].contains(name) {
+                continue; // once is enough
+            }
             let hint = match nearest(name, catalog.server_names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "define it, or remove it from the profile".to_owned(),
@@ -100,11 +103,11 @@ fn format_named(name: Option<&str>) -> Result<Option<ContentFormat>, Problem> {
         Some("tlv") => Ok(Some(ContentFormat::Tlv)),
         Some("senml-cbor") => Ok(Some(ContentFormat::SenmlCbor)),
         Some("senml-json") => Ok(Some(ContentFormat::SenmlJson)),
-        Some("lwm2m-cbor") => Err(Problem::error(
+        Some("lwm2m-cbor") => Ok(Some(ContentFormat::Lwm2mCbor)),
+        Some(_) => Err(Problem::error(
             "format",
-            "lwm2m-cbor is not supported in this version: use `auto`, `tlv`, `senml-cbor` or `senml-json`",
+            "no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`",
         )),
-        Some(_) => Err(Problem::error("format", "no such format: use `auto`, `tlv`, `senml-cbor` or `senml-json`")),
     }
 }
 

@@ -53,6 +53,20 @@ fn written_out_everything_is_taken() {
 }
 
 #[test]
+fn every_format_that_can_be_written_can_be_named() {
+    for (name, format) in [
+        ("auto", None),
+        ("tlv", Some(ContentFormat::Tlv)),
+        ("senml-cbor", Some(ContentFormat::SenmlCbor)),
+        ("senml-json", Some(ContentFormat::SenmlJson)),
+        ("lwm2m-cbor", Some(ContentFormat::Lwm2mCbor)),
+    ] {
+        let profile = ProfileDefinition { format: Some(name.into()), ..profile(&["a"]) };
+        assert_eq!(writing(&profile).map(|writing| writing.format), Ok(format), "{name}");
+    }
+}
+
+#[test]
 fn a_profile_names_servers_and_each_once() {
     assert!(found(&profile(&[]))[0].2.contains("at least one server account"));
     let twice = found(&profile(&["a", "b", "a"]));
@@ -113,4 +127,12 @@ fn the_servers_of_a_profile_exist_are_management_accounts_and_differ_in_ssid() {
             (Some(4), "no server `other`: define it, or remove it from the profile"),
         ]
     );
+}
+
+#[test]
+fn a_server_that_is_missing_twice_is_named_once() {
+    let catalog = Catalog::new([server("fleet-eu", 1)], []);
+    let problems = check_profile_in(&profile(&["fleet-e", "fleet-eu", "fleet-e"]), &catalog);
+    let found: Vec<_> = problems.iter().map(|p| p.element).collect();
+    assert_eq!(found, [Some(0)]);
 }

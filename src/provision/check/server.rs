@@ -6,7 +6,7 @@ use super::credentials::{check_psk, check_psk_identity};
 use super::{check_name, refuse_expression};
 use crate::provision::definition::{AccountType, SecurityMode, ServerDefinition, Transport};
 use crate::provision::problem::Problem;
-use crate::provision::uri::complete_uri;
+use crate::provision::uri::{UriError, complete_uri};
 
 /// Why an account of type bootstrap may be defined and not used.
 pub(in crate::provision) const BOOTSTRAP_ACCOUNT_REFUSED: &str =
@@ -39,17 +39,24 @@ fn check_uri(server: &ServerDefinition) -> Option<Problem> {
     };
     refuse_expression("uri", uri).or_else(|| {
         let error = complete_uri(uri, server.transport, server.security).err()?;
-        Some(Problem::error("uri", error.to_string()))
+        let problem = Problem::error("uri", error.to_string());
+        match error {
+            UriError::Scheme { .. } => Some(problem.following_from(&["security", "transport"])),
+            _ => Some(problem),
+        }
     })
 }
 
 /// What an account with a Server Object instance needs.
 fn check_management(server: &ServerDefinition, problems: &mut Vec<Problem>) {
     match server.ssid {
-        None => problems.push(Problem::error(
-            "ssid",
-            "`ssid` is missing: give the Short Server ID, 1 to 65534, unique among the accounts of a client",
-        )),
+        None => problems.push(
+            Problem::error(
+                "ssid",
+                "`ssid` is missing: give the Short Server ID, 1 to 65534, unique among the accounts of a client",
+            )
+            .following_from(&["type"]),
+        ),
         Some(1..=65534) => {}
         Some(ssid) => problems.push(Problem::error(
             "ssid",
@@ -61,10 +68,8 @@ fn check_management(server: &ServerDefinition, problems: &mut Vec<Problem>) {
         ("bootstrap_server_account_timeout", server.bootstrap_server_account_timeout),
     ] {
         if given.is_some() {
-            problems.push(Problem::error(
-                field,
-                format!("`{field}` belongs to accounts with `type = \"bootstrap\"`: remove it"),
-            ));
+            let message = format!("`{field}` belongs to accounts with `type = \"bootstrap\"`: remove it");
+            problems.push(Problem::error(field, message).following_from(&["type"]));
         }
     }
     check_lifetime_and_periods(server, problems);
@@ -122,6 +127,7 @@ fn check_binding(binding: &str, transport: Transport) -> Option<Problem> {
             "binding",
             format!("the server is reached by a transport that `{expected}` stands for: add it"),
         )
+        .following_from(&["transport"])
     })
 }
 
@@ -151,10 +157,13 @@ fn check_credentials(server: &ServerDefinition, problems: &mut Vec<Problem>) {
             problems.extend(server.psk_identity.as_deref().map(check_psk_identity).unwrap_or_default());
             match &server.psk {
                 Some(psk) => problems.extend(check_psk(psk)),
-                None => problems.push(Problem::error(
-                    "psk",
-                    "the key is missing: give `psk`, or set `security = \"nosec\"` if the server is to go unprotected",
-                )),
+                None => problems.push(
+                    Problem::error(
+                        "psk",
+                        "the key is missing: give `psk`, or set `security = \"nosec\"` if the server is to go unprotected",
+                    )
+                    .following_from(&["security"]),
+                ),
             }
         }
         SecurityMode::NoSec => {
