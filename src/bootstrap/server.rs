@@ -175,6 +175,18 @@ struct Unanswered {
 }
 
 impl Entry {
+    /// The session, and the means by which it speaks.
+    fn speaking<'a>(
+        &'a mut self,
+        timing: &'a Timing,
+        conversation: &'a mut Conversation,
+        outputs: &'a mut VecDeque<Output>,
+    ) -> (&'a mut Session, Wire<'a>) {
+        let Entry { session, message_ids, .. } = self;
+        let endpoint = session.endpoint;
+        (session, Wire { endpoint, timing, conversation, message_ids, outputs })
+    }
+
     fn deadline(&self) -> Instant {
         let acknowledgement = self.unanswered.as_ref().filter(|it| !it.acknowledged).map(|it| it.acknowledge_at);
         acknowledgement.map_or(self.session.deadline(), |at| at.min(self.session.deadline()))
@@ -399,14 +411,8 @@ impl Server {
             let bytes = Message::piggybacked_response(&unanswered.request, Code::CHANGED).encode();
             conversation::send(&mut self.outputs, endpoint, &bytes);
             self.deduplication.set_reply(unanswered.ticket, &bytes);
-            let mut wire = Wire {
-                endpoint,
-                timing,
-                conversation: &mut self.conversation,
-                message_ids: &mut entry.message_ids,
-                outputs: &mut self.outputs,
-            };
-            entry.session.begin(now, provision, &mut wire)
+            let (session, mut wire) = entry.speaking(timing, &mut self.conversation, &mut self.outputs);
+            session.begin(now, provision, &mut wire)
         };
         self.settle(now, id, turn);
     }
@@ -466,14 +472,8 @@ impl Server {
         let entry = self.sessions.get_mut(&id)?;
         let endpoint = entry.session.endpoint;
         let timing = &self.listeners[endpoint.listener()].timing;
-        let mut wire = Wire {
-            endpoint,
-            timing,
-            conversation: &mut self.conversation,
-            message_ids: &mut entry.message_ids,
-            outputs: &mut self.outputs,
-        };
-        entry.session.handle_message(now, message, &mut wire)
+        let (session, mut wire) = entry.speaking(timing, &mut self.conversation, &mut self.outputs);
+        session.handle_message(now, message, &mut wire)
     }
 
     /// The ticket of a confirmable message that is new; a repeated one is answered as before.
@@ -500,14 +500,8 @@ impl Server {
             conversation::send(&mut self.outputs, endpoint, &bytes);
         }
         let timing = &self.listeners[endpoint.listener()].timing;
-        let mut wire = Wire {
-            endpoint,
-            timing,
-            conversation: &mut self.conversation,
-            message_ids: &mut entry.message_ids,
-            outputs: &mut self.outputs,
-        };
-        let turn = entry.session.handle_timeout(now, &mut wire);
+        let (session, mut wire) = entry.speaking(timing, &mut self.conversation, &mut self.outputs);
+        let turn = session.handle_timeout(now, &mut wire);
         self.settle(now, id, turn);
     }
 

@@ -317,10 +317,10 @@ impl<'a> Field<'a> {
     fn resolve(&mut self, session: SessionId) {
         let lookup = self.lookup();
         let ignored = self.server.statistics().ignored_requests;
-        if let Some((client, claimed)) = self.live.get(&session) {
-            if may_have_the_key(&self.clients[*client].peer, claimed.as_deref(), &lookup) {
-                self.cleared.insert(session);
-            }
+        if let Some((client, claimed)) = self.live.get(&session)
+            && may_have_the_key(&self.clients[*client].peer, claimed.as_deref(), &lookup)
+        {
+            self.cleared.insert(session);
         }
         self.server.handle_lookup(self.now, session, lookup);
         if self.server.statistics().ignored_requests > ignored {
