@@ -14,10 +14,13 @@ use crate::simulator::load::LoadConfiguration;
 use crate::simulator::shell::{CipherSuite, Psk, Target, bootstrap};
 use crate::simulator::{ClientConfiguration, ProvisionedView};
 
+// Lines short enough that no terminal of 80 columns breaks them, so that they can be copied.
 const EXAMPLES: &str = "\
 Examples:
-  bootstrapctl simulate --server coaps://127.0.0.1:5684 meter-1 --psk-file meter-1.key
-  bootstrapctl simulate --server coaps://127.0.0.1:5684 'load-⟨n⟩' --psk-file load.key --count 10000 --concurrency 32";
+  bootstrapctl simulate --server coaps://127.0.0.1:5684 meter-1 \\
+      --psk-file meter-1.key
+  bootstrapctl simulate --server coaps://127.0.0.1:5684 'load-⟨n⟩' \\
+      --psk-file load.key --count 10000 --concurrency 32";
 
 /// Flags of `simulate`.
 #[derive(Args, Debug)]

@@ -105,7 +105,7 @@ fn said(words: &[&str]) -> String {
 fn the_help_shows_the_number_sign_as_it_is_typed() {
     for flag in ["--help", "-h"] {
         let help = said(&["simulate", flag]);
-        assert!(help.contains("'load-{n}' --psk-file load.key --count"), "{help}");
+        assert!(help.contains("'load-{n}' \\\n      --psk-file load.key --count 10000 --concurrency 32\n"), "{help}");
         assert!(help.contains("`{n}` in it") && !help.contains('⟨'), "{help}");
     }
 }
