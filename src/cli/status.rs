@@ -94,6 +94,8 @@ fn table(status: &api::Status) -> Table {
     }
     rows.push(("running sessions", count(status.running_sessions as u64)));
     rows.push(("associations", count(status.associations as u64)));
+    let (completed, failed) = (count(status.handshakes_completed), count(status.handshakes_failed));
+    rows.push(("handshakes", format!("{completed} proven, {failed} failed")));
     if status.outcomes.is_empty() {
         rows.push(("ended sessions", NOTHING.to_owned()));
     }

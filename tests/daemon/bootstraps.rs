@@ -176,17 +176,18 @@ fn a_simulated_device_says_what_it_cannot_do() {
     let key = daemon.file("key", METER_KEY);
     let key = key.to_str().unwrap();
     let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (server, more, sentence) in [
-        (format!("coaps://{}", daemon.dtls), &[][..], "coaps:// needs a key"),
-        (format!("coap://{}", daemon.nosec), &["--psk-file", key], "the server must be coaps://"),
-        (format!("coap://{closed}"), &[], "nobody listens"),
+    for (server, more, exit_code, sentence) in [
+        (format!("coaps://{}", daemon.dtls), &[][..], 2, "a coaps:// server needs --psk-file"),
+        (format!("coap://{}", daemon.nosec), &["--psk-file", key], 2, "coaps://"),
+        (format!("coap://{closed}"), &[], 1, "nobody listens"),
         (
             format!("coaps://{}", daemon.nosec),
             &["--psk-file", key, "--timeout", "1"],
+            1,
             "no answer to the DTLS handshake",
         ),
     ] {
         let words = ["simulate", "--server", &server, "meter-1"];
-        daemon.ctl(&[&words[..], more].concat()).ended_with(1).explaining(&[sentence]);
+        daemon.ctl(&[&words[..], more].concat()).ended_with(exit_code).explaining(&[sentence]);
     }
 }
