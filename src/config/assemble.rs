@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::de::DeTable;
 
-use super::diagnostic::Diagnostics;
 use super::listener::{ListenDefinition, Listener, ListenerSecurity};
 use super::report::Report;
 use super::source::Source;
 use super::syntax::mend;
 use super::table::{Schema, Table, fields_of, take_table, take_tables};
+use super::unresolved::{Reference, Refusal};
 use super::{Admin, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_STATE_DIR, key_file};
 use crate::provision::{
     DeviceDefinition, Finding, Problem, ProfileDefinition, ServerDefinition, Subject, check_catalog, check_device,
@@ -47,7 +47,7 @@ struct AdminDefinition {
 }
 
 /// Reads the text of a file; see [`Config::parse`].
-pub(super) fn assemble(text: &str, base_dir: &Path, file_name: &str) -> Result<Config, Diagnostics> {
+pub(super) fn assemble(text: &str, base_dir: &Path, file_name: &str) -> Result<Config, Refusal> {
     let (mended, syntax_errors) = mend(text);
     let (document, _) = DeTable::parse_recoverable(&mended);
     let mut report = Report::new(Source::new(text, harmless_keys()), file_name);
@@ -82,12 +82,14 @@ pub(super) fn assemble(text: &str, base_dir: &Path, file_name: &str) -> Result<C
     warn_of_unreachable_devices(&devices, &listeners, &mut report);
     let (servers, profiles, devices) = check_between(servers, profiles, devices, &mut report);
 
-    if report.has_errors() {
-        return Err(report.into_diagnostics());
+    let refused = report.has_errors();
+    let (diagnostics, unresolved) = report.into_parts();
+    if refused {
+        return Err(Refusal { diagnostics, unresolved, state_dir });
     }
-    let warnings = report.into_diagnostics();
-    let path = PathBuf::from(file_name);
-    Ok(Config { path, state_dir, sealing_key_file, listeners, admin, servers, profiles, devices, warnings })
+    let (path, state_dir) = (PathBuf::from(file_name), state_dir.unwrap_or_default());
+    let warnings = diagnostics;
+    Ok(Config { path, state_dir, sealing_key_file, listeners, admin, servers, profiles, devices, warnings, unresolved })
 }
 
 /// The keys whose values a diagnostic may show: all that there are, but `psk`.
@@ -119,15 +121,15 @@ fn report_all<T>(table: &Table<'_, T>, problems: Vec<Problem>, report: &mut Repo
     }
 }
 
-/// State directory and sealing key file.
-fn read_root(root: DeTable<'_>, base_dir: &Path, report: &mut Report<'_>) -> (PathBuf, Option<PathBuf>) {
+/// State directory and sealing key file; no directory where the file means to name one and a mistake was reported.
+fn read_root(root: DeTable<'_>, base_dir: &Path, report: &mut Report<'_>) -> (Option<PathBuf>, Option<PathBuf>) {
     let Some(table) = Table::<RootDefinition>::read(0..0, root, &ROOT, report) else { return Default::default() };
     let state_dir = table.definition.state_dir.as_deref().unwrap_or(DEFAULT_STATE_DIR);
     let state_dir = checked_path(&table, "state_dir", state_dir, base_dir, report);
     let sealing_key_file = table.definition.sealing_key_file.as_deref();
     let sealing_key_file =
         sealing_key_file.map(|path| checked_path(&table, "sealing_key_file", path, base_dir, report));
-    (state_dir, sealing_key_file)
+    ((!table.is_faulty("state_dir")).then_some(state_dir), sealing_key_file)
 }
 
 fn read_admin(table: Option<(Range<usize>, DeTable<'_>)>, base_dir: &Path, report: &mut Report<'_>) -> Admin {
@@ -218,6 +220,7 @@ fn check_between(
     let server_definitions: Vec<_> = servers.iter().map(|table| table.definition.clone()).collect();
     let profile_definitions: Vec<_> = profiles.iter().map(|table| table.definition.clone()).collect();
     let device_definitions: Vec<_> = devices.iter().map(|table| table.definition.clone()).collect();
+    // What a broken table may have defined is not called missing.
     let may_miss_servers = report.is_broken() || servers.iter().any(|server| server.definition.name.is_empty());
     let may_miss_profiles = report.is_broken() || profiles.iter().any(|profile| profile.definition.name.is_empty());
     let is_profile = |name: &str| profiles.iter().any(|profile| profile.definition.name == name);
@@ -237,20 +240,31 @@ fn check_between(
             Subject::Server(index) => servers[index].report_problem_as(problem, message, report),
             Subject::Profile(index) => {
                 let named = problem.element.and_then(|element| profiles[index].definition.servers.get(element));
-                // What a broken table may have defined is not called missing.
-                if !(may_miss_servers && named.is_some_and(|name| !is_server(name))) {
-                    profiles[index].report_problem_as(problem, message, report);
+                match named.filter(|name| !is_server(name)) {
+                    None => profiles[index].report_problem_as(problem, message, report),
+                    Some(_) if may_miss_servers => {}
+                    Some(name) => set_aside(&profiles[index], problem, Reference::Server(name.clone()), report),
                 }
             }
             Subject::Device(index) => {
                 let device = &devices[index];
-                let dangling =
-                    problem.field == "profile" && !device.definition.profile.as_deref().is_some_and(is_profile);
-                if !(may_miss_profiles && dangling) {
+                let named = device.definition.profile.as_ref();
+                if problem.field != "profile" || named.is_some_and(|name| is_profile(name)) {
                     device.report_problem_as(problem, message, report);
+                } else if !may_miss_profiles {
+                    let reference = named.map_or(Reference::DefaultProfile, |name| Reference::Profile(name.clone()));
+                    set_aside(device, problem, reference, report);
                 }
             }
         }
     }
     (server_definitions, profile_definitions, device_definitions)
+}
+
+/// Keeps a dangling reference aside. One that holds an expression was refused for that already.
+fn set_aside<T>(table: &Table<'_, T>, problem: &Problem, reference: Reference, report: &mut Report<'_>) {
+    let is_expression = matches!(&reference, Reference::Server(name) | Reference::Profile(name) if name.contains("${"));
+    if let Some(place) = table.place_of_new(problem, report).filter(|_| !is_expression) {
+        report.set_aside(reference, place, &problem.message);
+    }
 }

@@ -53,6 +53,11 @@ impl Diagnostic {
         format!("{}: {}", self.spot(), self.message)
     }
 
+    /// Line and column; none, which comes first, where the whole file is meant.
+    fn spot_in_file(&self) -> Option<(usize, usize)> {
+        self.place.as_ref().map(|place| (place.line, place.column))
+    }
+
     fn spot(&self) -> String {
         let place = self.place.as_ref().map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
         format!("{}{place}", self.file)
@@ -79,15 +84,23 @@ impl Diagnostics {
     }
 
     /// Puts a list in order.
-    pub(super) fn sorted(file: Arc<str>, mut list: Vec<Diagnostic>) -> Diagnostics {
-        list.sort_by_key(|diagnostic| diagnostic.place.as_ref().map(|place| (place.line, place.column)));
-        Diagnostics { file, list }
+    pub(super) fn sorted(file: Arc<str>, list: Vec<Diagnostic>) -> Diagnostics {
+        let mut diagnostics = Diagnostics { file, list: Vec::new() };
+        diagnostics.extend(list);
+        diagnostics
     }
 
-    /// Adds a warning that concerns the file as a whole.
-    pub(super) fn push_of_file(&mut self, message: String) {
-        let diagnostic = Diagnostic { severity: Severity::Warning, file: self.file.clone(), place: None, message };
-        self.list.insert(0, diagnostic);
+    /// Adds what concerns the file as a whole.
+    pub fn push_of_file(&mut self, severity: Severity, message: impl Into<String>) {
+        let message = one_line(&message.into());
+        let diagnostic = Diagnostic { severity, file: self.file.clone(), place: None, message };
+        self.extend([diagnostic]);
+    }
+
+    /// Adds others of the same file, each in its place.
+    pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
+        self.list.extend(others);
+        self.list.sort_by_key(Diagnostic::spot_in_file);
     }
 
     /// Each diagnostic, in the order of the lines.
@@ -137,3 +150,15 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// The message in one line, whatever the names in it hold: logs and terminals show it.
+pub(super) fn one_line(message: &str) -> String {
+    message.chars().fold(String::with_capacity(message.len()), |mut line, letter| {
+        if letter.is_control() {
+            line.extend(letter.escape_default())
+        } else {
+            line.push(letter)
+        }
+        line
+    })
+}

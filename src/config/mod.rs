@@ -12,15 +12,17 @@ mod report;
 mod source;
 mod syntax;
 mod table;
+mod unresolved;
 
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition, Severity};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use listener::{Listener, ListenerSecurity, UnknownClients};
+pub use unresolved::{Reference, Refusal, Unresolved};
 
 /// Where the database is if the file does not say.
 const DEFAULT_STATE_DIR: &str = "/var/lib/bootstrapd";
@@ -47,12 +49,15 @@ pub struct Config {
     pub admin: Admin,
     /// Server accounts, checked.
     pub servers: Vec<ServerDefinition>,
-    /// Profiles, checked against the accounts.
+    /// Profiles, checked against the accounts of the file.
     pub profiles: Vec<ProfileDefinition>,
-    /// Devices, checked against the profiles.
+    /// Devices, checked against the profiles of the file.
     pub devices: Vec<DeviceDefinition>,
     /// What works and should be known.
     pub warnings: Diagnostics,
+    /// References to what the file does not define: where the database does not either, the devices concerned are not
+    /// served.
+    pub unresolved: Vec<Unresolved>,
 }
 
 /// How operators reach the daemon.
@@ -67,9 +72,12 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake in the file; or that it cannot be read, is larger than 64 MiB or is not UTF-8.
-    pub fn load(path: &Path) -> Result<Config, Diagnostics> {
+    pub fn load(path: &Path) -> Result<Config, Refusal> {
         let name = path.display().to_string();
-        let refuse = |message: String| Err(Diagnostics::of_file(&name, message));
+        let refuse = |message: String| {
+            let diagnostics = Diagnostics::of_file(&name, message);
+            Err(Refusal { diagnostics, unresolved: Vec::new(), state_dir: None })
+        };
         let text = match read_text(path) {
             Ok(text) => text,
             Err(error) => return refuse(format!("cannot read the file: {error}")),
@@ -79,7 +87,8 @@ impl Config {
         let holds_keys = config.servers.iter().any(|server| server.psk.is_some())
             || config.devices.iter().any(|device| device.psk.is_some());
         if holds_keys && text.contains("psk") && key_file::is_world_readable(path) {
-            config.warnings.push_of_file("the file may hold keys, and everyone can read it: `chmod o-r` it".to_owned());
+            let message = "the file may hold keys, and everyone can read it: `chmod o-r` it";
+            config.warnings.push_of_file(Severity::Warning, message);
         }
         Ok(config)
     }
@@ -88,7 +97,7 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake in the text and in the key files that it names.
-    pub fn parse(text: &str, base_dir: &Path, file_name: &str) -> Result<Config, Diagnostics> {
+    pub fn parse(text: &str, base_dir: &Path, file_name: &str) -> Result<Config, Refusal> {
         assemble::assemble(text, base_dir, file_name)
     }
 }

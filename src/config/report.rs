@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics, one_line};
 use super::source::Source;
 use super::syntax::SyntaxError;
+use super::unresolved::{Reference, Unresolved};
 use crate::provision::Severity;
 
 /// The diagnostics so far.
@@ -17,6 +18,7 @@ pub(super) struct Report<'t> {
     source: Source<'t>,
     file: Arc<str>,
     list: Vec<Diagnostic>,
+    unresolved: Vec<Unresolved>,
     broken_lines: BTreeSet<usize>,
     broken_offsets: Vec<usize>,
     headers: Vec<usize>,
@@ -28,6 +30,7 @@ impl<'t> Report<'t> {
             source,
             file: file.into(),
             list: Vec::new(),
+            unresolved: Vec::new(),
             broken_lines: BTreeSet::new(),
             broken_offsets: Vec::new(),
             headers: Vec::new(),
@@ -75,9 +78,19 @@ impl<'t> Report<'t> {
 
     /// Adds a diagnostic of any severity at `span`.
     pub(super) fn add(&mut self, severity: Severity, span: Range<usize>, is_key: bool, message: String) {
+        let diagnostic = self.diagnostic(severity, span, is_key, &message);
+        self.list.push(diagnostic);
+    }
+
+    /// Keeps aside an error that is none if the database has what is referred to.
+    pub(super) fn set_aside(&mut self, reference: Reference, span: Range<usize>, message: &str) {
+        let diagnostic = self.diagnostic(Severity::Error, span, false, message);
+        self.unresolved.push(Unresolved { reference, diagnostic });
+    }
+
+    fn diagnostic(&self, severity: Severity, span: Range<usize>, is_key: bool, message: &str) -> Diagnostic {
         let place = Some(self.source.place(span, is_key));
-        let message = one_line(&message);
-        self.list.push(Diagnostic { severity, file: self.file.clone(), place, message });
+        Diagnostic { severity, file: self.file.clone(), place, message: one_line(message) }
     }
 
     /// The line, counted from 1, in which a byte lies.
@@ -112,20 +125,8 @@ impl<'t> Report<'t> {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// All diagnostics in the order of the lines.
-    pub(super) fn into_diagnostics(self) -> Diagnostics {
-        Diagnostics::sorted(self.file, self.list)
+    /// All diagnostics in the order of the lines, and what was kept aside.
+    pub(super) fn into_parts(self) -> (Diagnostics, Vec<Unresolved>) {
+        (Diagnostics::sorted(self.file, self.list), self.unresolved)
     }
-}
-
-/// The message in one line, whatever the names in it hold: logs and terminals show it.
-pub(super) fn one_line(message: &str) -> String {
-    message.chars().fold(String::with_capacity(message.len()), |mut line, letter| {
-        if letter.is_control() {
-            line.extend(letter.escape_default())
-        } else {
-            line.push(letter)
-        }
-        line
-    })
 }

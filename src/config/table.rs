@@ -116,15 +116,19 @@ impl<T> Table<'_, T> {
 
     /// The same with another message.
     pub(super) fn report_problem_as(&self, problem: &Problem, message: String, report: &mut Report<'_>) {
+        if let Some(place) = self.place_of_new(problem, report) {
+            report.add(problem.severity, place, false, message);
+        }
+    }
+
+    /// Where a problem stands; none where it only follows from a mistake that was named already.
+    pub(super) fn place_of_new(&self, problem: &Problem, report: &Report<'_>) -> Option<Range<usize>> {
         let place = self.place_of(problem.field, problem.element);
         let missing = place == self.header;
-        if self.is_faulty(problem.field)
+        let known = self.is_faulty(problem.field)
             || (missing && report.is_torn(self.header.start))
-            || problem.follows_from.iter().any(|field| self.is_faulty(field))
-        {
-            return;
-        }
-        report.add(problem.severity, place, false, message);
+            || problem.follows_from.iter().any(|field| self.is_faulty(field));
+        (!known).then_some(place)
     }
 }
 

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{life, logging, reload};
-use crate::config::Config;
+use super::{check, life, logging};
 use crate::demo;
 
 /// Exit code for what the operator can mend: a file with mistakes, a port that is taken.
@@ -42,7 +41,7 @@ impl Arguments {
     /// Does what the command line says. Returns when the process is to end.
     pub fn run(self) -> ExitCode {
         let outcome = match self.command {
-            Some(Command::Check { file }) => check(&file),
+            Some(Command::Check { file }) => check::check(&file),
             Some(Command::Demo(arguments)) => logging::start_logging(&self.log).and_then(|()| arguments.run()),
             None => logging::start_logging(&self.log).and_then(|()| serve(&self.config)),
         };
@@ -56,30 +55,8 @@ impl Arguments {
     }
 }
 
-fn check(file: &Path) -> Result<(), String> {
-    let mut config = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
-    let mut output = anstream::stdout();
-    for warning in config.warnings.iter() {
-        let _ = writeln!(output, "{warning}");
-    }
-    let summary = format!(
-        "{}: no mistakes; {} listeners, {} server accounts, {} profiles, {} devices.",
-        file.display(),
-        config.listeners.len(),
-        config.servers.len(),
-        config.profiles.len(),
-        config.devices.len()
-    );
-    let conflicts = reload::conflicts_with_database(&mut config)?;
-    if conflicts.is_empty() {
-        let _ = writeln!(output, "{summary}");
-        return Ok(());
-    }
-    Err(conflicts.join("\n"))
-}
-
 fn serve(file: &Path) -> Result<(), String> {
-    let config = Config::load(file).map_err(|diagnostics| format!("{diagnostics}\nbootstrapd was not started."))?;
+    let config = check::load(file).map_err(|diagnostics| format!("{diagnostics}\nbootstrapd was not started."))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

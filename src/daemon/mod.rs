@@ -3,6 +3,7 @@
 //! | Module | What it is for |
 //! |---|---|
 //! | [`command`] | the command line of `bootstrapd` |
+//! | `check` | the file beside the database: what is wrong with it |
 //! | `life` | from start to end, signals included |
 //! | `reload` | the file, put in force at start and on SIGHUP |
 //! | `logging` | where log lines go |
@@ -10,6 +11,7 @@
 
 pub mod command;
 
+mod check;
 mod life;
 mod logging;
 mod reload;

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 
 use tracing::{error, info, warn};
 
+use super::check;
 use crate::admin::api::ReloadSummary;
 use crate::coap::Timing;
 use crate::config::{self, Config, Diagnostic};
 use crate::driver::{Handle, ListenerConfiguration, Security};
-use crate::store::{self, FileApplied, FileDefinitions, FileMode, Store, StoreError};
+use crate::store::{FileApplied, FileDefinitions, FileMode, Store, StoreError};
 
 /// Why the daemon is not all it should be, as sentences; `status` shows them.
 pub(super) type Degraded = Arc<RwLock<Vec<String>>>;
@@ -37,7 +38,7 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
 }
 
 /// Takes the definitions out of the config: once they are in the store, their keys have no business in memory.
-fn take_definitions(config: &mut Config) -> FileDefinitions {
+pub(super) fn take_definitions(config: &mut Config) -> FileDefinitions {
     FileDefinitions {
         servers: std::mem::take(&mut config.servers),
         profiles: std::mem::take(&mut config.profiles),
@@ -53,6 +54,8 @@ pub(super) async fn apply(
     degraded: &Degraded,
 ) -> Result<FileApplied, StoreError> {
     let applied = store.apply_file(SystemTime::now().into(), take_definitions(config), mode).await?;
+    // The store knows better what leads nowhere: it has seen both origins.
+    config.unresolved = Vec::new();
     let reasons: Vec<String> = degradations(&applied).collect();
     for reason in &reasons {
         warn!("degraded: {reason}");
@@ -107,7 +110,7 @@ async fn try_reload(
     degraded: &Degraded,
 ) -> Result<ReloadSummary, String> {
     let file = file.ok_or("The daemon runs on an embedded config, which cannot change.")?;
-    let mut new = Config::load(file).map_err(|diagnostics| diagnostics.to_string())?;
+    let mut new = check::load(file).map_err(|diagnostics| diagnostics.to_string())?;
     if let Some(what) = needs_restart(old, &new) {
         return Err(format!("`{what}` has changed, which takes a restart."));
     }
@@ -140,12 +143,4 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// Names that the file and an existing database both define; a missing database has none.
-pub(super) fn conflicts_with_database(config: &mut Config) -> Result<Vec<String>, String> {
-    let definitions = take_definitions(config);
-    let conflicts = store::file_conflicts(&config.state_dir, &definitions)
-        .map_err(|error| format!("The database cannot be looked at: {error}."))?;
-    Ok(conflicts.iter().map(|conflict| format!("{conflict}.")).collect())
 }

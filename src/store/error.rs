@@ -318,6 +318,11 @@ pub enum Dangling {
         /// How many devices, and some of them.
         devices: Dependents,
     },
+    /// Devices name no profile, and none is the default: they are refused.
+    DefaultProfile {
+        /// How many devices, and some of them.
+        devices: Dependents,
+    },
 }
 
 impl fmt::Display for Dangling {
@@ -328,6 +333,9 @@ impl fmt::Display for Dangling {
             }
             Dangling::Profile { profile, devices } => {
                 write!(formatter, "{devices} want profile `{profile}`, which does not exist")
+            }
+            Dangling::DefaultProfile { devices } => {
+                write!(formatter, "{devices} want the default profile, and no profile is the default")
             }
         }
     }

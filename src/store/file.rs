@@ -4,7 +4,7 @@
 //! only what changed, and seals nothing anew. Where file and database define the same, a reload is refused; at start
 //! the file wins, and the database's entry is hidden (`shadowed`) until the file lets go of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -64,6 +64,38 @@ pub fn file_conflicts(state_dir: &Path, definitions: &FileDefinitions) -> Result
     let Some(connection) = open::open_to_look(state_dir)? else { return Ok(Vec::new()) };
     conflicts(&connection, definitions)
         .map_err(|source| OpenError::Database { path: state_dir.join(open::DATABASE_FILE), source })
+}
+
+/// What the database defines beside the file, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseNames {
+    /// Server accounts.
+    pub servers: BTreeSet<String>,
+    /// Profiles.
+    pub profiles: BTreeSet<String>,
+    /// The profile of devices that name none, if the database has one.
+    pub default_profile: Option<String>,
+}
+
+/// The names that the database of `state_dir` defines and not an earlier state of the file, hidden ones included, for
+/// `bootstrapd check`; none where there is no database. Needs no key and does not disturb a running daemon.
+///
+/// # Errors
+/// [`OpenError`] where the database cannot be read.
+pub fn names_in_database(state_dir: &Path) -> Result<DatabaseNames, OpenError> {
+    let Some(connection) = open::open_to_look(state_dir)? else { return Ok(DatabaseNames::default()) };
+    own_names(&connection).map_err(|source| OpenError::Database { path: state_dir.join(open::DATABASE_FILE), source })
+}
+
+fn own_names(connection: &Connection) -> rusqlite::Result<DatabaseNames> {
+    let names = |sql: &str| -> rusqlite::Result<BTreeSet<String>> {
+        connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+    };
+    Ok(DatabaseNames {
+        servers: names("SELECT name FROM servers WHERE origin = 'database'")?,
+        profiles: names("SELECT name FROM profiles WHERE origin = 'database'")?,
+        default_profile: names("SELECT name FROM profiles WHERE origin = 'database' AND is_default")?.pop_first(),
+    })
 }
 
 /// Applies the file in the transaction of `work`.
@@ -287,5 +319,19 @@ pub(super) fn dangling(connection: &Connection) -> Result<Vec<Dangling>, StoreEr
         let names = names.query_map([&profile], |row| row.get(0))?.collect::<Result<_, _>>()?;
         dangling.push(Dangling::Profile { profile, devices: Dependents { kind: Kind::Device, count, names } });
     }
+    dangling.extend(without_default(connection)?.map(|devices| Dangling::DefaultProfile { devices }));
     Ok(dangling)
+}
+
+/// Devices that want the default profile, where there is none.
+fn without_default(connection: &Connection) -> Result<Option<Dependents>, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM profiles WHERE is_default AND shadowed = 0)";
+    if connection.query_row(sql, [], |row| row.get(0))? {
+        return Ok(None);
+    }
+    let sql = "SELECT count(*) FROM devices WHERE shadowed = 0 AND profile IS NULL";
+    let count = connection.query_row(sql, [], |row| Ok(noun::number(row, 0)))??;
+    let sql = "SELECT endpoint FROM devices WHERE profile IS NULL AND shadowed = 0 ORDER BY endpoint LIMIT 10";
+    let names = connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok((count > 0).then_some(Dependents { kind: Kind::Device, count, names }))
 }

@@ -40,7 +40,7 @@ pub use entry::{
     Key, LastOutcome, Origin, ProfileEntry, ServerEntry, UnixMillis,
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
-pub use file::{FileApplied, FileDefinitions, FileMode, file_conflicts};
+pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};
 pub use handle::Store;
 pub use reader::Reader;
 pub use sealing_key::{SealingKey, SealingKeyError};

@@ -130,7 +130,77 @@ fn conflicts_with_the_database_are_named() {
         assert!(checked.stderr.contains(name), "{name} is missing in\n{}", checked.stderr);
     }
     assert!(!checked.everything().contains("canary"), "{}", checked.everything());
+    let file = site.config();
+    let file = file.to_str().unwrap();
+    for line in checked.stderr.lines().filter(|line| line.contains("database")) {
+        assert!(line.starts_with(&format!("{file}: error: ")), "{line}");
+        assert!(line.contains("at start the file wins, and a reload is refused; "), "{line}");
+    }
+    checked.explaining(&["remove it from one of the two", "let only one of the two be the default", "4 errors"]);
     // And as well where no daemon runs.
     daemon.stop();
     site.check().ended_with(1).explaining(&["`fleet-eu`", "`meter-1`"]);
+}
+
+/// A file that leaves to the database: a server account, a profile, and which profile is the default.
+const LEANING: &str = r#"
+[[profile]]
+name = "of-the-file"
+servers = ["of-the-database"]
+
+[[device]]
+endpoint = "urn:dev:open-1"
+
+[[device]]
+endpoint = "urn:dev:open-2"
+profile = "elsewhere"
+
+[[device]]
+endpoint = "urn:dev:open-3"
+profile = "of-the-file"
+"#;
+
+#[test]
+fn what_stands_in_the_database_is_not_missing_in_the_file() {
+    let site = Site::new(LEANING);
+    let place = |text: &str| {
+        let line = site.line_of(text);
+        format!("bootstrapd.toml:{line}:")
+    };
+    let (server, default) = (place("\"of-the-database\""), place("[[device]]"));
+    let profile = place("\"elsewhere\"");
+    site.check().ended_with(1).explaining(&[
+        &format!("{server}12: error: no server `of-the-database`"),
+        &format!("{default}1: error: `profile` is missing and no profile is the default"),
+        &format!("{profile}11: error: no profile `elsewhere`"),
+        "^^^^^^^^^^^",
+        "3 errors, 1 warning",
+    ]);
+
+    // It starts all the same: only the devices concerned are refused.
+    let daemon = site.start();
+    let reasons = daemon.ctl_json(&["status"])["degraded"].to_string();
+    for part in ["server `of-the-database`", "profile `elsewhere`", "no profile is the default"] {
+        assert!(reasons.contains(part), "{part:?} is missing in {reasons}");
+    }
+    let words = ["--uri", "database.example.com", "--ssid", "7", "--security", "nosec"];
+    daemon.ctl(&[&["server", "add", "of-the-database"], &words[..]].concat()).succeeded();
+    daemon.ctl(&["profile", "add", "elsewere", "--servers", "of-the-database", "--default"]).succeeded();
+    let checked = site.check().ended_with(1);
+    checked.explaining(&[&profile, "did you mean `elsewere` of the database?", "1 error, 1 warning"]);
+    daemon.ctl(&["profile", "add", "elsewhere", "--servers", "of-the-database"]).succeeded();
+    site.check().succeeded().saying(&["no mistakes"]);
+    daemon.ctl(&["reload"]).succeeded();
+    assert_eq!(daemon.ctl_json(&["status"])["degraded"], serde_json::json!([]));
+    let server = format!("coap://{}", daemon.nosec);
+    for endpoint in ["urn:dev:open-1", "urn:dev:open-2", "urn:dev:open-3"] {
+        daemon.ctl(&["simulate", "--server", &server, endpoint]).succeeded();
+    }
+
+    // Beside another mistake the database counts as well.
+    site.write_config(&format!("{}colour = 1\n", site.config_text()));
+    let refused = daemon.ctl(&["reload"]).ended_with(1);
+    assert!(refused.stderr.contains("colour") && !refused.stderr.contains("no server"), "{}", refused.stderr);
+    let checked = site.check().ended_with(1).explaining(&["unknown key `colour`", "1 error, 1 warning"]);
+    assert!(!checked.stderr.contains("elsewhere`"), "{}", checked.stderr);
 }

@@ -6,7 +6,7 @@ mod secrets;
 
 use std::path::Path;
 
-use super::{Config, Diagnostics};
+use super::{Config, Diagnostics, Refusal};
 
 /// A device and everything it needs, on which a test may build.
 const SOUND: &str = r#"
@@ -29,16 +29,22 @@ endpoint = "meter-1"
 psk = "hex:000102030405060708090a0b0c0d0e0f"
 "#;
 
-fn parse(text: &str) -> Result<Config, Diagnostics> {
+fn parse(text: &str) -> Result<Config, Refusal> {
     Config::parse(text, Path::new("/etc/bootstrapd"), "test.toml")
 }
 
-/// `line:column severity message` of all that is said of a text.
-fn said(text: &str) -> Vec<String> {
-    let diagnostics = match parse(text) {
-        Ok(config) => config.warnings,
-        Err(diagnostics) => diagnostics,
+/// All that is said of a text where there is no database.
+fn diagnostics(text: &str) -> Diagnostics {
+    let (mut diagnostics, unresolved) = match parse(text) {
+        Ok(config) => (config.warnings, config.unresolved),
+        Err(refusal) => (refusal.diagnostics, refusal.unresolved),
     };
+    diagnostics.extend(unresolved.into_iter().map(|unresolved| unresolved.diagnostic));
+    diagnostics
+}
+
+/// `line:column severity message` of the same.
+fn said(text: &str) -> Vec<String> {
     let brief = |diagnostic: &super::Diagnostic| diagnostic.headline().replacen("test.toml:", "", 1);
-    diagnostics.iter().map(brief).collect()
+    diagnostics(text).iter().map(brief).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{SOUND, parse, said};
-use crate::config::{Config, Listener, ListenerSecurity, UnknownClients};
+use crate::config::{Config, Listener, ListenerSecurity, Reference, UnknownClients};
 use crate::provision::{Catalog, Transport, resolve};
 
 #[test]
@@ -187,4 +187,47 @@ fn the_demo_file_resolves_its_device() {
     assert_eq!(provision.endpoint, "demo-device");
     assert_eq!(provision.accounts[0].name, "demo-server");
     assert!(provision.carries_secrets());
+}
+
+#[test]
+fn what_the_file_does_not_define_is_kept_aside_and_refuses_nothing() {
+    let text = SOUND
+        .replace("default = true\n", "")
+        .replace("servers = [\"fleet-eu\"]", "servers = [\"fleet-eu\", \"fleet-uk\"]")
+        + "[[device]]\nendpoint = \"m2\"\nprofile = \"elsewhere\"\npsk = \"text:123456789abcdef0\"\n\
+           [[device]]\nendpoint = \"m3\"\npsk = \"text:23456789abcdef01\"\n";
+    let config = parse(&text).unwrap();
+    assert_eq!((config.profiles.len(), config.devices.len(), config.warnings.is_empty()), (1, 3, true));
+    let kept: Vec<_> = config.unresolved.iter().map(|one| (&one.reference, one.diagnostic.headline())).collect();
+    assert_eq!(
+        kept,
+        [
+            (
+                &Reference::Server("fleet-uk".into()),
+                "test.toml:13:24: error: no server `fleet-uk`: did you mean `fleet-eu`?".into()
+            ),
+            (
+                &Reference::DefaultProfile,
+                "test.toml:15:1: error: `profile` is missing and no profile is the default: name one, or set \
+                 `default = true` in one"
+                    .into()
+            ),
+            (
+                &Reference::Profile("elsewhere".into()),
+                "test.toml:20:11: error: no profile `elsewhere`: define it, or leave `profile` out for the default \
+                 profile"
+                    .into()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_keeps_the_same_aside_and_says_where_the_database_is() {
+    let text = format!("state_dir = \"here\"\ncolour = 1\n{}", SOUND.replace("[\"fleet-eu\"]", "[\"fleet-uk\"]"));
+    let refusal = parse(&text).unwrap_err();
+    assert_eq!((refusal.diagnostics.error_count(), refusal.unresolved.len()), (1, 1));
+    assert_eq!(refusal.state_dir.as_deref(), Some(Path::new("/etc/bootstrapd/here")));
+    assert!(refusal.to_string().ends_with("test.toml: 2 errors, 0 warnings"), "{refusal}");
+    assert_eq!(parse(&text.replace("state_dir", "statedir")).unwrap_err().state_dir, None);
 }

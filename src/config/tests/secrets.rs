@@ -1,6 +1,6 @@
 //! Whatever is wrong with the line that holds a key, the key is not shown.
 
-use super::{SOUND, parse};
+use super::{SOUND, diagnostics, parse};
 
 /// Planted as hexadecimal and as text; no diagnostic may hold either, nor a piece of it.
 const PLANTED: &str = "c0ffee5ec2e7c0ffee5ec2e7c0ffee5e";
@@ -14,10 +14,7 @@ fn shows_planted(text: &str) -> bool {
 /// Asserts that a text is refused or warned of, and that nothing that is said shows the key.
 #[track_caller]
 fn assert_hidden(text: &str) {
-    let diagnostics = match parse(text) {
-        Ok(config) => config.warnings,
-        Err(diagnostics) => diagnostics,
-    };
+    let diagnostics = diagnostics(text);
     assert!(!diagnostics.is_empty(), "nothing is wrong with {text}");
     assert!(!shows_planted(&diagnostics.to_string()), "{diagnostics}");
     assert!(!shows_planted(&format!("{diagnostics:?}")), "{diagnostics:?}");
@@ -108,7 +105,7 @@ fn inline_tables_show_no_key() {
 #[test]
 fn the_caret_stands_under_the_spot_of_a_masked_line() {
     let text = SOUND.replace("psk = \"hex:000102030405060708090a0b0c0d0e0f\"", "psk = \"hex:00\" oops");
-    let diagnostics = parse(&text).unwrap_err();
+    let diagnostics = diagnostics(&text);
     let place = diagnostics.iter().next().unwrap().place.clone().unwrap();
     assert_eq!((place.line, place.column, place.caret), (18, 16, 15));
     assert_eq!(place.quote, "psk = *************");

@@ -5,7 +5,8 @@ use super::{
 };
 use crate::provision::{DeviceDefinition, ServerDefinition};
 use crate::store::{
-    ChangeError, Dangling, FileConflict, FileMode, Key, Kind, Origin, Store, StoreError, file_conflicts,
+    ChangeError, Dangling, DatabaseNames, FileConflict, FileMode, Key, Kind, Origin, Store, StoreError, file_conflicts,
+    names_in_database,
 };
 
 fn name(name: &str) -> Key {
@@ -24,14 +25,14 @@ fn endpoints(store: &Store) -> Vec<(String, Origin)> {
 #[test]
 fn the_file_replaces_what_it_said_before_and_numbers_stay() {
     let Scratch { store, directory: _guard } = scratch();
-    let first = file(&[server("a"), server("b")], &[profile("p", &["a", "b"])], &[device("x"), device("y")]);
+    let first = file(&[server("a"), server("b")], &[default_profile("p", &["a", "b"])], &[device("x"), device("y")]);
     let applied = store.apply_file(at(1), first, FileMode::Start).wait().unwrap();
     assert_eq!((applied.added, applied.changed, applied.removed), (5, 0, 0));
     assert_eq!((applied.conflicts, applied.dangling), (vec![], vec![]));
     let before = store.reader().unwrap().server(&name("b")).unwrap();
 
     let changed_b = ServerDefinition { psk: key("hex:44"), ..server("b") };
-    let second = file(&[changed_b.clone(), server("c")], &[profile("p", &["b"])], &[device("y")]);
+    let second = file(&[changed_b.clone(), server("c")], &[default_profile("p", &["b"])], &[device("y")]);
     let applied = store.apply_file(at(2), second, FileMode::Reload).wait().unwrap();
     assert_eq!((applied.added, applied.changed, applied.removed), (1, 2, 2));
     let mut reader = store.reader().unwrap();
@@ -207,4 +208,33 @@ fn what_a_reload_leaves_dangling_is_told() {
     // What dangles may be changed otherwise.
     let change = |old: &DeviceDefinition| Ok(DeviceDefinition { psk: key("hex:01"), ..old.clone() });
     store.update_device::<StoreError>(OPERATOR, at(4), name("x"), change).wait().unwrap();
+}
+
+#[test]
+fn devices_without_a_default_profile_are_told() {
+    let Scratch { store, directory: _guard } = scratch();
+    let definitions = file(&[server("a")], &[profile("p", &["a"])], &[device("x"), device("y"), device_of("z", "p")]);
+    let applied = store.apply_file(at(1), definitions.clone(), FileMode::Start).wait().unwrap();
+    let told: Vec<_> = applied.dangling.iter().map(Dangling::to_string).collect();
+    assert_eq!(told, ["2 devices (`x`, `y`) want the default profile, and no profile is the default"]);
+    store.add_profile(OPERATOR, at(2), default_profile("q", &["a"])).wait().unwrap();
+    let applied = store.apply_file(at(3), definitions, FileMode::Reload).wait().unwrap();
+    assert_eq!(applied.dangling, [], "the database has one");
+}
+
+#[test]
+fn only_what_the_database_itself_defines_is_looked_up() {
+    let Scratch { store, directory } = scratch();
+    assert_eq!(names_in_database(directory.path()).unwrap(), DatabaseNames::default());
+    store.add_server(OPERATOR, at(1), server("own")).wait().unwrap();
+    store.add_server(OPERATOR, at(1), server("hidden")).wait().unwrap();
+    store.add_profile(OPERATOR, at(1), default_profile("mine", &["own"])).wait().unwrap();
+    let definitions = file(&[server("hidden"), server("theirs")], &[profile("p", &["own"])], &[]);
+    store.apply_file(at(2), definitions, FileMode::Start).wait().unwrap();
+    let names = names_in_database(directory.path()).unwrap();
+    assert!(names.servers.iter().eq(["hidden", "own"]), "{names:?}");
+    assert!(names.profiles.iter().eq(["mine"]), "{names:?}");
+    assert_eq!(names.default_profile.as_deref(), Some("mine"));
+    let empty = tempfile::tempdir().unwrap();
+    assert_eq!(names_in_database(empty.path()).unwrap(), DatabaseNames::default());
 }

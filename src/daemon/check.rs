@@ -1,0 +1,92 @@
+//! `bootstrapd check`, and what a start and a reload say of a broken file: the file beside the database.
+//!
+//! Either may refer to what the other defines. So a reference is a mistake only where neither has what it names.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::reload::take_definitions;
+use crate::config::{Config, Diagnostic, Diagnostics, Reference, Refusal, Unresolved};
+use crate::provision::{Severity, nearest};
+use crate::store::{self, DatabaseNames, FileConflict};
+
+/// Reads the file. A reference to what it does not define refuses nothing here.
+///
+/// # Errors
+/// Every mistake in it, references that lead nowhere in the database either among them.
+pub(super) fn load(file: &Path) -> Result<Config, Diagnostics> {
+    Config::load(file).map_err(|refusal| {
+        let Refusal { mut diagnostics, unresolved, state_dir } = refusal;
+        // Where the database cannot be looked at, that is said as soon as the file is sound.
+        let names = state_dir.and_then(|state_dir| store::names_in_database(&state_dir).ok()).unwrap_or_default();
+        diagnostics.extend(missing(unresolved, &names));
+        diagnostics
+    })
+}
+
+/// Reads the file and names every mistake in it and every conflict with the database; starts and changes nothing.
+///
+/// # Errors
+/// What is to be said on standard error.
+pub(super) fn check(file: &Path) -> Result<(), String> {
+    let mut config = load(file).map_err(|diagnostics| diagnostics.to_string())?;
+    let summary = format!(
+        "{}: no mistakes; {} listeners, {} server accounts, {} profiles, {} devices.",
+        file.display(),
+        config.listeners.len(),
+        config.servers.len(),
+        config.profiles.len(),
+        config.devices.len()
+    );
+    let diagnostics = look_at_database(&mut config)
+        .map_err(|error| format!("{}: error: The database cannot be looked at: {error}.", file.display()))?;
+    if diagnostics.error_count() > 0 {
+        return Err(diagnostics.to_string());
+    }
+    let mut output = anstream::stdout();
+    for warning in &diagnostics {
+        let _ = writeln!(output, "{warning}");
+    }
+    let _ = writeln!(output, "{summary}");
+    Ok(())
+}
+
+/// The warnings of the file, its references that lead nowhere, and what the database defines as well.
+fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError> {
+    let mut names = store::names_in_database(&config.state_dir)?;
+    // A profile that the file hides is no default.
+    names.default_profile.take_if(|name| config.profiles.iter().any(|profile| profile.name == *name));
+    let mut diagnostics = config.warnings.clone();
+    diagnostics.extend(missing(std::mem::take(&mut config.unresolved), &names));
+    let definitions = take_definitions(config);
+    for conflict in store::file_conflicts(&config.state_dir, &definitions)? {
+        let remedy = match conflict {
+            FileConflict::Name { .. } => "remove it from one of the two",
+            FileConflict::Identity { .. } => "change it in one of the two, or remove one device",
+            FileConflict::Default { .. } => "let only one of the two be the default",
+        };
+        let message = format!("{conflict}: at start the file wins, and a reload is refused; {remedy}");
+        diagnostics.push_of_file(Severity::Error, message);
+    }
+    Ok(diagnostics)
+}
+
+/// What is to be said of the references that lead nowhere in the database either.
+fn missing(unresolved: Vec<Unresolved>, names: &DatabaseNames) -> impl Iterator<Item = Diagnostic> {
+    unresolved.into_iter().filter_map(|Unresolved { reference, mut diagnostic }| {
+        let (kind, name, candidates) = match &reference {
+            Reference::DefaultProfile => return names.default_profile.is_none().then_some(diagnostic),
+            Reference::Server(name) => ("server", name, &names.servers),
+            Reference::Profile(name) => ("profile", name, &names.profiles),
+        };
+        if candidates.contains(name) {
+            return None;
+        }
+        if !diagnostic.message.contains("did you mean")
+            && let Some(near) = nearest(name, candidates.iter().map(String::as_str))
+        {
+            diagnostic.message = format!("no {kind} `{}`: did you mean `{near}` of the database?", name.escape_debug());
+        }
+        Some(diagnostic)
+    })
+}
