@@ -61,7 +61,7 @@ fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError
     let definitions = take_definitions(config);
     for conflict in store::file_conflicts(&config.state_dir, &definitions)? {
         let remedy = match conflict {
-            FileConflict::Name { .. } => "remove it from one of the two",
+            FileConflict::Name { .. } => "remove it from the file or from the database",
             FileConflict::Identity { .. } => "change it in one of the two, or remove one device",
             FileConflict::Default { .. } => "let only one of the two be the default",
         };

@@ -136,7 +136,11 @@ fn conflicts_with_the_database_are_named() {
         assert!(line.starts_with(&format!("{file}: error: ")), "{line}");
         assert!(line.contains("at start the file wins, and a reload is refused; "), "{line}");
     }
-    checked.explaining(&["remove it from one of the two", "let only one of the two be the default", "4 errors"]);
+    checked.explaining(&[
+        "remove it from the file or from the database",
+        "let only one of the two be the default",
+        "3 errors, 2 warnings",
+    ]);
     // And as well where no daemon runs.
     daemon.stop();
     site.check().ended_with(1).explaining(&["`fleet-eu`", "`meter-1`"]);
@@ -174,7 +178,7 @@ fn what_stands_in_the_database_is_not_missing_in_the_file() {
         &format!("{default}1: error: `profile` is missing and no profile is the default"),
         &format!("{profile}11: error: no profile `elsewhere`"),
         "^^^^^^^^^^^",
-        "3 errors, 1 warning",
+        "3 errors, 2 warnings",
     ]);
 
     // It starts all the same: only the devices concerned are refused.
@@ -187,7 +191,7 @@ fn what_stands_in_the_database_is_not_missing_in_the_file() {
     daemon.ctl(&[&["server", "add", "of-the-database"], &words[..]].concat()).succeeded();
     daemon.ctl(&["profile", "add", "elsewere", "--servers", "of-the-database", "--default"]).succeeded();
     let checked = site.check().ended_with(1);
-    checked.explaining(&[&profile, "did you mean `elsewere` of the database?", "1 error, 1 warning"]);
+    checked.explaining(&[&profile, "did you mean `elsewere` of the database?", "1 error, 2 warnings"]);
     daemon.ctl(&["profile", "add", "elsewhere", "--servers", "of-the-database"]).succeeded();
     site.check().succeeded().saying(&["no mistakes"]);
     daemon.ctl(&["reload"]).succeeded();
@@ -201,6 +205,6 @@ fn what_stands_in_the_database_is_not_missing_in_the_file() {
     site.write_config(&format!("{}colour = 1\n", site.config_text()));
     let refused = daemon.ctl(&["reload"]).ended_with(1);
     assert!(refused.stderr.contains("colour") && !refused.stderr.contains("no server"), "{}", refused.stderr);
-    let checked = site.check().ended_with(1).explaining(&["unknown key `colour`", "1 error, 1 warning"]);
+    let checked = site.check().ended_with(1).explaining(&["unknown key `colour`", "1 error, 2 warnings"]);
     assert!(!checked.stderr.contains("elsewhere`"), "{}", checked.stderr);
 }
