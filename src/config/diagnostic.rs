@@ -90,8 +90,13 @@ impl Diagnostics {
         diagnostics
     }
 
+    /// Adds an error that concerns the file as a whole.
+    pub fn push_error(&mut self, message: impl Into<String>) {
+        self.push_of_file(Severity::Error, message);
+    }
+
     /// Adds what concerns the file as a whole.
-    pub fn push_of_file(&mut self, severity: Severity, message: impl Into<String>) {
+    pub(super) fn push_of_file(&mut self, severity: Severity, message: impl Into<String>) {
         let message = one_line(&message.into());
         let diagnostic = Diagnostic { severity, file: self.file.clone(), place: None, message };
         self.extend([diagnostic]);

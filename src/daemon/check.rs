@@ -6,8 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::reload::take_definitions;
-use crate::config::{Config, Diagnostic, Diagnostics, Reference, Refusal, Unresolved};
-use crate::provision::{Severity, nearest};
+use crate::config::{Config, Diagnostic, Diagnostics, Refusal, Unresolved};
 use crate::store::{self, DatabaseNames, FileConflict};
 
 /// Reads the file. A reference to what it does not define refuses nothing here.
@@ -66,27 +65,13 @@ fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError
             FileConflict::Default { .. } => "let only one of the two be the default",
         };
         let message = format!("{conflict}: at start the file wins, and a reload is refused; {remedy}");
-        diagnostics.push_of_file(Severity::Error, message);
+        diagnostics.push_error(message);
     }
     Ok(diagnostics)
 }
 
 /// What is to be said of the references that lead nowhere in the database either.
 fn missing(unresolved: Vec<Unresolved>, names: &DatabaseNames) -> impl Iterator<Item = Diagnostic> {
-    unresolved.into_iter().filter_map(|Unresolved { reference, mut diagnostic }| {
-        let (kind, name, candidates) = match &reference {
-            Reference::DefaultProfile => return names.default_profile.is_none().then_some(diagnostic),
-            Reference::Server(name) => ("server", name, &names.servers),
-            Reference::Profile(name) => ("profile", name, &names.profiles),
-        };
-        if candidates.contains(name) {
-            return None;
-        }
-        if !diagnostic.message.contains("did you mean")
-            && let Some(near) = nearest(name, candidates.iter().map(String::as_str))
-        {
-            diagnostic.message = format!("no {kind} `{}`: did you mean `{near}` of the database?", name.escape_debug());
-        }
-        Some(diagnostic)
-    })
+    let DatabaseNames { servers, profiles, default_profile } = names;
+    unresolved.into_iter().filter_map(|one| one.unless_among(servers, profiles, default_profile.is_some()))
 }
