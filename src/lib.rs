@@ -7,7 +7,7 @@
 //!
 //! | Room | What it is for |
 //! |---|---|
-//! | [`secret`], [`peer`], [`route`], [`metrics`] | leaves that all may import |
+//! | [`secret`], [`peer`], [`route`] | leaves that all may import |
 //! | [`lwm2m`] | paths, values, object tables, content formats |
 //! | [`coap`] | messages, options, block-wise transfer, reliability |
 //! | [`provision`] | server accounts, profiles and devices as operators say them, and what one client is to receive |
@@ -35,7 +35,6 @@
 //!   `poll_timeout` says when to call `handle_timeout`.
 //! * A secret has the type [`secret::Secret`]; nothing prints one.
 
-pub mod metrics;
 pub mod peer;
 pub mod route;
 pub mod secret;

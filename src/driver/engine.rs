@@ -228,12 +228,17 @@ impl Driver {
             for index in 0..self.listeners.len() {
                 self.flush_dtls(now, index);
             }
-            let Some(output) = self.server.poll_output() else { return };
-            self.carry_out(now, output);
+            let mut is_idle = true;
             while let Some(output) = self.server.poll_output() {
+                is_idle = false;
                 self.carry_out(now, output);
             }
+            if is_idle {
+                break;
+            }
         }
+        // Whatever session these belonged to has told its end by now; a later one on the same endpoint starts clean.
+        self.outdated.clear();
     }
 
     fn carry_out(&mut self, now: Instant, output: bootstrap::server::Output) {
