@@ -24,6 +24,7 @@ pub(super) enum Verb {
     Change,
     Delete,
     Reveal,
+    Backup,
 }
 
 impl Verb {
@@ -33,6 +34,7 @@ impl Verb {
             Verb::Change => "change",
             Verb::Delete => "delete",
             Verb::Reveal => "reveal",
+            Verb::Backup => "backup",
         }
     }
 }
@@ -59,6 +61,11 @@ pub(super) fn write_reveal<N: Noun>(
 ) -> Result<(), StoreError> {
     let fields = if N::psk(definition).is_some() { vec!["psk".to_owned()] } else { Vec::new() };
     insert(connection, stamp, Verb::Reveal, N::KIND, N::name(definition), &fields)
+}
+
+/// Writes the line of a copy of the database file `name`.
+pub(super) fn write_backup(connection: &Connection, stamp: Stamp, name: &str) -> Result<(), StoreError> {
+    insert(connection, stamp, Verb::Backup, Kind::Database, name, &[])
 }
 
 fn insert(
