@@ -126,8 +126,9 @@ fn examine(backup: &Path, key: &SealingKey, at: UnixMillis) -> Result<Examined, 
 /// A connection that takes the file for unchanging: it makes neither lock nor log beside it.
 fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let path = percent_encode(path.as_os_str().as_encoded_bytes(), PATH);
-    let connection = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = percent_encode(absolute.as_os_str().as_encoded_bytes(), PATH);
+    let connection = Connection::open_with_flags(format!("file://{path}?immutable=1"), flags)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)

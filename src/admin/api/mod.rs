@@ -9,6 +9,11 @@ mod session;
 mod status;
 mod timestamp;
 
+/// Media type of a copy of the database.
+pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";
+/// Header that says how many devices in force a copy of the database holds.
+pub const BACKUP_DEVICES: &str = "bootstrapd-devices";
+
 pub use entry::{Entry, LastSession, List, Origin, Record, Resource, path_of, query_of};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
