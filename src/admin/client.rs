@@ -209,12 +209,13 @@ impl Client {
         if !status.is_success() {
             let collected = tokio::time::timeout(TIMEOUT, Limited::new(body, ANSWER_LIMIT).collect()).await;
             let collected = collected.map_err(|_| ClientError::TimedOut)?;
-            return Err(refusal(status, &collected.map_err(|error| ClientError::Protocol(error.to_string()))?.to_bytes()));
+            return Err(refusal(
+                status,
+                &collected.map_err(|error| ClientError::Protocol(error.to_string()))?.to_bytes(),
+            ));
         }
         let mut bytes = 0;
-        while let Some(frame) =
-            tokio::time::timeout(TIMEOUT, body.frame()).await.map_err(|_| ClientError::TimedOut)?
-        {
+        while let Some(frame) = tokio::time::timeout(TIMEOUT, body.frame()).await.map_err(|_| ClientError::TimedOut)? {
             let broken = |error: hyper::Error| ClientError::Protocol(format!("the copy broke off: {error}"));
             if let Some(chunk) = frame.map_err(broken)?.data_ref() {
                 output.write_all(chunk).map_err(ClientError::Output)?;
@@ -327,7 +328,7 @@ fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request
 
 #[cfg(test)]
 mod tests {
-    use super::{Client, ClientError};
+    use super::{BackupSummary, Client, ClientError};
 
     #[tokio::test]
     async fn nobody_there_is_said_so() {
@@ -349,5 +350,35 @@ mod tests {
         });
         assert!(matches!(Client::new(&path).status().await, Err(ClientError::Protocol(_))));
         babbler.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_not_whole_is_none() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        for (answer, whole) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\nbootstrapd-devices: 7\r\n\r\nabc", true),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nabc", false),
+            ("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", false),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false),
+            ("HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\nabc", false),
+        ] {
+            let scratch = tempfile::tempdir().unwrap();
+            let path = scratch.path().join("other.sock");
+            let listener = tokio::net::UnixListener::bind(&path).unwrap();
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            });
+            let mut copy = Vec::new();
+            let taken = Client::new(&path).backup(&mut copy).await;
+            match whole {
+                true => assert_eq!(taken.unwrap(), BackupSummary { bytes: 3, devices: Some(7) }),
+                false => assert!(matches!(taken, Err(ClientError::Protocol(_))), "{answer}: {taken:?}"),
+            }
+            server.await.unwrap();
+        }
     }
 }

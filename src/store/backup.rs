@@ -4,11 +4,13 @@
 //! copy has no name any more when its first byte is handed out, so that it goes with whoever reads it. It holds seals
 //! and never the key.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use super::error::StoreError;
@@ -80,10 +82,7 @@ fn copy(database: &Path) -> Result<Copy, StoreError> {
         let path = path.to_owned();
         move |source| StoreError::Backup { action, path, source: Arc::new(source) }
     };
-    let prefix = format!("{DATABASE_FILE}{COPY_SUFFIX}");
-    // Made with mode 0600, and gone when it is dropped.
-    let named = tempfile::Builder::new().prefix(&prefix).tempfile_in(state_dir);
-    let named = named.map_err(failed("make a copy in", state_dir))?;
+    let named = make_copy_file(state_dir).map_err(failed("make a copy in", state_dir))?;
     let path = named.path().to_str().ok_or_else(|| io::Error::other("its name is not UTF-8"));
     let path = path.map_err(failed("name a copy in", state_dir))?;
     open::open_for_reading(database)?.execute("VACUUM INTO ?1", [path])?;
@@ -91,6 +90,12 @@ fn copy(database: &Path) -> Result<Copy, StoreError> {
     let devices = open::open_for_reading(named.path())?.query_row(devices, [], |row| row.get::<_, i64>(0))?;
     let length = named.as_file().metadata().map_err(failed("look at", named.path()))?.len();
     Ok(Copy { file: named.into_file(), length, devices: devices.unsigned_abs() })
+}
+
+/// A file for a copy: closed to others, and gone when it is dropped.
+pub(super) fn make_copy_file(state_dir: &Path) -> io::Result<NamedTempFile> {
+    let prefix = format!("{DATABASE_FILE}{COPY_SUFFIX}");
+    tempfile::Builder::new().prefix(&prefix).permissions(Permissions::from_mode(0o600)).tempfile_in(state_dir)
 }
 
 /// Reads the copy until its end, or until nobody takes it any more.

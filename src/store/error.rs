@@ -37,8 +37,8 @@ pub enum OpenError {
     },
     /// The sealing key is not the one the database was made with.
     #[error(
-        "the sealing key does not belong to the database {}: give the key that it was made with, or move the database \
-         away to start anew", path.display()
+        "the sealing key does not belong to the database {}: give the key that it is sealed with (after a rekey that is \
+         the new one), or move the database away to start anew", path.display()
     )]
     WrongKey {
         /// The database.

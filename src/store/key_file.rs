@@ -54,7 +54,5 @@ pub(super) fn finish_exchange(state_dir: &Path, key_file: &Path) -> Result<(), S
 }
 
 fn successor_of(key_file: &Path) -> PathBuf {
-    let mut name = key_file.as_os_str().to_owned();
-    name.push(".new");
-    PathBuf::from(name)
+    open::with_suffix(key_file, ".new")
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::backup;
@@ -24,6 +25,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 128;
 /// Bytes that the write-ahead log keeps on disk after a large change: 16 MiB.
 const LOG_LIMIT: i64 = 16 << 20;
+/// What stands as it is in the path of a `file:` URI (RFC 3986 section 3.3).
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// The lock on the state directory, held until it is dropped.
 pub(super) struct Lock {
@@ -78,10 +81,27 @@ pub(super) fn open_to_look(state_dir: &Path) -> Result<Option<Connection>, OpenE
     Ok((version > 0).then_some(connection))
 }
 
-/// Whether the database, which must be there, is sealed with `key`. Changes nothing.
+/// A connection that takes the file for unchanging: it makes neither lock nor log beside it.
+pub(super) fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = percent_encode(absolute.as_os_str().as_encoded_bytes(), PATH);
+    let connection = Connection::open_with_flags(format!("file://{path}?immutable=1"), flags)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+/// Whether there are changes beside the database that are not in it yet.
+pub(super) fn has_log(database: &Path) -> bool {
+    fs::metadata(with_suffix(database, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// Whether the database, which must be there, is sealed with `key`. Leaves it and its log as they are. Whoever calls
+/// holds the lock.
 pub(super) fn is_sealed_with(database: &Path, key: &SealingKey) -> Result<bool, OpenError> {
     let inspect = || {
-        let connection = open_for_reading(database)?;
+        let connection = if has_log(database) { open_for_reading(database) } else { open_unchanging(database) }?;
         schema::inspect(&connection, Some(&Sealer::new(key, schema::key_number(&connection)?)))
     };
     match inspect() {
@@ -193,4 +213,11 @@ pub(super) fn name_file(error: SchemaError, database: &Path) -> OpenError {
 
 pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> OpenError {
     OpenError::Io { action, path: path.to_owned(), source }
+}
+
+/// The path of a file beside `path`, named like it.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }

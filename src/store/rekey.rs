@@ -119,12 +119,12 @@ impl<'a> Exchange<'a> {
             return Err(RekeyError::NoDatabase(database));
         }
         let lock = open::enter(state_dir)?;
-        let open = |key| open::open_for_writing(&database, key).map_err(|error| open::name_file(error, &database));
-        let (done, (connection, sealer)) = match open(new) {
-            Ok(opened) => (true, opened),
-            Err(OpenError::WrongKey { .. }) => (false, open(old)?),
-            Err(error) => return Err(error.into()),
-        };
+        let done = open::is_sealed_with(&database, new)?;
+        if !done && !open::is_sealed_with(&database, old)? {
+            return Err(OpenError::WrongKey { path: database }.into());
+        }
+        let opened = open::open_for_writing(&database, if done { new } else { old });
+        let (connection, sealer) = opened.map_err(|error| open::name_file(error, &database))?;
         let exchange = Exchange { state_dir, new, own_key_file, database, connection, sealer, _lock: lock };
         Ok(if done { Begun::Done(exchange) } else { Begun::ToDo(exchange) })
     }

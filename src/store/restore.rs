@@ -9,12 +9,11 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::entry::UnixMillis;
 use super::error::OpenError;
-use super::open::{self, DATABASE_FILE, sync_directory};
+use super::open::{self, DATABASE_FILE, has_log, sync_directory, with_suffix};
 use super::schema::{self, SchemaError};
 use super::sealing::Sealer;
 use super::sealing_key::SealingKey;
@@ -22,8 +21,6 @@ use super::seals;
 
 /// What follows the database's name in that of a copy that is not in place yet.
 const INCOMING_SUFFIX: &str = ".restoring";
-/// What stands as it is in the path of a `file:` URI (RFC 3986 section 3.3).
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,19 +88,19 @@ struct Examined {
 
 /// Looks through the copy without leaving a trace beside it.
 fn examine(backup: &Path, key: &SealingKey, at: UnixMillis) -> Result<Examined, RestoreError> {
-    let log = with_suffix(backup, "-wal");
-    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+    if has_log(backup) {
         return Err(RestoreError::NotWhole(backup.to_owned()));
     }
     File::open(backup).map_err(|source| open::io_error("open the backup", backup, source))?;
-    let named = |error: SchemaError| match error {
-        SchemaError::Database(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::NotADatabase => {
-            OpenError::Foreign { path: backup.to_owned() }
-        }
-        error => open::name_file(error, backup),
-    };
     let damaged = |what: String| RestoreError::Damaged { path: backup.to_owned(), what };
-    let connection = open_unchanging(backup).map_err(|error| named(error.into()))?;
+    let named = |error: SchemaError| match error {
+        SchemaError::Database(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            OpenError::Foreign { path: backup.to_owned() }.into()
+        }
+        SchemaError::Database(error) => damaged(error.to_string()),
+        error => RestoreError::Open(open::name_file(error, backup)),
+    };
+    let connection = open::open_unchanging(backup).map_err(|error| named(error.into()))?;
     let number = schema::key_number(&connection).map_err(named)?;
     let sealer = Sealer::new(key, number);
     // First whether it is ours at all, then whether it is sound: a wrong key is no damage.
@@ -121,17 +118,6 @@ fn examine(backup: &Path, key: &SealingKey, at: UnixMillis) -> Result<Examined, 
     let answer = connection.query_row(question, [at.0 / 1000], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
     let (devices, kept_suffix): (i64, String) = answer.map_err(|error| damaged(error.to_string()))?;
     Ok(Examined { devices: devices.unsigned_abs(), seals, kept_suffix })
-}
-
-/// A connection that takes the file for unchanging: it makes neither lock nor log beside it.
-fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let path = percent_encode(absolute.as_os_str().as_encoded_bytes(), PATH);
-    let connection = Connection::open_with_flags(format!("file://{path}?immutable=1"), flags)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    Ok(connection)
 }
 
 /// Copies `backup`, with mode 0600 and down to the disk.
@@ -171,10 +157,4 @@ fn keep(database: &Path, suffix: &str) -> Result<Option<PathBuf>, OpenError> {
 fn write_log_home(database: &Path) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     open::empty_log(&Connection::open_with_flags(database, flags)?)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

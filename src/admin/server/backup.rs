@@ -17,10 +17,7 @@ use super::failure::Failure;
 use crate::admin::api::{BACKUP_DEVICES, BACKUP_MEDIA_TYPE};
 use crate::store::{Actor, Backup, UnixMillis};
 
-pub async fn backup(
-    State(service): State<Shared>,
-    Extension(peer): Extension<PeerUid>,
-) -> Result<Response, Failure> {
+pub async fn backup(State(service): State<Shared>, Extension(peer): Extension<PeerUid>) -> Result<Response, Failure> {
     let actor = Actor::admin_socket(peer.0);
     let backup = service.store.backup(actor, UnixMillis::from(SystemTime::now())).await?;
     let head = [
