@@ -169,6 +169,12 @@ fn no_file_holds_an_old_seal_afterwards() {
         bytes.filter(|window| nonces.contains::<[u8; 24]>((*window).try_into().unwrap())).count()
     };
     let former = nonces(&database);
+    {
+        // Whoever deletes with another tool leaves the seals in pages that nothing uses.
+        let raw = rusqlite::Connection::open(&database).unwrap();
+        raw.pragma_update_and_check(None, "secure_delete", false, |_| Ok(())).unwrap();
+        raw.execute_batch("DELETE FROM devices WHERE endpoint LIKE 'added-%'").unwrap();
+    }
     assert!(holds(&former) >= DEVICES, "the search finds what is there");
     rekey(scratch.path(), &old, &new_key(), None).unwrap();
     assert_eq!(holds(&former), 0);
