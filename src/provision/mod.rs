@@ -8,7 +8,9 @@
 pub mod catalog;
 pub mod check;
 pub mod definition;
+pub mod expression;
 pub mod key_text;
+pub mod pattern;
 pub mod problem;
 pub mod resolve;
 pub mod uri;
