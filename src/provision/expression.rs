@@ -71,6 +71,9 @@ pub enum EvaluationError {
     /// The server account has no SSID.
     #[error("the server account has no SSID, which `${{server.ssid}}` asks for: give it an `ssid`")]
     NoSsid,
+    /// A random expression where nothing may be drawn.
+    #[error("a random expression draws once for each device, and there is nothing to draw for here")]
+    Random,
 }
 
 impl Template {
@@ -89,6 +92,25 @@ impl Template {
     /// # Errors
     /// [`EvaluationError`] for a property, id or SSID that is asked for and missing; nothing has been drawn then.
     pub fn evaluate(&self, values: &Values, random: &mut impl CryptoRng) -> Result<Zeroizing<String>, EvaluationError> {
+        self.render(values, |characters, text| {
+            Alphanumeric.append_string(random, text, characters);
+            Ok(())
+        })
+    }
+
+    /// Evaluates a template that draws nothing.
+    ///
+    /// # Errors
+    /// As [`Template::evaluate`], and [`EvaluationError::Random`] for a template that does draw.
+    pub fn evaluate_fixed(&self, values: &Values) -> Result<Zeroizing<String>, EvaluationError> {
+        self.render(values, |_, _| Err(EvaluationError::Random))
+    }
+
+    fn render(
+        &self,
+        values: &Values,
+        mut draw: impl FnMut(usize, &mut String) -> Result<(), EvaluationError>,
+    ) -> Result<Zeroizing<String>, EvaluationError> {
         // The whole length is reserved at once: a string that grows would leave unwiped copies behind.
         let mut length = 0;
         for part in &self.parts {
@@ -106,7 +128,7 @@ impl Template {
                 Part::Literal(range) => text.push_str(&self.literals[range.clone()]),
                 Part::Expression(expression) => match expression.random_characters() {
                     0 => text.push_str(&expression.value(values)?),
-                    characters => Alphanumeric.append_string(random, &mut text, characters),
+                    characters => draw(characters, &mut text)?,
                 },
             }
         }
