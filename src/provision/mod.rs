@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod check;
 pub mod definition;
 pub mod key_text;
+pub mod material;
 pub mod problem;
 pub mod resolve;
 pub mod uri;
