@@ -27,6 +27,4 @@ pub use public_key::PublicKey;
 pub use server_certificate::{CertificateDigest, ServerCertificate, digest, digest_length};
 
 #[cfg(test)]
-mod check_tests;
-#[cfg(test)]
 mod tests;
