@@ -12,6 +12,9 @@ const DAY: u64 = 24 * 60 * 60;
 const START: u64 = 1_767_225_600;
 const END: u64 = 1_798_761_600;
 
+/// Severity and words of each finding.
+type Expected = &'static [(&'static str, &'static str)];
+
 /// `error: ...` or `warning: ...`, and the field is the one that was given.
 fn lines(problems: Vec<Problem>) -> Vec<String> {
     assert!(problems.iter().all(|problem| problem.field == "x"));
@@ -70,9 +73,18 @@ fn a_private_key_belongs_to_its_public_key_and_to_no_other() {
 }
 
 #[test]
+fn a_key_on_a_curve_that_is_not_computed_is_compared_by_the_public_key_it_carries() {
+    let public_key = PublicKey::parse(P521_PUBLIC_KEY).unwrap();
+    assert_findings(check_key_pair("x", &PrivateKey::parse(P521_SEC1).unwrap(), &public_key), &[]);
+    let bare = PrivateKey::parse(P521_SEC1_WITHOUT_PUBLIC_KEY).unwrap();
+    assert_eq!(bare.public_key_der(), None);
+    assert_findings(check_key_pair("x", &bare, &public_key), &[("warning", "cannot be checked")]);
+}
+
+#[test]
 fn a_certificate_is_watched_for_its_dates() {
     let certificate = Certificate::parse(P256_CERTIFICATE).unwrap();
-    let cases: [(Option<u64>, &[(&str, &str)]); 8] = [
+    let cases: [(Option<u64>, Expected); 8] = [
         (None, &[]),
         (Some(START - 1), &[("warning", "not valid before 2026-01-01T00:00:00Z")]),
         (Some(START), &[]),
@@ -119,7 +131,7 @@ fn usage_and_matching_type_fit_what_is_given() {
     let authority = ServerCertificate::parse(AUTHORITY).unwrap();
     let sha256 = ServerCertificate::parse(SHA256_OF_CERTIFICATE).unwrap();
     let sha512 = ServerCertificate::parse(SHA512_OF_CERTIFICATE).unwrap();
-    let cases: [(u8, u8, &ServerCertificate, &[(&str, &str)]); 11] = [
+    let cases: [(u8, u8, &ServerCertificate, Expected); 11] = [
         (3, 0, &whole, &[]),
         (3, 1, &whole, &[]),
         (1, 0, &whole, &[]),

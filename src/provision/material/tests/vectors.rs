@@ -298,3 +298,21 @@ uym2ff3u9bjFLxI4VSvMhlup1vSsZAIhANSYFrPYiBlCeAbmscQysTMkU2Hme3CN
 g9WIdna/COWr
 -----END CERTIFICATE-----
 ";
+
+/// The P-521 key without its public key.
+pub const P521_SEC1_WITHOUT_PUBLIC_KEY: &str = "\
+-----BEGIN EC PRIVATE KEY-----
+MFACAQEEQgEn9U3bth5sxWxDWZZV5T4EXBk/bVgnk5OuwVt9QDYPqp5iqSUQgikp
++O0XcDUtYy1kAG+Zx4pzmrhB7ujdqxYeJ6AHBgUrgQQAIw==
+-----END EC PRIVATE KEY-----
+";
+
+/// Its public key.
+pub const P521_PUBLIC_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----
+MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAwKjYQt6N7XTKdVkJFq/K3/pQ36JO
+kTau0K2JmcrCcPD0FDGgBOq3goLXc4ScWwYStC3TOIKfkG4zHrVvpwv8f20AvM+e
+qvsg5HE3JilJo9FCqm3l1gPF56x4DfUcHNBeG11VIvQ7Ea8ErBdOFvj28Mg9lz8c
+pFiEcxuxFtJ7FOUJRMY=
+-----END PUBLIC KEY-----
+";
