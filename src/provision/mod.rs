@@ -13,6 +13,7 @@ pub mod expression;
 pub mod identity_text;
 pub mod issued;
 pub mod key_text;
+pub mod material;
 pub mod pattern;
 pub mod problem;
 #[allow(clippy::module_inception)]
