@@ -1,6 +1,7 @@
 //! What each fuzz target does with its bytes. The ordinary tests replay the committed corpora through the same
 //! functions (`tests/corpora.rs`), so that what was once found stays mended.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -10,6 +11,9 @@ use bootstrapd::dtls::cookie::{Cookies, Verdict};
 use bootstrapd::dtls::gate::Gate;
 use bootstrapd::dtls::record::{HandshakeFragments, Records};
 use bootstrapd::lwm2m::{self, ContentFormat, DiscoverAnswer, Path};
+use bootstrapd::provision::expression::{Template, Values};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 #[path = "../tests/support/events.rs"]
 mod events;
@@ -17,8 +21,8 @@ mod events;
 /// What a fuzz target does with one input; it panics where a promise is broken.
 pub type Body = fn(&[u8]);
 
-/// Every decoder that reads the network, by the name of its fuzz target.
-pub const TARGETS: [(&str, Body); 11] = [
+/// Every decoder that reads the network, and the reader of operators' templates, by the name of its fuzz target.
+pub const TARGETS: [(&str, Body); 12] = [
     ("coap_message", coap_message),
     ("tlv", tlv),
     ("senml_cbor", senml_cbor),
@@ -30,6 +34,7 @@ pub const TARGETS: [(&str, Body); 11] = [
     ("dtls_record", dtls_record),
     ("dtls_handshake", dtls_handshake),
     ("session_events", session_events),
+    ("expression", expression),
 ];
 
 /// A CoAP message that is accepted reads back equal from its own encoding.
@@ -143,4 +148,28 @@ pub fn dtls_handshake(mut data: &[u8]) {
 /// Events played to the session server.
 pub fn session_events(data: &[u8]) {
     events::play(data);
+}
+
+/// A template that is accepted can be evaluated as soon as every value is there, and keeps to its bounds; one that is
+/// refused is refused at a column of its text.
+pub fn expression(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let template = match Template::parse(text) {
+        Ok(template) => template,
+        Err(error) => {
+            assert!((1..=text.chars().count()).contains(&error.column), "column {}", error.column);
+            return;
+        }
+    };
+    let properties: BTreeMap<String, String> =
+        template.properties().map(|name| (name.to_owned(), "p".into())).collect();
+    let values = Values { endpoint_name: "ep", device_id: Some(7), properties: &properties, ssid: Some(101) };
+    let value = template.evaluate(&values, &mut StdRng::seed_from_u64(1)).expect("every value is there");
+    let preview = template.preview(&values).expect("every value is there");
+    assert!(value.len() >= template.minimum_length());
+    assert_eq!(*value == preview, !template.has_random());
+    if let Some(literal) = template.literal() {
+        assert_eq!(*value, literal);
+        assert_eq!(literal.replace("${", "$${"), text, "a literal is written in one way only");
+    }
 }

@@ -59,9 +59,11 @@ pub fn plan(
     let server_ids = allocate(SERVER, provision, discovered)?;
     let mut operations: Vec<Operation> =
         deletes.into_iter().map(|object| Operation::Delete(Path::Object(object))).collect();
-    for (account, (security, server)) in provision.accounts.iter().zip(security_ids.into_iter().zip(server_ids)) {
+    for ((account, settings), (security, server)) in
+        provision.management().zip(security_ids.into_iter().zip(server_ids))
+    {
         operations.push(Operation::Write(SECURITY, account::security_instance(security, account)));
-        operations.push(Operation::Write(SERVER, account::server_instance(server, account, version)?));
+        operations.push(Operation::Write(SERVER, account::server_instance(server, account, settings, version)?));
     }
     Ok(operations)
 }
@@ -89,8 +91,8 @@ fn allocate(
     let emptied = provision.writing.delete.contains(&object);
 
     let mut chosen: Vec<Option<ObjectInstanceId>> = Vec::with_capacity(provision.accounts.len());
-    for account in &provision.accounts {
-        let same = present().find(|instance| instance.short_server_id == Some(account.short_server_id));
+    for (_, settings) in provision.management() {
+        let same = present().find(|instance| instance.short_server_id == Some(settings.short_server_id));
         chosen.push(same.map(|instance| instance.instance).filter(|id| !spared.contains(id)));
     }
     for position in 0..chosen.len() {

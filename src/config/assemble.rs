@@ -16,8 +16,8 @@ use super::table::{Schema, Table, fields_of, take_table, take_tables};
 use super::unresolved::{Reference, Refusal};
 use super::{Admin, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_STATE_DIR, key_file};
 use crate::provision::{
-    DeviceDefinition, Finding, Problem, ProfileDefinition, ServerDefinition, Subject, check_catalog, check_device,
-    check_profile, check_server,
+    AccountKey, DeviceDefinition, Finding, Problem, ProfileDefinition, ServerDefinition, Subject, check_catalog,
+    check_device, check_profile, check_server,
 };
 
 /// Longest path of a Unix socket in bytes: `sun_path` has 108, the last of which is 0.
@@ -68,6 +68,7 @@ pub(super) fn assemble(text: &str, base_dir: &Path, file_name: &str) -> Result<C
     let mut devices = read_all::<DeviceDefinition>(devices, &DEVICE, &mut report);
     for server in &mut servers {
         let key = key_file::load(server, base_dir, &mut report);
+        let key = key.and_then(|key| AccountKey::parse(key.expose_text()).ok());
         server.definition.psk = server.definition.psk.take().or(key);
         report_all(server, check_server(&server.definition), &mut report);
     }

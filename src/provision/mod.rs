@@ -5,22 +5,39 @@
 //! of a device and the catalog the [`Provision`] of one client. This room knows LwM2M data and nothing of CoAP, SQL or
 //! sockets.
 
+pub mod account_key;
 pub mod catalog;
 pub mod check;
 pub mod definition;
+pub mod expression;
+pub mod identity_text;
+pub mod issued;
 pub mod key_text;
+pub mod material;
+pub mod pattern;
 pub mod problem;
+#[allow(clippy::module_inception)]
+pub mod provision;
 pub mod resolve;
+pub mod rules;
 pub mod uri;
 
+pub use account_key::AccountKey;
 pub use catalog::Catalog;
 pub use check::{
     Finding, Subject, check_catalog, check_device, check_device_in, check_name, check_profile, check_profile_in,
     check_server, nearest,
 };
-pub use definition::{AccountType, DeviceDefinition, ProfileDefinition, SecurityMode, ServerDefinition, Transport};
+pub use definition::secrets::{HoldsSecrets, SecretFields, SecretText};
+pub use definition::{
+    AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ProfileDefinition, Rotation, Rule,
+    SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
+};
+pub use issued::{IssuedCredentials, NewCredentials};
 pub use key_text::KeyText;
 pub use problem::{Problem, Severity};
-pub use resolve::{
-    AccountCredentials, AccountError, Discover, Provision, ProvisionedAccount, ResolveError, Writing, resolve,
+pub use provision::{
+    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
+    ServerSettings, TimingOverride, Writing,
 };
+pub use resolve::{AccountError, Client, Resolution, ResolveError, issue, resolve};

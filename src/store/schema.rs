@@ -5,8 +5,10 @@
 //! released is never edited: what is to change is a new step.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use zeroize::Zeroizing;
 
 use super::sealing::{FIRST_KEY, Place, SealError, Sealer};
+use crate::provision::{SecretFields, SecretText};
 
 /// `PRAGMA application_id` of our databases: "bsrd".
 const APPLICATION_ID: i64 = 0x6273_7264;
@@ -18,7 +20,7 @@ const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "se
 /// One step from a version to the next.
 type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
 
-const STEPS: &[Step] = &[first_tables];
+const STEPS: &[Step] = &[first_tables, issued_credentials];
 
 /// Why a database was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +96,61 @@ fn first_tables(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<(), Sc
     transaction.execute("INSERT INTO seal_check (id, sealed) VALUES (1, ?1)", [sealed])?;
     Ok(())
 }
+
+/// Servers and profiles may have several secrets; devices have properties, tags and a state, and credentials are issued.
+fn issued_credentials(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<(), SchemaError> {
+    transaction.execute_batch(ISSUED_CREDENTIALS)?;
+    let mut keys = transaction.prepare("SELECT id, psk FROM servers WHERE psk IS NOT NULL")?;
+    let keys = keys.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<(i64, Vec<u8>)>, _>>()?;
+    for (id, sealed) in keys {
+        let clear = sealer.unseal(Place { table: "servers", row: id, column: "psk" }, &sealed)?;
+        let mut secrets = SecretFields::default();
+        secrets.insert("psk", SecretText::new(String::from_utf8_lossy(clear.expose()).into_owned()));
+        let text = Zeroizing::new(serde_json::to_string(&secrets).unwrap_or_default());
+        let sealed = sealer.seal(Place { table: "servers", row: id, column: "secrets" }, text.as_bytes())?;
+        let sql = r#"UPDATE servers SET secrets = ?2, secret_fields = '["psk"]' WHERE id = ?1"#;
+        transaction.execute(sql, (id, sealed))?;
+    }
+    transaction.execute_batch("ALTER TABLE servers DROP COLUMN psk")?;
+    Ok(())
+}
+
+/// An issued credential of a bootstrap account is also one by which the client proves itself to us: `identity` is its PSK
+/// identity, and `sealed_key` its key. `retired` tells that a device has proven such a one, so that the credentials in its
+/// definition are good no more.
+const ISSUED_CREDENTIALS: &str = "
+ALTER TABLE servers ADD COLUMN secrets BLOB;
+ALTER TABLE servers ADD COLUMN secret_fields TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(secret_fields));
+ALTER TABLE profiles ADD COLUMN secrets BLOB;
+ALTER TABLE profiles ADD COLUMN secret_fields TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(secret_fields));
+
+ALTER TABLE devices ADD COLUMN properties TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(properties));
+ALTER TABLE devices ADD COLUMN state TEXT NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'blocked'));
+ALTER TABLE devices ADD COLUMN rotation_requested INTEGER;
+ALTER TABLE devices ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1));
+
+CREATE TABLE device_tags (
+    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (device, tag)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_tags_tag ON device_tags (tag, device);
+
+CREATE TABLE issued_credentials (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+    server TEXT NOT NULL,
+    issued INTEGER NOT NULL,
+    confirmed INTEGER,
+    sealed BLOB NOT NULL,
+    identity BLOB UNIQUE,
+    sealed_key BLOB CHECK ((sealed_key IS NULL) = (identity IS NULL))
+) STRICT;
+
+CREATE INDEX issued_credentials_device ON issued_credentials (device, id);
+CREATE INDEX issued_credentials_server ON issued_credentials (server);
+";
 
 /// Names are unique among what is in force and among what is hidden behind the config file; that the database's own
 /// entries do not clash among themselves, hidden or not, is checked where they are written. Numbers are never used
@@ -203,7 +260,7 @@ mod tests {
     }
 
     /// Columns of bytes that hold no secret.
-    const CLEAR: &[(&str, &str)] = &[("devices", "identity")];
+    const CLEAR: &[(&str, &str)] = &[("devices", "identity"), ("issued_credentials", "identity")];
 
     /// A column that is missing in the list would keep the seals of the old key when the key is changed.
     #[test]

@@ -15,7 +15,17 @@ use crate::secret::Secret;
 
 /// Every column that holds seals, as table and column; a seal is bound to the table's `id`. Whoever renews or proves
 /// the seals of a database goes by this list.
-pub(super) const SEALED: &[(&str, &str)] = &[("seal_check", "sealed"), ("servers", "psk"), ("devices", "psk")];
+pub(super) const SEALED: &[(&str, &str)] = &[
+    ("seal_check", "sealed"),
+    ("servers", "secrets"),
+    ("profiles", "secrets"),
+    ("devices", "psk"),
+    ("issued_credentials", "sealed"),
+    ("issued_credentials", "sealed_key"),
+];
+
+/// Columns that held seals in earlier schemas, as a backup may have one.
+pub(super) const FORMERLY_SEALED: &[(&str, &str)] = &[("servers", "psk")];
 
 /// First byte of a seal that was made with a database's first key.
 pub(super) const FIRST_KEY: u8 = 1;

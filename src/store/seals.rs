@@ -1,10 +1,10 @@
 //! Every seal of a database: opened to prove it, or made anew with another key.
 //!
-//! Goes by [`SEALED`], and passes over what an older schema does not have yet.
+//! Goes by [`SEALED`], and passes over what the schema at hand does not have yet, or any more.
 
 use rusqlite::Connection;
 
-use super::sealing::{Place, SEALED, SealError, Sealer};
+use super::sealing::{FORMERLY_SEALED, Place, SEALED, SealError, Sealer};
 use crate::secret::Secret;
 
 /// Rows that are held in memory at a time.
@@ -41,7 +41,7 @@ fn each(
     mut visit: impl FnMut(Place, &Secret) -> Result<(), SealsError>,
 ) -> Result<u64, SealsError> {
     let mut count = 0;
-    for &(table, column) in SEALED {
+    for &(table, column) in SEALED.iter().chain(FORMERLY_SEALED) {
         if !connection.column_exists(None, table, column)? {
             continue;
         }

@@ -1,7 +1,7 @@
 //! What travels between the admin socket and whoever asks: the types of `/v1`.
 //!
 //! Definitions go in as `provision` defines them and come out as [`Entry`]: the definition's own fields, what the
-//! daemon knows about it beside them, and `has_psk` in place of the key. These types know neither HTTP nor the store.
+//! daemon knows about it beside them, and `secrets` in place of what is secret. These types know neither HTTP nor the store.
 
 mod entry;
 mod problem;

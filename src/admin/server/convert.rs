@@ -17,7 +17,7 @@ pub fn entry<D: Resource>(stored: store::Entry<D>) -> Entry<D> {
         id: stored.id,
         origin,
         shadowed: stored.shadowed,
-        has_psk: D::HOLDS_PSK.then_some(stored.has_psk),
+        secrets: stored.secrets,
         created: timestamp(stored.created),
         changed: timestamp(stored.changed),
         last_session: None,

@@ -3,8 +3,8 @@
 //! LwM2M Transport 1.2, section 5.2.9.1; spec sheet `objects.md`, sections 3 and 10 (E8).
 
 use super::refuse_expression;
-use crate::provision::key_text::KeyText;
 use crate::provision::problem::Problem;
+use crate::secret::Secret;
 
 /// Longest PSK identity that every client must take, in bytes.
 pub(in crate::provision) const MAX_PSK_IDENTITY_BYTES: usize = 128;
@@ -44,8 +44,8 @@ pub(super) fn check_psk_identity(identity: &str) -> Vec<Problem> {
 }
 
 /// Checks the length of a pre-shared key. The key itself never gets into the message.
-pub(super) fn check_psk(psk: &KeyText) -> Option<Problem> {
-    let length = psk.key().len();
+pub(super) fn check_psk(key: &Secret) -> Option<Problem> {
+    let length = key.len();
     if length > MAX_PSK_BYTES {
         Some(Problem::error(
             "psk",

@@ -36,7 +36,7 @@ pub fn check_device(device: &DeviceDefinition) -> Vec<Problem> {
         }
         (None, _) => {}
     }
-    problems.extend(device.psk.as_ref().and_then(check_psk));
+    problems.extend(device.psk.as_ref().and_then(|psk| check_psk(psk.key())));
     if let Some(profile) = &device.profile {
         problems.extend(refuse_expression("profile", profile));
     }

@@ -18,7 +18,6 @@ pub use profile::{check_profile, check_profile_in, writing};
 pub use server::check_server;
 
 pub(super) use credentials::MAX_PSK_IDENTITY_BYTES;
-pub(super) use server::BOOTSTRAP_ACCOUNT_REFUSED;
 
 use super::problem::Problem;
 

@@ -3,15 +3,16 @@
 //! LwM2M Core 1.2 section 6.1; spec sheets `bootstrap.md`, sections 8 and 9, and `objects.md`, section 10 (E1, E3, E18).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::name::nearest;
-use super::{BOOTSTRAP_ACCOUNT_REFUSED, check_name, refuse_expression};
+use super::{check_name, refuse_expression};
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, RESERVED_ID};
 use crate::lwm2m::{ContentFormat, Path};
 use crate::provision::catalog::Catalog;
 use crate::provision::definition::{AccountType, ProfileDefinition};
 use crate::provision::problem::Problem;
-use crate::provision::resolve::{Discover, Writing};
+use crate::provision::provision::{AccessControl, Discover, TimingOverride, Writing};
 
 /// The Device Object, which belongs to the client.
 const DEVICE_OBJECT: ObjectId = 3;
@@ -41,6 +42,7 @@ pub fn check_profile(profile: &ProfileDefinition) -> Vec<Problem> {
 pub fn check_profile_in(profile: &ProfileDefinition, catalog: &Catalog) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut owners: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut bootstrap: Option<&str> = None;
     for (element, name) in profile.servers.iter().enumerate() {
         let Some(server) = catalog.server(name) else {
             if profile.servers[..element].contains(name) {
@@ -54,8 +56,11 @@ pub fn check_profile_in(profile: &ProfileDefinition, catalog: &Catalog) -> Vec<P
             continue;
         };
         if server.account_type == AccountType::Bootstrap {
-            let message = format!("server `{name}` cannot be in a profile: {BOOTSTRAP_ACCOUNT_REFUSED}");
-            problems.push(Problem::error("servers", message).of_element(element));
+            if let Some(other) = bootstrap.replace(name.as_str()).filter(|other| *other != name) {
+                let message =
+                    format!("servers `{other}` and `{name}` are both of type bootstrap: a client has only one");
+                problems.push(Problem::error("servers", message).of_element(element));
+            }
         } else if let Some(ssid) = server.ssid
             && let Some(other) = owners.insert(ssid, name)
             && other != name
@@ -90,8 +95,13 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
         }
         id
     });
+    let access_control = access_control_named(profile.access_control.as_deref()).unwrap_or_else(|problem| {
+        problems.push(problem);
+        AccessControl::Auto
+    });
+    let timing = timing(profile, &mut problems);
     if problems.is_empty() {
-        Ok(Writing { format, discover, delete, bootstrap_account_instance })
+        Ok(Writing { format, discover, delete, access_control, bootstrap_account_instance, timing })
     } else {
         Err(problems)
     }
@@ -118,6 +128,27 @@ fn discover_named(name: Option<&str>) -> Result<Discover, Problem> {
         Some("never") => Ok(Discover::Never),
         Some(_) => Err(Problem::error("discover", "`discover` is `auto`, `always` or `never`")),
     }
+}
+
+fn access_control_named(name: Option<&str>) -> Result<AccessControl, Problem> {
+    match name {
+        None | Some("auto") => Ok(AccessControl::Auto),
+        Some("never") => Ok(AccessControl::Never),
+        Some(_) => Err(Problem::error("access_control", "`access_control` is `auto` or `never`")),
+    }
+}
+
+/// Retransmission parameters; the bounds are those of a listener.
+fn timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOverride {
+    let ack_timeout = profile.ack_timeout.filter(|seconds| (0.1..=60.0).contains(seconds));
+    if profile.ack_timeout.is_some() && ack_timeout.is_none() {
+        problems.push(Problem::error("ack_timeout", "`ack_timeout` must be from 0.1 to 60 seconds"));
+    }
+    if profile.max_retransmit.is_some_and(|count| count > 10) {
+        let message = "`max_retransmit` must be at most 10: each one doubles the wait";
+        problems.push(Problem::error("max_retransmit", message));
+    }
+    TimingOverride { ack_timeout: ack_timeout.map(Duration::from_secs_f64), max_retransmit: profile.max_retransmit }
 }
 
 /// The objects to empty first; Security and Server Object where nothing is said.

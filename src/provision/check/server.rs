@@ -8,10 +8,6 @@ use crate::provision::definition::{AccountType, SecurityMode, ServerDefinition, 
 use crate::provision::problem::Problem;
 use crate::provision::uri::{UriError, complete_uri};
 
-/// Why an account of type bootstrap may be defined and not used.
-pub(in crate::provision) const BOOTSTRAP_ACCOUNT_REFUSED: &str =
-    "its type is bootstrap, and replacing a client's bootstrap account is not safe in this version";
-
 /// Registrations that last shorter than this many seconds cost more than they tell.
 const RECOMMENDED_LIFETIME: u32 = 60;
 
@@ -156,7 +152,7 @@ fn check_credentials(server: &ServerDefinition, problems: &mut Vec<Problem>) {
         SecurityMode::Psk => {
             problems.extend(server.psk_identity.as_deref().map(check_psk_identity).unwrap_or_default());
             match &server.psk {
-                Some(psk) => problems.extend(check_psk(psk)),
+                Some(psk) => problems.extend(psk.literal().as_ref().and_then(check_psk)),
                 None => problems.push(
                     Problem::error(
                         "psk",

@@ -159,7 +159,7 @@ fn no_file_holds_an_old_seal_afterwards() {
     let database = scratch.path().join(DATABASE_FILE);
     let nonces = |database: &Path| -> HashSet<[u8; 24]> {
         let raw = rusqlite::Connection::open(database).unwrap();
-        let mut statement = raw.prepare("SELECT psk FROM devices UNION ALL SELECT psk FROM servers").unwrap();
+        let mut statement = raw.prepare("SELECT psk FROM devices UNION ALL SELECT secrets FROM servers").unwrap();
         let sealed = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
         sealed.map(|sealed| sealed.unwrap()[1..25].try_into().unwrap()).collect()
     };

@@ -1,0 +1,38 @@
+//! A PSK identity as an operator writes it: text, or `hex:...`, `base64:...`, `text:...`.
+//!
+//! On the wire an identity is bytes, which LwM2M wants to be UTF-8 (spec sheet `objects.md`, section 3). `text:` is for
+//! an identity that begins with one of the prefixes.
+
+use super::key_text::{KeyText, KeyTextError};
+
+/// The bytes that `text` stands for.
+///
+/// # Errors
+/// [`KeyTextError`] where a prefix is followed by what does not suit it.
+pub fn identity_bytes(text: &str) -> Result<Vec<u8>, KeyTextError> {
+    if ["hex:", "base64:", "text:"].iter().any(|prefix| text.starts_with(prefix)) {
+        return Ok(KeyText::parse(text)?.key().expose().to_vec());
+    }
+    Ok(text.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identity_bytes;
+
+    #[test]
+    fn text_is_itself_and_a_prefix_says_otherwise() {
+        for (text, bytes) in [
+            ("meter-1", &b"meter-1"[..]),
+            ("hex:6d31", b"m1"),
+            ("base64:bTE=", b"m1"),
+            ("text:hex:6d31", b"hex:6d31"),
+            ("Hex:6d31", b"Hex:6d31"),
+            ("", b""),
+        ] {
+            assert_eq!(identity_bytes(text).as_deref(), Ok(bytes), "{text}");
+        }
+        assert!(identity_bytes("hex:6").is_err());
+        assert!(identity_bytes("base64:*").is_err());
+    }
+}
