@@ -8,7 +8,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::{Begun, Exchange, RekeyError, Rekeyed, rekey};
-use crate::provision::{DeviceDefinition, KeyText, ServerDefinition};
+use crate::provision::{AccountKey, DeviceDefinition, KeyText, ServerDefinition};
 use crate::store::error::OpenError;
 use crate::store::open::DATABASE_FILE;
 use crate::store::seals;
@@ -31,7 +31,8 @@ fn definitions() -> FileDefinitions {
         psk: key(&key_of(number)),
         ..DeviceDefinition::default()
     };
-    let server = ServerDefinition { name: "eu".to_owned(), psk: key("text:fleet"), ..ServerDefinition::default() };
+    let fleet = Some(AccountKey::parse("text:fleet").unwrap());
+    let server = ServerDefinition { name: "eu".to_owned(), psk: fleet, ..ServerDefinition::default() };
     FileDefinitions { servers: vec![server], profiles: Vec::new(), devices: (0..DEVICES).map(device).collect() }
 }
 

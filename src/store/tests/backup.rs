@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::upgrade::{KEY, SCHEMA_1};
 use super::{OPERATOR, Scratch, at, device, open, scratch};
 use crate::store::{Backup, OpenError, RestoreError, SealingKey, Store, restore};
 
@@ -89,4 +90,24 @@ fn a_path_with_odd_characters_is_a_path_and_a_second_restore_keeps_both() {
     let wrong = Store::open(directory.path(), SealingKey::new([8; 32]));
     assert!(matches!(wrong, Err(OpenError::WrongKey { .. })));
     drop(open(&directory));
+}
+
+#[test]
+fn a_copy_of_an_earlier_schema_is_proven_and_brought_up_to_date() {
+    let (scratch, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let copy = elsewhere.path().join("copy.db");
+    let dump = format!("PRAGMA foreign_keys = OFF; {SCHEMA_1}");
+    rusqlite::Connection::open(&copy).unwrap().execute_batch(&dump).unwrap();
+    let key = SealingKey::new(KEY);
+    let restored = restore(scratch.path(), &copy, &key, at(0)).unwrap();
+    let seals =
+        "SELECT count(*) + 1 FROM (SELECT psk FROM servers UNION ALL SELECT psk FROM devices) WHERE psk NOT NULL";
+    let seals: i64 = rusqlite::Connection::open(&copy).unwrap().query_row(seals, [], |row| row.get(0)).unwrap();
+    assert!(seals > 2);
+    assert_eq!((restored.seals, restored.kept), (seals.unsigned_abs(), None));
+    drop(Store::open(scratch.path(), key).unwrap());
+    let sql = "UPDATE servers SET psk = zeroblob(length(psk)) WHERE psk NOT NULL";
+    assert!(rusqlite::Connection::open(&copy).unwrap().execute(sql, []).unwrap() > 0);
+    let refused = restore(scratch.path(), &copy, &SealingKey::new(KEY), at(0)).unwrap_err().to_string();
+    assert!(refused.contains("damaged") && refused.contains("servers.psk"), "{refused}");
 }

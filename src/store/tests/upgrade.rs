@@ -9,8 +9,8 @@ use super::super::{Actor, Key, OpenError, SealingKey, Store, UnixMillis};
 use crate::provision::{DeviceState, HoldsSecrets as _, SecurityMode};
 
 /// Written by the daemon of that time, which then closed it.
-const SCHEMA_1: &str = include_str!("schema-1.sql");
-const KEY: [u8; 32] = *b"upgrade-test-sealing-key-of-32-b";
+pub(super) const SCHEMA_1: &str = include_str!("schema-1.sql");
+pub(super) const KEY: [u8; 32] = *b"upgrade-test-sealing-key-of-32-b";
 
 /// A state directory that an earlier release left behind.
 fn left_behind(dump: &str) -> tempfile::TempDir {
