@@ -18,7 +18,8 @@ fn left_behind(dump: &str) -> tempfile::TempDir {
     DirBuilder::new().mode(0o700).create(scratch.path().join("state")).unwrap();
     let database = scratch.path().join("state/bootstrapd.db");
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).unwrap();
-    Connection::open(&database).unwrap().execute_batch(dump).unwrap();
+    let connection = Connection::open(&database).unwrap();
+    connection.execute_batch(&format!("PRAGMA foreign_keys = OFF; {dump}")).unwrap();
     scratch
 }
 
