@@ -228,7 +228,7 @@ mod tests {
 
     use super::super::sealing::Sealer;
     use super::super::sealing_key::SealingKey;
-    use super::{SchemaError, Step, first_tables, inspect, migrate, migrate_by};
+    use super::{STEPS, SchemaError, Step, first_tables, inspect, migrate, migrate_by};
 
     fn sealer(byte: u8) -> Sealer {
         Sealer::new(&SealingKey::new([byte; 32]))
@@ -243,9 +243,10 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), 0);
         migrate(&mut connection, &sealer(1), 0).unwrap();
-        assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), 1);
-        migrate(&mut connection, &sealer(1), 1).unwrap();
-        assert_eq!(version(&connection), 1);
+        let present = STEPS.len() as i64;
+        assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), present);
+        migrate(&mut connection, &sealer(1), present).unwrap();
+        assert_eq!(version(&connection), present);
     }
 
     #[test]
@@ -253,9 +254,12 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, &sealer(1), 0).unwrap();
         assert!(matches!(inspect(&connection, Some(&sealer(2))), Err(SchemaError::WrongKey)));
-        connection.pragma_update(None, "user_version", 2).unwrap();
+        let later = STEPS.len() as i64 + 1;
+        connection.pragma_update(None, "user_version", later).unwrap();
         let found = inspect(&connection, Some(&sealer(1)));
-        assert!(matches!(found, Err(SchemaError::FromTheFuture { found: 2, known: 1 })));
+        assert!(
+            matches!(found, Err(SchemaError::FromTheFuture { found, known }) if found == later && known == later - 1)
+        );
         let foreign = Connection::open_in_memory().unwrap();
         foreign.execute_batch("CREATE TABLE t (a)").unwrap();
         assert!(matches!(inspect(&foreign, Some(&sealer(1))), Err(SchemaError::Foreign)));

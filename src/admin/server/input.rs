@@ -21,8 +21,6 @@ pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The field that holds a pre-shared key.
-const PSK: &str = "psk";
 
 /// Reads the body, which must be a JSON object of one of the media types `accepted`.
 ///
