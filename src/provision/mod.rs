@@ -19,6 +19,7 @@ pub mod problem;
 #[allow(clippy::module_inception)]
 pub mod provision;
 pub mod resolve;
+pub mod rules;
 pub mod uri;
 
 pub use account_key::AccountKey;
