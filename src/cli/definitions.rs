@@ -213,7 +213,7 @@ fn record<D: Resource>(entry: &Entry<D>) -> Table {
         names.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect()
     };
     let first = take(&[D::KEY, "id", "origin", "shadowed"]);
-    let last = take(&["has_psk", "created", "changed", "last_session"]);
+    let last = take(&["secrets", "created", "changed", "last_session"]);
     let all = first.into_iter().chain(fields).chain(last);
     Table::new(["field", "value"]).rows(all.flat_map(|(name, value)| match value {
         Value::Object(members) => {

@@ -57,7 +57,7 @@ impl Fields for DeviceFields {
         vec![
             device.endpoint.clone(),
             or_nothing(device.psk_identity.as_ref()),
-            if entry.record.has_psk == Some(true) { "set" } else { "none" }.to_owned(),
+            if entry.record.secrets.iter().any(|field| field == "psk") { "set" } else { "none" }.to_owned(),
             or_nothing(device.profile.as_ref()),
             entry.record.origin.name().to_owned(),
             or_nothing(last.map(|last| last.outcome)),

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use tracing::error;
 
 use crate::bootstrap::{KnownDevice, Lookup, LookupKey};
-use crate::provision::{Catalog, resolve};
+use crate::provision::{Catalog, Client, Resolution, resolve};
 use crate::secret::Secret;
 use crate::store::{DeviceRecord, Reader, StoreError};
 
@@ -84,9 +84,19 @@ impl Directory {
     }
 
     fn known(&self, record: DeviceRecord) -> KnownDevice {
-        let psk_identity = record.identity().map(<[u8]>::to_vec);
-        let provision = resolve(&record.definition, &self.catalog).map_err(|error| error.to_string());
-        KnownDevice { endpoint: record.definition.endpoint, psk_identity, provision }
+        let client = Client {
+            device: &record.definition,
+            id: Some(record.id),
+            issued: &[],
+            rotation_requested: record.rotation_requested,
+            now: 0,
+        };
+        let provision = match resolve(&client, &self.catalog) {
+            Ok(Resolution::Provision(provision)) => Ok(*provision),
+            Ok(Resolution::MustIssue(_)) => Err("credentials cannot be issued".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        KnownDevice { endpoint: record.definition.endpoint, psk_identity: record.identity, provision }
     }
 
     fn refresh(&mut self) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use super::entry::{Entry, Key, Origin};
 use super::error::{ChangeError, StoreError};
 use super::noun::{self, Noun, Stored};
 use super::writer::Work;
+use crate::provision::HoldsSecrets;
 
 /// Adds a definition; the answer is without its key.
 pub(super) fn add<N: Noun>(
@@ -71,6 +72,6 @@ fn find_own<N: Noun>(work: &Work<'_>, key: &Key) -> Result<Stored<N::Definition>
 }
 
 fn without_secret<N: Noun>(mut entry: Entry<N::Definition>) -> Entry<N::Definition> {
-    N::set_psk(&mut entry.definition, None);
+    drop(entry.definition.take_secrets());
     entry
 }

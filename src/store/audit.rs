@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::entry::{Actor, AuditLine, UnixMillis};
 use super::error::{Kind, StoreError};
-use super::noun::{self, Noun};
+use super::noun::Noun;
 use super::servers::to_json;
+use crate::provision::HoldsSecrets;
 
 /// Who makes a change, and when.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,7 @@ pub(super) enum Verb {
     Change,
     Delete,
     Reveal,
+    Backup,
 }
 
 impl Verb {
@@ -33,6 +35,7 @@ impl Verb {
             Verb::Change => "change",
             Verb::Delete => "delete",
             Verb::Reveal => "reveal",
+            Verb::Backup => "backup",
         }
     }
 }
@@ -51,14 +54,18 @@ pub(super) fn write<N: Noun>(
     insert(connection, stamp, verb, N::KIND, N::name(either), &fields)
 }
 
-/// Writes the line of a key that was shown.
+/// Writes the line of secrets that were shown.
 pub(super) fn write_reveal<N: Noun>(
     connection: &Connection,
     stamp: Stamp,
     definition: &N::Definition,
 ) -> Result<(), StoreError> {
-    let fields = if N::psk(definition).is_some() { vec!["psk".to_owned()] } else { Vec::new() };
-    insert(connection, stamp, Verb::Reveal, N::KIND, N::name(definition), &fields)
+    insert(connection, stamp, Verb::Reveal, N::KIND, N::name(definition), &definition.secrets().fields())
+}
+
+/// Writes the line of a copy of the database file `name`.
+pub(super) fn write_backup(connection: &Connection, stamp: Stamp, name: &str) -> Result<(), StoreError> {
+    insert(connection, stamp, Verb::Backup, Kind::Database, name, &[])
 }
 
 fn insert(
@@ -85,18 +92,16 @@ fn changed_fields<N: Noun>(old: Option<&N::Definition>, new: &N::Definition) -> 
     let differs = |name: &&String| old_fields.get(*name) != new_fields.get(*name);
     let gone = old_fields.keys().filter(|name| !new_fields.contains_key(*name));
     let mut changed: Vec<String> = new_fields.keys().chain(gone).filter(differs).cloned().collect();
-    if !noun::same_psk(old.and_then(N::psk), N::psk(new)) {
-        changed.push("psk".to_owned());
-    }
+    let (old_secrets, new_secrets) = (old.map(|old| old.secrets()).unwrap_or_default(), new.secrets());
+    changed.extend(new_secrets.fields_other_than(&old_secrets));
     changed.sort_unstable();
+    changed.dedup();
     Ok(changed)
 }
 
 /// The fields of a definition as JSON has them, without the key.
 fn fields<N: Noun>(definition: &N::Definition) -> Result<Map<String, Value>, StoreError> {
-    let mut clear = definition.clone();
-    N::set_psk(&mut clear, None);
-    match serde_json::to_value(&clear) {
+    match serde_json::to_value(definition.without_secrets()) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => Err(StoreError::Corrupt { kind: N::KIND, name: N::name(definition).to_owned(), what: "definition" }),
     }

@@ -9,7 +9,7 @@ use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
 
 /// A definition and what the store knows about it.
 ///
-/// `definition.psk` is none in whatever is listed or shown; [`Entry::has_psk`] says whether there is a key. Only the
+/// No secret is in whatever is listed or shown; [`Entry::secrets`] names the fields that have some. Only the
 /// `reveal_*` methods of [`super::Store`] fill it in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry<D> {
@@ -21,8 +21,8 @@ pub struct Entry<D> {
     pub shadowed: bool,
     /// What the operator said.
     pub definition: D,
-    /// Whether there is a pre-shared key.
-    pub has_psk: bool,
+    /// The fields that are, or hold, secrets: `psk`, `private_key`, `writes`.
+    pub secrets: Vec<String>,
     /// When it was first defined.
     pub created: UnixMillis,
     /// When it was last changed.
@@ -31,7 +31,7 @@ pub struct Entry<D> {
 
 /// A server account.
 pub type ServerEntry = Entry<ServerDefinition>;
-/// A profile; it never has a key.
+/// A profile.
 pub type ProfileEntry = Entry<ProfileDefinition>;
 
 /// A device with the end of its last session.
@@ -63,16 +63,10 @@ pub struct DeviceRecord {
     pub id: i64,
     /// The definition, `psk` left out.
     pub definition: DeviceDefinition,
-    /// Whether the device has a pre-shared key, and must prove it.
-    pub has_psk: bool,
-}
-
-impl DeviceRecord {
     /// The PSK identity that the device must prove, in bytes; none where it has no key.
-    pub fn identity(&self) -> Option<&[u8]> {
-        let explicit = self.definition.psk_identity.as_ref().unwrap_or(&self.definition.endpoint);
-        self.has_psk.then_some(explicit.as_bytes())
-    }
+    pub identity: Option<Vec<u8>>,
+    /// When an operator last asked for new issued credentials.
+    pub rotation_requested: Option<i64>,
 }
 
 /// All definitions that provisions are resolved from, secrets included: what is in force, the file's before the

@@ -6,6 +6,7 @@
 //! | [`reader`] | [`Reader`]: a read-only connection per thread; the lookups of a bootstrap |
 //! | [`entry`], [`error`] | what goes in and comes out |
 //! | [`sealing`], [`sealing_key`] | the seal of one secret; where its key comes from |
+//! | [`backup`], [`rekey`], [`restore`] | a copy of the live database; another sealing key; a copy put back |
 //! | `admin`, `file` | changes by an operator; the definitions of the config file |
 //! | `noun`, `servers`, `profiles`, `devices` | rows of the three tables of definitions |
 //! | `writer`, `schema`, `open`, `audit`, `outcomes` | the thread, the tables, the files, the trail, the last outcomes |
@@ -13,10 +14,13 @@
 //! SQL stands only here. A change is acknowledged after SQLite's COMMIT returned with `synchronous=FULL`; a database
 //! error is always an error and never reads as "no rows". This room knows no CoAP, no sockets and no HTTP.
 
+pub mod backup;
 pub mod entry;
 pub mod error;
 pub mod handle;
 pub mod reader;
+pub mod rekey;
+pub mod restore;
 pub mod sealing;
 pub mod sealing_key;
 
@@ -24,17 +28,20 @@ mod admin;
 mod audit;
 mod devices;
 mod file;
+mod key_file;
 mod noun;
 mod open;
 mod outcomes;
 mod profiles;
 mod schema;
+mod seals;
 mod servers;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use backup::Backup;
 pub use entry::{
     Actor, AuditLine, CatalogRows, Counts, DeviceEntry, DeviceOutcome, DevicePage, DeviceQuery, DeviceRecord, Entry,
     Key, LastOutcome, Origin, ProfileEntry, ServerEntry, UnixMillis,
@@ -43,5 +50,7 @@ pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError
 pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};
 pub use handle::Store;
 pub use reader::Reader;
-pub use sealing_key::{SealingKey, SealingKeyError};
+pub use rekey::{RekeyError, Rekeyed, rekey};
+pub use restore::{RestoreError, Restored, restore};
+pub use sealing_key::{KeySource, SealingKey, SealingKeyError};
 pub use writer::Pending;

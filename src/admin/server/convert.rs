@@ -17,7 +17,7 @@ pub fn entry<D: Resource>(stored: store::Entry<D>) -> Entry<D> {
         id: stored.id,
         origin,
         shadowed: stored.shadowed,
-        has_psk: D::HOLDS_PSK.then_some(stored.has_psk),
+        secrets: stored.secrets,
         created: timestamp(stored.created),
         changed: timestamp(stored.changed),
         last_session: None,
@@ -79,7 +79,10 @@ impl From<StoreError> for Failure {
             | StoreError::FileConflicts(_)
             | StoreError::FileContradiction(_) => StatusCode::CONFLICT,
             StoreError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            StoreError::Seal { .. } | StoreError::Corrupt { .. } | StoreError::Database(_) => {
+            StoreError::Seal { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Database(_)
+            | StoreError::Backup { .. } => {
                 tracing::error!(%error, "the store failed a request on the admin socket");
                 StatusCode::INTERNAL_SERVER_ERROR
             }

@@ -110,26 +110,27 @@ pub async fn delete<D: Stored>(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What a merge patch makes of a definition. The key goes round the patch: it is kept, replaced or removed, and never
-/// becomes JSON.
+/// What a merge patch makes of a definition. Secrets go round the patch: they are kept, replaced or removed, and those
+/// that are kept never become JSON.
 fn patched<D: Resource>(current: &D, mut patch: Map<String, Value>) -> Result<D, Failure> {
-    let mut without_key = current.clone();
-    let kept = without_key.take_psk();
-    let keeps = kept.is_some() && !patch.contains_key("psk");
-    let new_key = patch.remove("psk");
+    let mut clear = current.clone();
+    let mut kept = clear.take_secrets();
+    let mut new_secrets = Map::new();
+    for field in D::SECRET_FIELDS {
+        if let Some(secret) = patch.remove(*field) {
+            kept.remove_field(field);
+            new_secrets.insert((*field).to_owned(), secret);
+        }
+    }
     let unreadable = |_| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the definition cannot be written as JSON");
-    let mut fields = serde_json::to_value(without_key).map_err(unreadable)?;
+    let mut fields = serde_json::to_value(clear).map_err(unreadable)?;
     merge::apply(&mut fields, Value::Object(patch));
     let Value::Object(mut fields) = fields else {
         return Err(Failure::new(StatusCode::BAD_REQUEST, "the patch must be a JSON object"));
     };
-    if let Some(new_key) = new_key {
-        fields.insert("psk".to_owned(), new_key);
-    }
+    fields.extend(new_secrets);
     let mut definition = input::definition::<D>(fields)?;
-    if let Some(kept) = kept.filter(|_| keeps) {
-        definition.put_psk(kept);
-    }
+    definition.keep_secrets(kept);
     Ok(definition)
 }
 

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use crate::admin::api::{FieldProblem, Resource};
-use crate::provision::KeyText;
 
 /// Bytes of a body; a definition takes a few hundred.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -22,8 +21,6 @@ pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The field that holds a pre-shared key.
-const PSK: &str = "psk";
 
 /// Reads the body, which must be a JSON object of one of the media types `accepted`.
 ///
@@ -84,12 +81,9 @@ fn mistake<D: Resource>(field: &str, value: &Value) -> Option<String> {
     if field != D::KEY {
         alone.insert(D::KEY.to_owned(), Value::String("name".to_owned()));
     }
-    if field == PSK && D::HOLDS_PSK {
-        // The words of the deserializer repeat the value, which must not happen to a key.
-        return match value.as_str() {
-            None => Some("must be a string such as `hex:...`, `base64:...` or `text:...`".to_owned()),
-            Some(text) => KeyText::parse(text).err().map(|error| error.to_string()),
-        };
+    // The words of the deserializer repeat a value of another type, which must not happen to a secret.
+    if D::SECRET_FIELDS.contains(&field) && !value.is_string() {
+        return Some("must be a string such as `hex:...`, `base64:...` or `text:...`".to_owned());
     }
     alone.insert(field.to_owned(), value.clone());
     serde_json::from_value::<D>(Value::Object(alone)).err().map(|error| error.to_string())
