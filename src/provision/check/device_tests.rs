@@ -2,7 +2,7 @@
 
 use super::{check_device, check_device_in};
 use crate::provision::catalog::Catalog;
-use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition};
+use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
 
 fn device(endpoint: &str) -> DeviceDefinition {
     DeviceDefinition {
@@ -32,7 +32,7 @@ fn endpoint_names_that_no_request_could_carry_are_refused() {
         ("a\u{7}", "endpoint", "'\\u{7}'"),
         (&"e".repeat(253), "endpoint", "253 bytes"),
         (&"e".repeat(129), "psk_identity", "give `psk_identity`"),
-        ("${x}", "endpoint", "expressions are not supported"),
+        ("${x}", "endpoint", "starts an expression"),
     ] {
         let found = problems(&device(endpoint));
         assert_eq!(found.len(), 1, "{endpoint:?}: {found:?}");
@@ -54,13 +54,19 @@ fn an_identity_without_a_key_is_refused_and_a_short_key_is_warned_of() {
 #[test]
 fn every_mistake_is_named() {
     let device = DeviceDefinition {
+        properties: [("a b".to_owned(), "x\n".to_owned())].into(),
+        tags: ["eu north".to_owned(), "rack:7".to_owned()].into(),
         endpoint: "a\nb".into(),
         psk_identity: Some(format!("{}\0", "i".repeat(128))),
         psk: KeyText::parse(&format!("text:{}", "k".repeat(65))).ok(),
         profile: Some("${p}".into()),
+        ..DeviceDefinition::default()
     };
     let fields: Vec<_> = check_device(&device).iter().map(|problem| problem.field).collect();
-    assert_eq!(fields, ["endpoint", "psk_identity", "psk_identity", "psk", "profile"]);
+    assert_eq!(
+        fields,
+        ["endpoint", "psk_identity", "psk_identity", "psk", "profile", "properties", "properties", "tags"]
+    );
 }
 
 #[test]
@@ -73,4 +79,48 @@ fn the_profile_must_be_there_or_one_be_the_default() {
     assert!(check_device_in(&device("d"), &without)[0].message.contains("`default = true`"));
     assert_eq!(check_device_in(&naming("meters"), &without), vec![]);
     assert!(check_device_in(&naming("meter"), &without)[0].message.contains("did you mean `meters`?"));
+}
+
+#[test]
+fn an_identity_is_text_or_bytes_and_no_expression() {
+    for (identity, part) in [
+        ("${device.id}", "only `psk_identity`, `psk` and `uri` of server accounts"),
+        ("hex:6", "pairs of hexadecimal digits"),
+        ("base64:/w==", "not UTF-8"),
+        ("text:", "is empty"),
+    ] {
+        let found = problems(&DeviceDefinition { psk_identity: Some(identity.into()), ..device("d") });
+        assert_eq!((found.len(), found[0].0), (1, "psk_identity"), "{identity}: {found:?}");
+        assert!(found[0].1.contains(part), "{identity}: {found:?}");
+    }
+    for identity in ["hex:6d31", "base64:bTE=", "text:hex:", "m 1"] {
+        assert_eq!(problems(&DeviceDefinition { psk_identity: Some(identity.into()), ..device("d") }), vec![]);
+    }
+}
+
+#[test]
+fn a_rule_gives_a_profile_and_its_accounts_ask_for_properties() {
+    let profile: ProfileDefinition = serde_json::from_value(serde_json::json!({
+        "name": "eu", "servers": ["a", "b"], "rules": [{ "tag": "eu" }],
+    }))
+    .unwrap();
+    let server = |json| -> ServerDefinition { serde_json::from_value(json).unwrap() };
+    let a = server(serde_json::json!({
+        "name": "a", "uri": "${device.property.site}", "psk": "${device.property.key}",
+        "psk_identity": "${device.property.site}",
+    }));
+    let b = server(serde_json::json!({
+        "name": "b", "uri": "host", "security": "nosec", "psk_identity": "${device.property.unused}",
+    }));
+    let catalog = Catalog::new([a, b], [profile]);
+    let mut device = device("d");
+    let none = check_device_in(&device, &catalog);
+    assert!(none[0].message.contains("no rule of a profile fits"), "{none:?}");
+    device.tags.insert("eu".into());
+    device.properties.insert("key".into(), "text:0123456789abcdef".into());
+    let found = check_device_in(&device, &catalog);
+    assert_eq!((found.len(), found[0].field, found[0].is_error()), (1, "properties", false), "{found:?}");
+    assert!(found[0].message.starts_with("server `a` asks for `${device.property.site}`"), "{found:?}");
+    device.properties.insert("site".into(), "x".into());
+    assert_eq!(check_device_in(&device, &catalog), vec![]);
 }
