@@ -21,6 +21,9 @@ pub(super) use credentials::MAX_PSK_IDENTITY_BYTES;
 
 use super::problem::Problem;
 
+#[cfg(test)]
+mod rule_tests;
+
 /// Refuses `${`, which starts an expression, in a field that takes none.
 ///
 /// Without this, a client would be given the expression's text.
