@@ -7,11 +7,12 @@
 use std::time::{Duration, Instant};
 
 use super::authorisation::printable;
+use super::boundary::{CoapEndpoint, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
+use super::pending::PendingCredentials;
 use super::plan::{self, Operation};
 use super::request::BootstrapRequest;
-use super::server::{CoapEndpoint, SessionId};
 use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Progress, Reaction, Reply, ReplyReaction};
 use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Object, Version};
 use crate::peer::Peer;
@@ -49,6 +50,7 @@ pub(super) struct Session {
     profile: Option<String>,
     format: Option<ContentFormat>,
     steps: Vec<Step>,
+    pub(super) pending: PendingCredentials,
 }
 
 /// What this session has learned of the client.
@@ -125,6 +127,7 @@ impl Session {
             profile: None,
             format: None,
             steps: Vec::new(),
+            pending: PendingCredentials::default(),
         }
     }
 
@@ -163,6 +166,7 @@ impl Session {
         self.must_end = now + LONGEST_SESSION;
         self.device = Some(provision.endpoint.clone());
         self.profile = Some(provision.profile.clone());
+        self.pending = PendingCredentials::of(provision);
         self.record_request(now, Code::CHANGED);
     }
 
@@ -417,6 +421,7 @@ impl Session {
                     (Outcome::InvalidProvision, format!("{path} cannot be written in {format}: {error}."))
                 })?;
                 execution.payload_length = payload.len();
+                self.pending.has_written = true;
                 wire.write(now, &path, format, payload)
             }
         };

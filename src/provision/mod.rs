@@ -33,7 +33,7 @@ pub use definition::{
     AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ProfileDefinition, Rotation, Rule,
     SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
 };
-pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedValues, NewCredentials};
+pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedReference, IssuedValues, NewCredentials};
 pub use key_text::KeyText;
 pub use problem::{Problem, Severity};
 pub use provision::{

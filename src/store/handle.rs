@@ -178,6 +178,14 @@ impl Store {
         self.delete::<Profiles>(Stamp { actor, at }, key)
     }
 
+    /// A profile with the secrets of its writes; the audit line is durable before the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub fn reveal_profile(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<ProfileEntry> {
+        self.reveal::<Profiles>(Stamp { actor, at }, key)
+    }
+
     /// Adds a device.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::provision::definition::resource_values::Misfit;
 use crate::provision::definition::{AccountType, SecurityMode, ServerDefinition, Transport};
 use crate::provision::expression::{EvaluationError, ExpressionError, Template, Values};
 use crate::provision::identity_text::identity_bytes;
-use crate::provision::issued::{IssueError, IssuedValues, Made, Templates};
+use crate::provision::issued::{IssueError, IssuedReference, IssuedValues, Made, Templates};
 use crate::provision::key_text::KeyTextError;
 use crate::provision::provision::{AccountCredentials, AccountRole, ProvisionedAccount, ServerSettings};
 use crate::provision::uri::{UriError, complete_uri};
@@ -98,7 +98,7 @@ pub(super) fn resolve(
             AccountType::Management => AccountRole::Management(settings(server)?),
             AccountType::Bootstrap => AccountRole::Bootstrap,
         },
-        issued: issued.map(|issued| issued.id),
+        issued: issued.map(|issued| IssuedReference { id: issued.id, is_pending: issued.confirmed.is_none() }),
     }))
 }
 
