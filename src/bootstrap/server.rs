@@ -68,12 +68,12 @@ impl Entry {
     /// The session, and the means by which it speaks.
     fn speaking<'a>(
         &'a mut self,
-        timing: &'a Timing,
+        timing: &Timing,
         conversation: &'a mut Conversation,
         outputs: &'a mut VecDeque<Output>,
     ) -> (&'a mut Session, Wire<'a>) {
         let Entry { session, message_ids, .. } = self;
-        let endpoint = session.endpoint;
+        let (endpoint, timing) = (session.endpoint, session.timing(timing));
         (session, Wire { endpoint, timing, conversation, message_ids, outputs })
     }
 
@@ -316,12 +316,14 @@ impl Server {
         self.by_device.insert(provision.endpoint.clone(), id);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let timing = &self.listeners[endpoint.listener()].timing;
+        entry.session.accept(now, &provision);
         let turn = if unanswered.acknowledged {
+            let timing = entry.session.timing(timing);
             let message_id = entry.message_ids.next();
             let response = Message::separate_response(Code::CHANGED, message_id, unanswered.request.token);
-            let reply = Reply::start(now, timing, self.conversation.fraction(), response);
+            let reply = Reply::start(now, &timing, self.conversation.fraction(), response);
             conversation::send(&mut self.outputs, endpoint, reply.datagram());
-            entry.session.confirm(now, provision, reply)
+            entry.session.confirm(provision, reply)
         } else {
             // The 2.04 goes first, always (spec sheet `bootstrap.md`, section 5).
             let bytes = Message::piggybacked_response(&unanswered.request, Code::CHANGED).encode();

@@ -39,7 +39,11 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
         security,
         insecure_secrets: listener.insecure_secrets,
         timing,
-        unknown: UnknownClients::Refuse,
+        unknown: match &listener.unknown {
+            config::UnknownClients::Refuse => UnknownClients::Refuse,
+            config::UnknownClients::Pending => UnknownClients::Pending,
+            config::UnknownClients::Accept { profile } => UnknownClients::Accept { profile: Some(profile.clone()) },
+        },
     }
 }
 

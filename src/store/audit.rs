@@ -28,6 +28,7 @@ pub(super) enum Verb {
     Rotate,
     Block,
     Unblock,
+    Backup,
 }
 
 impl Verb {
@@ -40,6 +41,7 @@ impl Verb {
             Verb::Rotate => "rotate",
             Verb::Block => "block",
             Verb::Unblock => "unblock",
+            Verb::Backup => "backup",
         }
     }
 }
@@ -79,6 +81,11 @@ pub(super) fn write_deed(
 ) -> Result<(), StoreError> {
     let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
     insert(connection, stamp, verb, (Kind::Device, endpoint), &fields, reason)
+}
+
+/// Writes the line of a copy of the database file `name`.
+pub(super) fn write_backup(connection: &Connection, stamp: Stamp, name: &str) -> Result<(), StoreError> {
+    insert(connection, stamp, Verb::Backup, (Kind::Database, name), &[], None)
 }
 
 fn insert(

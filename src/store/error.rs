@@ -37,8 +37,8 @@ pub enum OpenError {
     },
     /// The sealing key is not the one the database was made with.
     #[error(
-        "the sealing key does not belong to the database {}: give the key that it was made with, or move the database \
-         away to start anew", path.display()
+        "the sealing key does not belong to the database {}: give the key that it is sealed with (after a rekey that is \
+         the new one), or move the database away to start anew", path.display()
     )]
     WrongKey {
         /// The database.
@@ -182,6 +182,16 @@ pub enum StoreError {
     /// SQLite failed: the disk is full, the file is damaged.
     #[error("the database failed: {0}")]
     Database(Arc<rusqlite::Error>),
+    /// A file for a copy of the database could not be made or read.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Backup {
+        /// What was tried.
+        action: &'static str,
+        /// The copy.
+        path: PathBuf,
+        /// Why not.
+        source: Arc<io::Error>,
+    },
     /// The store has been closed, or its thread is gone.
     #[error("the store is closed")]
     Closed,
@@ -219,6 +229,8 @@ pub enum Kind {
     Profile,
     /// A device.
     Device,
+    /// The database as a whole.
+    Database,
 }
 
 impl Kind {
@@ -228,6 +240,7 @@ impl Kind {
             Kind::Server => "server",
             Kind::Profile => "profile",
             Kind::Device => "device",
+            Kind::Database => "database",
         }
     }
 }

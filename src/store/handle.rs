@@ -10,7 +10,8 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
 use super::admin;
-use super::audit::Stamp;
+use super::audit::{self, Stamp};
+use super::backup::{self, Backup};
 use super::blocking::{self, StatesChanged};
 use super::devices::Devices;
 use super::entry::{
@@ -57,8 +58,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]: in use by another process, wrong key, later schema, or not usable. Nothing was changed then.
     pub fn open(state_dir: &Path, key: SealingKey) -> Result<Store, OpenError> {
-        let sealer = Sealer::new(&key);
-        let open::Opened { connection, database, lock } = open::open(state_dir, &sealer)?;
+        let open::Opened { connection, database, lock, sealer } = open::open(state_dir, &key)?;
         let generation = Arc::new(AtomicU64::new(0));
         let mut reader = Reader::open(&database, sealer.clone(), Arc::clone(&generation))
             .map_err(|source| OpenError::Database { path: database.clone(), source })?;
@@ -302,6 +302,18 @@ impl Store {
     pub fn apply_file(&self, at: UnixMillis, definitions: FileDefinitions, mode: FileMode) -> Pending<FileApplied> {
         let stamp = Stamp { actor: Actor::config_file(), at };
         writer::submit(self.queue(), move |work: &Work<'_>| file::apply(work, stamp, &definitions, mode))
+    }
+
+    /// A consistent copy of the whole database as of now. The audit line is durable before the answer, and stands in
+    /// the copy. Made by a thread of its own, which keeps neither writer nor readers waiting.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Backup`] where the state directory has no room.
+    pub fn backup(&self, actor: Actor, at: UnixMillis) -> Pending<Backup> {
+        let audited = writer::submit(self.queue(), move |work: &Work<'_>| {
+            audit::write_backup(work.connection, Stamp { actor, at }, open::DATABASE_FILE)
+        });
+        backup::begin(self.inner.database.clone(), audited)
     }
 
     /// Notes how sessions ended, in one transaction and without audit lines. May be lost in a crash until answered.

@@ -14,6 +14,11 @@ pub use credentials::{
     Approval, BatchChanged, CredentialState, Credentials, HeldClient, IssuedEntry, Revealed, StateChange,
 };
 pub use entry::{BootstrapCredentials, Entry, LastSession, List, Origin, Record, Resource, path_of, query_of, segment};
+/// Media type of a copy of the database.
+pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";
+/// Header that says how many devices in force a copy of the database holds.
+pub const BACKUP_DEVICES: &str = "bootstrapd-devices";
+
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
 pub use status::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, Status};

@@ -95,7 +95,10 @@ impl From<StoreError> for Failure {
             | StoreError::FileConflicts(_)
             | StoreError::FileContradiction(_) => StatusCode::CONFLICT,
             StoreError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            StoreError::Seal { .. } | StoreError::Corrupt { .. } | StoreError::Database(_) => {
+            StoreError::Seal { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Database(_)
+            | StoreError::Backup { .. } => {
                 tracing::error!(%error, "the store failed a request on the admin socket");
                 StatusCode::INTERNAL_SERVER_ERROR
             }

@@ -8,12 +8,14 @@
 //! | `credentials` | issued credentials: list, reveal, rotate; devices blocked by the batch |
 //! | `pending` | unknown clients that wait to be approved |
 //! | `observe` | sessions, status, audit trail, reload |
+//! | `backup` | a copy of the live database |
 //! | `input`, `merge` | a body as a definition; a change as a merge patch |
 //! | `failure`, `convert` | errors as problem details; what the store says as types of the API |
 //!
 //! A definition is checked by `provision` before the store sees it, and durable before it is acknowledged. This room
 //! knows no CoAP and no SQL.
 
+mod backup;
 mod connection;
 mod convert;
 mod credentials;
@@ -103,6 +105,7 @@ fn router(service: Shared) -> Router {
         .route("/v1/sessions/{id}", get(observe::session))
         .route("/v1/status", get(observe::status))
         .route("/v1/reload", post(observe::reload))
+        .route("/v1/backup", get(backup::backup))
         .route("/v1/audit", get(observe::audit))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
