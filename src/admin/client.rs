@@ -18,8 +18,11 @@ use serde_json::{Map, Value};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
-use super::api::{AuditLine, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status};
-use super::api::{BACKUP_DEVICES, path_of, query_of};
+use super::api::{
+    Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, Entry, HeldClient, List, Problem, ReloadSummary,
+    Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of, segment,
+};
+use crate::provision::DeviceDefinition;
 
 /// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -147,6 +150,78 @@ impl Client {
     /// [`ClientError`]; a problem of status 404, or 409 where it is still named by another or the file defines it.
     pub async fn delete<D: Resource>(&self, key: &str) -> Result<(), ClientError> {
         self.send(Method::DELETE, &path_of::<D>(key), None).await.map(|_| ())
+    }
+
+    /// The definition that `key` names, with its secrets; leaves an audit line.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is none.
+    pub async fn reveal<D: Resource>(&self, key: &str) -> Result<Revealed<D>, ClientError> {
+        self.exchange(Method::POST, &format!("{}/reveal", path_of::<D>(key)), None).await
+    }
+
+    /// The issued credentials of a device; with their values where `reveal` says so, which leaves an audit line.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device.
+    pub async fn credentials(&self, endpoint: &str, reveal: bool) -> Result<Credentials, ClientError> {
+        let method = if reveal { Method::POST } else { Method::GET };
+        self.exchange(method, &format!("{}/credentials", path_of::<DeviceDefinition>(endpoint)), None).await
+    }
+
+    /// Has new credentials issued at the device's next bootstrap.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device.
+    pub async fn rotate(&self, endpoint: &str) -> Result<(), ClientError> {
+        let path = format!("{}/rotate", path_of::<DeviceDefinition>(endpoint));
+        self.send(Method::POST, &path, None).await.map(|_| ())
+    }
+
+    /// Blocks all of these devices, or none.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 or 409 that lists every device that cannot be changed.
+    pub async fn block(&self, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        self.change_states("/v1/block", change).await
+    }
+
+    /// Unblocks all of these devices, or none.
+    ///
+    /// # Errors
+    /// As [`Client::block`].
+    pub async fn unblock(&self, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        self.change_states("/v1/unblock", change).await
+    }
+
+    async fn change_states(&self, path: &str, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        let fields = fields_of(change)?;
+        self.exchange(Method::POST, path, Some(Body { media_type: "application/json", fields: &fields })).await
+    }
+
+    /// The unknown clients that wait to be approved, the last seen first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pending(&self) -> Result<List<HeldClient>, ClientError> {
+        self.fetch("/v1/pending").await
+    }
+
+    /// Makes a device of an unknown client that waits.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where it does not wait, 409 or 422 as for [`Client::create`].
+    pub async fn approve<D: Resource>(&self, endpoint: &str, approval: &Approval) -> Result<Entry<D>, ClientError> {
+        let (fields, path) = (fields_of(approval)?, format!("/v1/pending/{}/approve", segment(endpoint)));
+        self.exchange(Method::POST, &path, Some(Body { media_type: "application/json", fields: &fields })).await
+    }
+
+    /// Takes an unknown client out of the inbox; it comes back when it asks again.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where it does not wait.
+    pub async fn reject(&self, endpoint: &str) -> Result<(), ClientError> {
+        self.send(Method::DELETE, &format!("/v1/pending/{}", segment(endpoint)), None).await.map(|_| ())
     }
 
     /// Sessions, newest first.
@@ -312,6 +387,14 @@ fn refusal(status: StatusCode, answer: &[u8]) -> ClientError {
 struct Body<'a> {
     media_type: &'static str,
     fields: &'a Map<String, Value>,
+}
+
+/// A body's members.
+fn fields_of(body: &impl serde::Serialize) -> Result<Map<String, Value>, ClientError> {
+    match serde_json::to_value(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(ClientError::Protocol("the request cannot be written as JSON".to_owned())),
+    }
 }
 
 fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {

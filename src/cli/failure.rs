@@ -34,6 +34,14 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// A list of devices cannot be read.
+    #[error("cannot read {}: {source}", source_name(path))]
+    ListFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A key file holds no key.
     #[error("{}: {source}", source_name(path))]
     Key {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `definitions` | `list show add set delete` of every kind of definition |
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
+//! | `issued` | credentials, blocking and unknown clients: the further verbs of devices |
 //! | `session`, `status`, `simulate` | the commands that only look or try |
 //! | `backup` | a copy of the live database, into a file |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
@@ -19,6 +20,7 @@ mod definitions;
 mod device;
 mod failure;
 mod human;
+mod issued;
 mod key_input;
 mod load;
 mod numbers;
@@ -77,7 +79,7 @@ enum Noun {
     Profile(Verb<profile::ProfileFields>),
     /// Devices: endpoint names, their bootstrap credentials and profiles.
     #[command(subcommand)]
-    Device(Verb<device::DeviceFields>),
+    Device(device::DeviceVerb),
     /// Sessions: the bootstraps that the daemon remembers, step by step.
     #[command(subcommand)]
     Session(session::Verb),

@@ -91,6 +91,15 @@ impl AccountKey {
         Ok(Secret::from(evaluated.as_bytes()))
     }
 
+    /// The key that an evaluated text stands for, as `hex:...`; as secret as the key.
+    ///
+    /// # Errors
+    /// [`KeyTextError`].
+    pub fn read_as_hex(&self, evaluated: &str) -> Result<Zeroizing<String>, KeyTextError> {
+        let key = self.read(evaluated)?;
+        Ok(Zeroizing::new(format!("hex:{}", data_encoding::HEXLOWER.encode(key.expose()))))
+    }
+
     /// The operator's form; as secret as the key.
     pub fn expose_text(&self) -> &str {
         &self.text

@@ -34,7 +34,7 @@ pub use definition::{
     AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ProfileDefinition, Rotation, Rule,
     SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
 };
-pub use issued::{IssuedCredentials, NewCredentials};
+pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedReference, IssuedValues, NewCredentials};
 pub use key_text::KeyText;
 pub use material_credentials::CredentialsError;
 pub use problem::{Problem, Severity};

@@ -104,6 +104,15 @@ pub enum StoreError {
         /// The other device's number, where it is hidden behind the config file.
         shadowed: Option<i64>,
     },
+    /// An identity that was drawn at random is taken: draw again.
+    #[error("the PSK identity that was drawn is taken")]
+    IssuedIdentityTaken,
+    /// The listener has taken in as many unknown clients as it may.
+    #[error("{0} unknown clients were accepted, and that is the limit: delete some, or take the tag `accepted` away")]
+    TooManyAccepted(u64),
+    /// Of a batch, some cannot be changed, so that none was.
+    #[error("nothing was changed: {}", list(.0))]
+    Batch(Vec<StoreError>),
     /// The entry belongs to the config file.
     #[error("{kind} `{name}` is defined in the config file: change it there and reload")]
     DefinedInFile {
@@ -361,8 +370,8 @@ fn hidden_note(shadowed: Option<i64>) -> String {
     }
 }
 
-fn list(conflicts: &[FileConflict]) -> String {
-    let shown = conflicts.iter().take(10).map(FileConflict::to_string).collect::<Vec<_>>().join("; ");
+fn list(conflicts: &[impl fmt::Display]) -> String {
+    let shown = conflicts.iter().take(10).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let more = conflicts.len().saturating_sub(10);
     if more > 0 { format!("{shown}; and {more} more") } else { shown }
 }

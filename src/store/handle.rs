@@ -12,10 +12,14 @@ use std::thread::JoinHandle;
 use super::admin;
 use super::audit::{self, Stamp};
 use super::backup::{self, Backup};
+use super::blocking::{self, StatesChanged};
 use super::devices::Devices;
-use super::entry::{Actor, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis};
+use super::entry::{
+    Actor, DeviceCredentials, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis,
+};
 use super::error::{ChangeError, OpenError, StoreError};
 use super::file::{self, FileApplied, FileDefinitions, FileMode};
+use super::issued;
 use super::noun::Noun;
 use super::open::{self, Lock};
 use super::outcomes;
@@ -25,7 +29,7 @@ use super::sealing::Sealer;
 use super::sealing_key::SealingKey;
 use super::servers::Servers;
 use super::writer::{self, Job, Pending, Work};
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, DeviceState, NewCredentials, ProfileDefinition, ServerDefinition};
 
 /// The open store. Clones share one writer; when the last one is dropped, what waits is written and the files closed.
 #[derive(Clone)]
@@ -174,6 +178,14 @@ impl Store {
         self.delete::<Profiles>(Stamp { actor, at }, key)
     }
 
+    /// A profile with the secrets of its writes; the audit line is durable before the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub fn reveal_profile(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<ProfileEntry> {
+        self.reveal::<Profiles>(Stamp { actor, at }, key)
+    }
+
     /// Adds a device.
     ///
     /// # Errors
@@ -219,6 +231,67 @@ impl Store {
             let entry = admin::reveal::<Devices>(work, Stamp { actor, at }, &key)?;
             outcomes::with_last(work.connection, entry)
         })
+    }
+
+    /// Keeps what was drawn for the device of this number. Nothing of it may be sent before the answer is there.
+    ///
+    /// # Errors
+    /// [`StoreError::IssuedIdentityTaken`]: draw again; [`StoreError::NotFound`]: the device has been deleted.
+    pub fn issue(&self, device: i64, at: UnixMillis, drawn: Vec<NewCredentials>) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::keep(work, device, at, &drawn))
+    }
+
+    /// The client has taken the issued credentials of these numbers; older ones of the same accounts are dropped.
+    pub fn confirm_issued(&self, ids: Vec<i64>, at: UnixMillis) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::confirm(work.connection, &ids, at))
+    }
+
+    /// The client has proven the issued credentials of this number to us: they are confirmed, older ones are dropped, and
+    /// the credentials of the device's definition are good no more.
+    pub fn prove_issued(&self, id: i64, at: UnixMillis) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::prove(work.connection, id, at))
+    }
+
+    /// Has new credentials issued at the device's next bootstrap, for every account that draws any.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub fn request_rotation(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::request_rotation(work, Stamp { actor, at }, &key))
+    }
+
+    /// The issued credentials of a device, to be shown; the audit line is durable before the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub fn reveal_credentials(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<DeviceCredentials> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::reveal(work, Stamp { actor, at }, &key))
+    }
+
+    /// Blocks or unblocks every device of `endpoints`, or none of them. `reason` stands in the audit lines.
+    ///
+    /// # Errors
+    /// [`StoreError::Batch`] with one error for each device that cannot be changed.
+    pub fn set_states(
+        &self,
+        actor: Actor,
+        at: UnixMillis,
+        endpoints: Vec<String>,
+        state: DeviceState,
+        reason: Option<String>,
+    ) -> Pending<StatesChanged> {
+        writer::submit(self.queue(), move |work: &Work<'_>| {
+            blocking::set_state(work, Stamp { actor, at }, &endpoints, state, reason.as_deref())
+        })
+    }
+
+    /// Records a client that a listener takes in, tagged `accepted`, unless `limit` of them are on record.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManyAccepted`], and as for [`Store::add_device`].
+    pub fn accept_device(&self, at: UnixMillis, definition: DeviceDefinition, limit: u64) -> Pending<DeviceEntry> {
+        let stamp = Stamp { actor: Actor::listener(), at };
+        writer::submit(self.queue(), move |work: &Work<'_>| blocking::accept(work, stamp, definition, limit))
     }
 
     /// Puts the definitions of the config file in place of those it had before, in one transaction. What is equal is

@@ -8,6 +8,7 @@
 //! | [`sealing`], [`sealing_key`] | the seal of one secret; where its key comes from |
 //! | [`backup`], [`rekey`], [`restore`] | a copy of the live database; another sealing key; a copy put back |
 //! | `admin`, `file` | changes by an operator; the definitions of the config file |
+//! | `issued`, `blocking` | issued credentials; devices blocked by the batch, and unknown clients taken in |
 //! | `noun`, `servers`, `profiles`, `devices` | rows of the three tables of definitions |
 //! | `writer`, `schema`, `open`, `audit`, `outcomes` | the thread, the tables, the files, the trail, the last outcomes |
 //!
@@ -26,8 +27,10 @@ pub mod sealing_key;
 
 mod admin;
 mod audit;
+mod blocking;
 mod devices;
 mod file;
+mod issued;
 mod key_file;
 mod noun;
 mod open;
@@ -42,9 +45,11 @@ mod writer;
 mod tests;
 
 pub use backup::Backup;
+pub use blocking::StatesChanged;
 pub use entry::{
-    Actor, AuditLine, CatalogRows, Counts, DeviceEntry, DeviceOutcome, DevicePage, DeviceQuery, DeviceRecord, Entry,
-    Key, LastOutcome, Origin, ProfileEntry, ServerEntry, UnixMillis,
+    Actor, AuditLine, CatalogRows, Counts, CredentialState, DeviceCredentials, DeviceEntry, DeviceOutcome, DevicePage,
+    DeviceQuery, DeviceRecord, Entry, IssuedProof, IssuedRecord, Key, LastOutcome, Origin, ProfileEntry, ServerEntry,
+    UnixMillis,
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
 pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};

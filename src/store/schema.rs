@@ -129,6 +129,8 @@ ALTER TABLE devices ADD COLUMN state TEXT NOT NULL DEFAULT 'enabled' CHECK (stat
 ALTER TABLE devices ADD COLUMN rotation_requested INTEGER;
 ALTER TABLE devices ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1));
 
+ALTER TABLE audit ADD COLUMN reason TEXT;
+
 CREATE TABLE device_tags (
     device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
     tag TEXT NOT NULL,

@@ -15,7 +15,7 @@ use crate::provision::definition::{
 };
 use crate::provision::expression::{EvaluationError, ExpressionError, Template, Values};
 use crate::provision::identity_text::identity_bytes;
-use crate::provision::issued::{IssueError, IssuedValues, Made, Templates};
+use crate::provision::issued::{IssueError, IssuedReference, IssuedValues, Made, Templates};
 use crate::provision::key_text::{KeyTextError, decode};
 use crate::provision::material_credentials::CredentialsError;
 use crate::provision::provision::{AccountCredentials, AccountRole, ProvisionedAccount, ServerSettings};
@@ -111,7 +111,7 @@ pub(super) fn resolve(
             AccountType::Management => AccountRole::Management(settings(server)?),
             AccountType::Bootstrap => AccountRole::Bootstrap,
         },
-        issued: issued.map(|issued| issued.id),
+        issued: issued.map(|issued| IssuedReference { id: issued.id, is_pending: issued.confirmed.is_none() }),
     }))
 }
 
