@@ -20,7 +20,7 @@ const TABLE: [(&str, &[&str]); 21] = [
     ("bootstrap::outcome", &[]),
     ("store", &["provision", "bootstrap::outcome"]),
     ("admin", &["admin"]),
-    ("admin::api", &["provision", "bootstrap::outcome"]),
+    ("admin::api", &["provision", "bootstrap::outcome", "bootstrap::explanation"]),
     ("admin::client", &["admin::api", "provision", "bootstrap::outcome"]),
     ("admin::server", &["admin::api", "bootstrap", "provision", "store", "driver"]),
     ("driver", &["bootstrap", "coap", "dtls", "net", "provision", "store"]),
@@ -29,7 +29,7 @@ const TABLE: [(&str, &[&str]); 21] = [
     ("simulator", &["coap", "lwm2m"]),
     ("simulator::shell", &["coap", "lwm2m"]),
     ("simulator::load", &["coap", "lwm2m", "simulator::shell"]),
-    ("cli", &["admin::client", "admin::api", "provision", "bootstrap::outcome", "simulator", "config", "lwm2m"]),
+    ("cli", &["admin::client", "admin::api", "provision", "bootstrap::outcome", "bootstrap::explanation", "simulator", "config", "lwm2m"]),
     ("demo", &["daemon", "config", "provision", "simulator"]),
     ("bin", &["daemon", "cli"]),
 ];

@@ -18,8 +18,9 @@ use serde_json::{Map, Value};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
-use super::api::{AuditLine, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status};
+use super::api::{AuditLine, DeviceExplanation, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status};
 use super::api::{BACKUP_DEVICES, path_of, query_of};
+use crate::provision::DeviceDefinition;
 
 /// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -67,6 +68,17 @@ pub struct BackupSummary {
     pub bytes: u64,
     /// How many devices in force it holds, if the daemon says so.
     pub devices: Option<u64>,
+}
+
+/// Of which client it is asked what it would receive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExplainQuery {
+    /// Its version.
+    pub lwm2m: Option<String>,
+    /// The content format that it asks for.
+    pub pct: Option<u32>,
+    /// What it answers to Discover.
+    pub discover: Option<String>,
 }
 
 /// Which devices are asked for.
@@ -147,6 +159,17 @@ impl Client {
     /// [`ClientError`]; a problem of status 404, or 409 where it is still named by another or the file defines it.
     pub async fn delete<D: Resource>(&self, key: &str) -> Result<(), ClientError> {
         self.send(Method::DELETE, &path_of::<D>(key), None).await.map(|_| ())
+    }
+
+    /// What the device `endpoint` would receive.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device, 400 where the question makes no sense.
+    pub async fn explain(&self, endpoint: &str, query: ExplainQuery) -> Result<DeviceExplanation, ClientError> {
+        let ExplainQuery { lwm2m, pct, discover } = query;
+        let pct = pct.map(|number| number.to_string());
+        let query = query_of(&[("lwm2m", lwm2m), ("pct", pct), ("discover", discover)]);
+        self.fetch(&format!("{}/explain{query}", path_of::<DeviceDefinition>(endpoint))).await
     }
 
     /// Sessions, newest first.

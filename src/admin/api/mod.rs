@@ -4,6 +4,7 @@
 //! daemon knows about it beside them, and `secrets` in place of what is secret. These types know neither HTTP nor the store.
 
 mod entry;
+mod explanation;
 mod problem;
 mod session;
 mod status;
@@ -15,6 +16,7 @@ pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";
 pub const BACKUP_DEVICES: &str = "bootstrapd-devices";
 
 pub use entry::{Entry, LastSession, List, Origin, Record, Resource, path_of, query_of};
+pub use explanation::{Check, DeviceExplanation, IssuedAccount};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
 pub use status::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, Status};

@@ -7,6 +7,7 @@
 //! | `definitions`, `stored` | servers, profiles and devices: list, show, create, change, delete |
 //! | `observe` | sessions, status, audit trail, reload |
 //! | `backup` | a copy of the live database |
+//! | `explain` | what a device would receive |
 //! | `input`, `merge` | a body as a definition; a change as a merge patch |
 //! | `failure`, `convert` | errors as problem details; what the store says as types of the API |
 //!
@@ -17,6 +18,7 @@ mod backup;
 mod connection;
 mod convert;
 mod definitions;
+mod explain;
 mod failure;
 mod input;
 mod merge;
@@ -87,6 +89,7 @@ fn router(service: Shared) -> Router {
             "/v1/devices/{key}",
             get(show::<DeviceDefinition>).patch(change::<DeviceDefinition>).delete(delete::<DeviceDefinition>),
         )
+        .route("/v1/devices/{key}/explain", get(explain::explain))
         .route("/v1/sessions", get(observe::sessions))
         .route("/v1/sessions/{id}", get(observe::session))
         .route("/v1/status", get(observe::status))
