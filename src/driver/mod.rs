@@ -22,4 +22,4 @@ mod lookup;
 pub use engine::{DriverError, start};
 pub use handle::{DriverStatus, Handle, ListenerStatus, SessionQuery};
 pub use history::SessionRecord;
-pub use listener::{ListenerConfiguration, Security};
+pub use listener::{ListenerConfiguration, Security, UnknownClients};
