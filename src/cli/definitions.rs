@@ -61,7 +61,7 @@ pub enum Verb<F: Fields> {
     /// Lists them.
     #[command(visible_alias = "ls")]
     List(F::Listing),
-    /// Shows one with all its fields; of keys only whether they are set.
+    /// Shows one with all its fields; of keys only whether they are set, unless they are to be revealed.
     Show(Show),
     /// Adds one.
     Add(Box<Add<F>>),
@@ -77,6 +77,9 @@ pub enum Verb<F: Fields> {
 pub struct Show {
     /// Name or number; for a device its endpoint name.
     name: String,
+    /// Prints its keys too; the audit trail says who asked.
+    #[arg(long)]
+    reveal: bool,
 }
 
 /// `add`.
@@ -150,8 +153,14 @@ fn list<F: Fields>(listing: F::Listing, context: &Context) -> Result<Report, Fai
 
 impl Show {
     fn run<F: Fields>(self, context: &Context) -> Result<Report, Failure> {
-        let entry = context.wait(context.client.show::<F::Definition>(&self.name))?;
-        Ok(Report::record(record(&entry), &entry))
+        if !self.reveal {
+            let entry = context.wait(context.client.show::<F::Definition>(&self.name))?;
+            return Ok(Report::record(record(&entry), &entry));
+        }
+        let shown = context.wait(context.client.reveal::<F::Definition>(&self.name))?;
+        let secrets = shown.revealed.clone().into_iter();
+        let rows = secrets.map(|(place, secret)| vec![place, secret.expose().to_owned()]);
+        Ok(Report::record(record(&shown.entry).rows(rows), &shown))
     }
 }
 
@@ -230,7 +239,7 @@ fn drop_removals(value: &mut Value) {
     }
 }
 
-fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
+pub(super) fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
     let name = printable(entry.definition().key());
     let report = Report::text(format!("{verb} {} `{name}`", D::NOUN), record(entry), entry);
     entry
@@ -247,7 +256,7 @@ fn record<D: Resource>(entry: &Entry<D>) -> Table {
         names.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect()
     };
     let first = take(&[D::KEY, "id", "origin", "shadowed"]);
-    let last = take(&["secrets", "created", "changed", "last_session"]);
+    let last = take(&["bootstrap_credentials", "secrets", "created", "changed", "last_session"]);
     let all = first.into_iter().chain(fields).chain(last);
     let mut rows = Vec::new();
     for (name, value) in all {

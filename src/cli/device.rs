@@ -1,17 +1,38 @@
 //! `bootstrapctl device`: the flags and columns of devices.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::definitions::Fields;
+use super::definitions::{Fields, Verb};
 use super::failure::Failure;
 use super::human::or_nothing;
 use super::key_input::{FileValue, KeyInput};
-use super::numbers;
+use super::report::Report;
+use super::{Context, issued, numbers};
 use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError, DeviceQuery};
 use crate::provision::DeviceDefinition;
+
+/// What is done with devices.
+#[derive(Debug, Subcommand)]
+pub enum DeviceVerb {
+    /// With their definitions.
+    #[command(flatten)]
+    Definition(Verb<DeviceFields>),
+    /// With what was issued to them, their state, and clients that are to become devices.
+    #[command(flatten)]
+    Issued(issued::Verb),
+}
+
+impl DeviceVerb {
+    pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
+        match self {
+            DeviceVerb::Definition(verb) => verb.run(context),
+            DeviceVerb::Issued(verb) => verb.run(context),
+        }
+    }
+}
 
 /// What an operator says about a device.
 #[derive(Args, Debug, Default, Serialize)]

@@ -34,13 +34,17 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
         ack_random_factor: listener.ack_random_factor,
         max_retransmit: listener.max_retransmit,
     };
-    let unknown = match &listener.unknown {
-        config::UnknownClients::Refuse => UnknownClients::Refuse,
-        config::UnknownClients::Pending => UnknownClients::Pending,
-        config::UnknownClients::Accept { profile } => UnknownClients::Accept { profile: Some(profile.clone()) },
-    };
-    let config::Listener { bind, insecure_secrets, .. } = *listener;
-    ListenerConfiguration { bind, security, insecure_secrets, timing, unknown }
+    ListenerConfiguration {
+        bind: listener.bind,
+        security,
+        insecure_secrets: listener.insecure_secrets,
+        timing,
+        unknown: match &listener.unknown {
+            config::UnknownClients::Refuse => UnknownClients::Refuse,
+            config::UnknownClients::Pending => UnknownClients::Pending,
+            config::UnknownClients::Accept { profile } => UnknownClients::Accept { profile: Some(profile.clone()) },
+        },
+    }
 }
 
 /// Takes the definitions out of the config: once they are in the store, their keys have no business in memory.
