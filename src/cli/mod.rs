@@ -8,7 +8,7 @@
 //! | `session`, `status`, `explain`, `simulate` | the commands that only look or try |
 //! | `backup` | a copy of the live database, into a file |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
-//! | `key_input`, `numbers`, `confirm` | keys come from files; which numbers are taken; deleting asks |
+//! | `key_input`, `resources`, `numbers`, `confirm` | keys come from files; values by resource id; which numbers are taken; deleting asks |
 //! | `wording` | the daemon's sentences in the flags of the command line |
 //!
 //! One struct per subcommand becomes a `Report`. JSON is what the API answers. Nothing here exits the
@@ -27,6 +27,7 @@ mod load;
 mod numbers;
 mod profile;
 mod report;
+mod resources;
 mod server;
 mod session;
 mod simulate;
