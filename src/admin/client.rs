@@ -8,17 +8,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
 
-use super::api::{AuditLine, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status};
-use super::api::{path_of, query_of};
+use super::api::{
+    Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, Entry, HeldClient, List, Problem, ReloadSummary,
+    Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of, segment,
+};
+use crate::provision::DeviceDefinition;
 
 /// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -51,9 +55,21 @@ pub enum ClientError {
     /// What came is no answer of the API.
     #[error("the daemon's answer cannot be used: {0}")]
     Protocol(String),
+    /// What came cannot be put where it is to go.
+    #[error("{0}")]
+    Output(io::Error),
     /// Nothing came.
     #[error("the daemon did not answer within {} s", TIMEOUT.as_secs())]
     TimedOut,
+}
+
+/// A copy of the database that has arrived whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// Its bytes.
+    pub bytes: u64,
+    /// How many devices in force it holds, if the daemon says so.
+    pub devices: Option<u64>,
 }
 
 /// Which devices are asked for.
@@ -136,6 +152,78 @@ impl Client {
         self.send(Method::DELETE, &path_of::<D>(key), None).await.map(|_| ())
     }
 
+    /// The definition that `key` names, with its secrets; leaves an audit line.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is none.
+    pub async fn reveal<D: Resource>(&self, key: &str) -> Result<Revealed<D>, ClientError> {
+        self.exchange(Method::POST, &format!("{}/reveal", path_of::<D>(key)), None).await
+    }
+
+    /// The issued credentials of a device; with their values where `reveal` says so, which leaves an audit line.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device.
+    pub async fn credentials(&self, endpoint: &str, reveal: bool) -> Result<Credentials, ClientError> {
+        let method = if reveal { Method::POST } else { Method::GET };
+        self.exchange(method, &format!("{}/credentials", path_of::<DeviceDefinition>(endpoint)), None).await
+    }
+
+    /// Has new credentials issued at the device's next bootstrap.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device.
+    pub async fn rotate(&self, endpoint: &str) -> Result<(), ClientError> {
+        let path = format!("{}/rotate", path_of::<DeviceDefinition>(endpoint));
+        self.send(Method::POST, &path, None).await.map(|_| ())
+    }
+
+    /// Blocks all of these devices, or none.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 or 409 that lists every device that cannot be changed.
+    pub async fn block(&self, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        self.change_states("/v1/block", change).await
+    }
+
+    /// Unblocks all of these devices, or none.
+    ///
+    /// # Errors
+    /// As [`Client::block`].
+    pub async fn unblock(&self, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        self.change_states("/v1/unblock", change).await
+    }
+
+    async fn change_states(&self, path: &str, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        let fields = fields_of(change)?;
+        self.exchange(Method::POST, path, Some(Body { media_type: "application/json", fields: &fields })).await
+    }
+
+    /// The unknown clients that wait to be approved, the last seen first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pending(&self) -> Result<List<HeldClient>, ClientError> {
+        self.fetch("/v1/pending").await
+    }
+
+    /// Makes a device of an unknown client that waits.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where it does not wait, 409 or 422 as for [`Client::create`].
+    pub async fn approve<D: Resource>(&self, endpoint: &str, approval: &Approval) -> Result<Entry<D>, ClientError> {
+        let (fields, path) = (fields_of(approval)?, format!("/v1/pending/{}/approve", segment(endpoint)));
+        self.exchange(Method::POST, &path, Some(Body { media_type: "application/json", fields: &fields })).await
+    }
+
+    /// Takes an unknown client out of the inbox; it comes back when it asks again.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where it does not wait.
+    pub async fn reject(&self, endpoint: &str) -> Result<(), ClientError> {
+        self.send(Method::DELETE, &format!("/v1/pending/{}", segment(endpoint)), None).await.map(|_| ())
+    }
+
     /// Sessions, newest first.
     ///
     /// # Errors
@@ -180,6 +268,42 @@ impl Client {
         self.fetch(&format!("/v1/audit{query}")).await
     }
 
+    /// Writes a copy of the live database to `output`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Protocol`] where less came than was promised, [`ClientError::Output`] where
+    /// `output` takes no more. What was written until then is no copy.
+    pub async fn backup(&self, output: &mut impl io::Write) -> Result<BackupSummary, ClientError> {
+        let begun = self.begin(Method::GET, "/v1/backup", None);
+        let (connection, answer) = tokio::time::timeout(TIMEOUT, begun).await.map_err(|_| ClientError::TimedOut)??;
+        let _connection = AbortOnDrop(connection);
+        let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        let (promised, devices) = (number(CONTENT_LENGTH.as_str()), number(BACKUP_DEVICES));
+        let status = answer.status();
+        let mut body = answer.into_body();
+        if !status.is_success() {
+            let collected = tokio::time::timeout(TIMEOUT, Limited::new(body, ANSWER_LIMIT).collect()).await;
+            let collected = collected.map_err(|_| ClientError::TimedOut)?;
+            return Err(refusal(
+                status,
+                &collected.map_err(|error| ClientError::Protocol(error.to_string()))?.to_bytes(),
+            ));
+        }
+        let mut bytes = 0;
+        while let Some(frame) = tokio::time::timeout(TIMEOUT, body.frame()).await.map_err(|_| ClientError::TimedOut)? {
+            let broken = |error: hyper::Error| ClientError::Protocol(format!("the copy broke off: {error}"));
+            if let Some(chunk) = frame.map_err(broken)?.data_ref() {
+                output.write_all(chunk).map_err(ClientError::Output)?;
+                bytes += chunk.len() as u64;
+            }
+        }
+        if promised != Some(bytes) {
+            let promised = promised.map_or("an unknown number of".to_owned(), |promised| promised.to_string());
+            return Err(ClientError::Protocol(format!("{bytes} bytes came of {promised} bytes")));
+        }
+        Ok(BackupSummary { bytes, devices })
+    }
+
     async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.exchange(Method::GET, path, None).await
     }
@@ -201,10 +325,7 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
-        match serde_json::from_slice(&answer) {
-            Ok(problem) => Err(ClientError::Problem(problem)),
-            Err(_) => Err(ClientError::Protocol(format!("status {status} without problem details"))),
-        }
+        Err(refusal(status, &answer))
     }
 
     async fn send_unhurried(
@@ -213,6 +334,20 @@ impl Client {
         path: &str,
         body: Option<Body<'_>>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
+        let (connection, answer) = self.begin(method, path, body).await?;
+        let status = answer.status();
+        let collected = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
+        connection.abort();
+        collected.map(|body| (status, body.to_bytes())).map_err(|error| ClientError::Protocol(error.to_string()))
+    }
+
+    /// Sends one request and waits for the head of its answer. The connection is to be ended by whoever calls.
+    async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Body<'_>>,
+    ) -> Result<(Connection, Response<Incoming>), ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
             ErrorKind::PermissionDenied => ClientError::AccessDenied(self.socket.clone()),
             _ => ClientError::Unreachable { socket: self.socket.clone(), source },
@@ -224,10 +359,27 @@ impl Client {
         let connection = tokio::spawn(connection);
         let request = request(method, path, body).map_err(|error| protocol(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| protocol(&error))?;
-        let status = answer.status();
-        let collected = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
-        connection.abort();
-        collected.map(|body| (status, body.to_bytes())).map_err(|error| protocol(&error))
+        Ok((connection, answer))
+    }
+}
+
+/// The task that moves the bytes of a connection.
+type Connection = JoinHandle<Result<(), hyper::Error>>;
+
+/// Ends a connection with the exchange that it was made for, however that ends.
+struct AbortOnDrop(Connection);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What an answer that is no success says.
+fn refusal(status: StatusCode, answer: &[u8]) -> ClientError {
+    match serde_json::from_slice(answer) {
+        Ok(problem) => ClientError::Problem(problem),
+        Err(_) => ClientError::Protocol(format!("status {status} without problem details")),
     }
 }
 
@@ -235,6 +387,14 @@ impl Client {
 struct Body<'a> {
     media_type: &'static str,
     fields: &'a Map<String, Value>,
+}
+
+/// A body's members.
+fn fields_of(body: &impl serde::Serialize) -> Result<Map<String, Value>, ClientError> {
+    match serde_json::to_value(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(ClientError::Protocol("the request cannot be written as JSON".to_owned())),
+    }
 }
 
 fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
@@ -251,7 +411,7 @@ fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request
 
 #[cfg(test)]
 mod tests {
-    use super::{Client, ClientError};
+    use super::{BackupSummary, Client, ClientError};
 
     #[tokio::test]
     async fn nobody_there_is_said_so() {
@@ -273,5 +433,35 @@ mod tests {
         });
         assert!(matches!(Client::new(&path).status().await, Err(ClientError::Protocol(_))));
         babbler.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_not_whole_is_none() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        for (answer, whole) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\nbootstrapd-devices: 7\r\n\r\nabc", true),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nabc", false),
+            ("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", false),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false),
+            ("HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\nabc", false),
+        ] {
+            let scratch = tempfile::tempdir().unwrap();
+            let path = scratch.path().join("other.sock");
+            let listener = tokio::net::UnixListener::bind(&path).unwrap();
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            });
+            let mut copy = Vec::new();
+            let taken = Client::new(&path).backup(&mut copy).await;
+            match whole {
+                true => assert_eq!(taken.unwrap(), BackupSummary { bytes: 3, devices: Some(7) }),
+                false => assert!(matches!(taken, Err(ClientError::Protocol(_))), "{answer}: {taken:?}"),
+            }
+            server.await.unwrap();
+        }
     }
 }

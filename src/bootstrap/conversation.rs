@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use zeroize::Zeroizing;
 
-use super::server::{CoapEndpoint, Output};
+use super::boundary::{CoapEndpoint, Output};
 use crate::coap::{BlockOption, Code, Exchange, Message, Timing, Token};
 use crate::lwm2m::{ContentFormat, Path};
 

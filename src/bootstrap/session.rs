@@ -9,11 +9,12 @@ mod execution;
 use std::time::{Duration, Instant};
 
 use super::authorisation::printable;
+use super::boundary::{CoapEndpoint, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
+use super::pending::PendingCredentials;
 use super::plan::Operation;
 use super::request::BootstrapRequest;
-use super::server::{CoapEndpoint, SessionId};
 use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Progress, Reaction, Reply, ReplyReaction, Timing};
 use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Version};
 use crate::peer::Peer;
@@ -48,6 +49,7 @@ pub(super) struct Session {
     format: Option<ContentFormat>,
     timing: TimingOverride,
     steps: Vec<Step>,
+    pub(super) pending: PendingCredentials,
 }
 
 /// What this session has learned of the client.
@@ -114,6 +116,7 @@ impl Session {
             format: None,
             timing: TimingOverride::default(),
             steps: Vec::new(),
+            pending: PendingCredentials::default(),
         }
     }
 
@@ -148,6 +151,7 @@ impl Session {
         self.must_end = now + LONGEST_SESSION;
         self.device = Some(provision.endpoint.clone());
         self.profile = Some(provision.profile.clone());
+        self.pending = PendingCredentials::of(provision);
         self.timing = provision.writing.timing;
         self.record_request(now, Code::CHANGED);
     }

@@ -52,7 +52,7 @@ pub enum Verb<F: Fields> {
     /// Lists them.
     #[command(visible_alias = "ls")]
     List(F::Listing),
-    /// Shows one with all its fields; of keys only whether they are set.
+    /// Shows one with all its fields; of keys only whether they are set, unless they are to be revealed.
     Show(Show),
     /// Adds one.
     Add(Box<Add<F>>),
@@ -68,6 +68,9 @@ pub enum Verb<F: Fields> {
 pub struct Show {
     /// Name or number; for a device its endpoint name.
     name: String,
+    /// Prints its keys too; the audit trail says who asked.
+    #[arg(long)]
+    reveal: bool,
 }
 
 /// `add`.
@@ -128,8 +131,14 @@ fn list<F: Fields>(listing: F::Listing, context: &Context) -> Result<Report, Fai
 
 impl Show {
     fn run<F: Fields>(self, context: &Context) -> Result<Report, Failure> {
-        let entry = context.wait(context.client.show::<F::Definition>(&self.name))?;
-        Ok(Report::record(record(&entry), &entry))
+        if !self.reveal {
+            let entry = context.wait(context.client.show::<F::Definition>(&self.name))?;
+            return Ok(Report::record(record(&entry), &entry));
+        }
+        let shown = context.wait(context.client.reveal::<F::Definition>(&self.name))?;
+        let secrets = shown.revealed.clone().into_iter();
+        let rows = secrets.map(|(place, secret)| vec![place, secret.expose().to_owned()]);
+        Ok(Report::record(record(&shown.entry).rows(rows), &shown))
     }
 }
 
@@ -196,7 +205,7 @@ fn given<F: Fields>(fields: &F) -> Result<Map<String, Value>, Failure> {
     Ok(given)
 }
 
-fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
+pub(super) fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
     let name = printable(entry.definition().key());
     let report = Report::text(format!("{verb} {} `{name}`", D::NOUN), record(entry), entry);
     entry
@@ -213,7 +222,7 @@ fn record<D: Resource>(entry: &Entry<D>) -> Table {
         names.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect()
     };
     let first = take(&[D::KEY, "id", "origin", "shadowed"]);
-    let last = take(&["has_psk", "created", "changed", "last_session"]);
+    let last = take(&["bootstrap_credentials", "secrets", "created", "changed", "last_session"]);
     let all = first.into_iter().chain(fields).chain(last);
     Table::new(["field", "value"]).rows(all.flat_map(|(name, value)| match value {
         Value::Object(members) => {

@@ -1,15 +1,37 @@
 //! `bootstrapctl device`: the flags and columns of devices.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::definitions::Fields;
+use super::definitions::{Fields, Verb};
+use super::failure::Failure;
 use super::human::or_nothing;
 use super::key_input::KeyInput;
-use super::numbers;
+use super::report::Report;
+use super::{Context, issued, numbers};
 use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError, DeviceQuery};
 use crate::provision::DeviceDefinition;
+
+/// What is done with devices.
+#[derive(Debug, Subcommand)]
+pub enum DeviceVerb {
+    /// With their definitions.
+    #[command(flatten)]
+    Definition(Verb<DeviceFields>),
+    /// With what was issued to them, their state, and clients that are to become devices.
+    #[command(flatten)]
+    Issued(issued::Verb),
+}
+
+impl DeviceVerb {
+    pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
+        match self {
+            DeviceVerb::Definition(verb) => verb.run(context),
+            DeviceVerb::Issued(verb) => verb.run(context),
+        }
+    }
+}
 
 /// What an operator says about a device.
 #[derive(Args, Debug, Default, Serialize)]
@@ -57,7 +79,7 @@ impl Fields for DeviceFields {
         vec![
             device.endpoint.clone(),
             or_nothing(device.psk_identity.as_ref()),
-            if entry.record.has_psk == Some(true) { "set" } else { "none" }.to_owned(),
+            if entry.record.secrets.iter().any(|field| field == "psk") { "set" } else { "none" }.to_owned(),
             or_nothing(device.profile.as_ref()),
             entry.record.origin.name().to_owned(),
             or_nothing(last.map(|last| last.outcome)),

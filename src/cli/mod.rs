@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `definitions` | `list show add set delete` of every kind of definition |
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
+//! | `issued` | credentials, blocking and unknown clients: the further verbs of devices |
 //! | `session`, `status`, `simulate` | the commands that only look or try |
+//! | `backup` | a copy of the live database, into a file |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
 //! | `key_input`, `numbers`, `confirm` | keys come from files; which numbers are taken; deleting asks |
 //! | `wording` | the daemon's sentences in the flags of the command line |
@@ -12,11 +14,13 @@
 //! One struct per subcommand becomes a `Report`. JSON is what the API answers. Nothing here exits the
 //! process: [`run`] returns the exit code.
 
+mod backup;
 mod confirm;
 mod definitions;
 mod device;
 mod failure;
 mod human;
+mod issued;
 mod key_input;
 mod load;
 mod numbers;
@@ -75,7 +79,7 @@ enum Noun {
     Profile(Verb<profile::ProfileFields>),
     /// Devices: endpoint names, their bootstrap credentials and profiles.
     #[command(subcommand)]
-    Device(Verb<device::DeviceFields>),
+    Device(device::DeviceVerb),
     /// Sessions: the bootstraps that the daemon remembers, step by step.
     #[command(subcommand)]
     Session(session::Verb),
@@ -85,6 +89,8 @@ enum Noun {
     Reload(status::Reload),
     /// Who changed what: the last lines of the audit trail.
     Audit(status::Audit),
+    /// Writes a copy of the live database, without its sealing key, into a file.
+    Backup(backup::Backup),
     /// Plays a device against any Bootstrap-Server, or many devices at once.
     Simulate(Box<simulate::Simulate>),
 }
@@ -154,6 +160,7 @@ impl Noun {
             Noun::Status(status) => status.run(context),
             Noun::Reload(reload) => reload.run(context),
             Noun::Audit(audit) => audit.run(context),
+            Noun::Backup(backup) => backup.run(context),
             Noun::Simulate(simulate) => simulate.run(),
         }
     }

@@ -188,7 +188,7 @@ async fn definitions_go_in_change_and_go_out() {
         &["server", "add", "eu", "--ssid", "101", "--uri", "eu.example.com", "--psk-file", &key, "--lifetime", "300"],
     )
     .await;
-    assert_eq!((&added["ssid"], &added["has_psk"], added.get("psk")), (&json!(101), &json!(true), None));
+    assert_eq!((&added["ssid"], &added["secrets"], added.get("psk")), (&json!(101), &json!(["psk"]), None));
     json_of(&world, &["profile", "add", "default", "--servers", "eu", "--default"]).await;
     json_of(&world, &["device", "add", "urn:imei:1", "--psk-file", &key]).await;
 
@@ -200,7 +200,7 @@ async fn definitions_go_in_change_and_go_out() {
     let table = run(&world, &["device", "list"]).await.unwrap();
     assert!(table.contains("urn:imei:1") && table.contains("set"), "{table}");
     let shown = run(&world, &["server", "show", "eu"]).await.unwrap();
-    assert!(shown.contains("eu.example.com") && shown.contains("has_psk") && !shown.contains("horse"), "{shown}");
+    assert!(shown.contains("eu.example.com") && shown.contains("secrets") && !shown.contains("horse"), "{shown}");
     let csv = run(&world, &["profile", "ls", "--format", "csv"]).await.unwrap();
     assert!(csv.lines().nth(1).unwrap().ends_with(",default,eu,yes,-,-,database"), "{csv}");
 

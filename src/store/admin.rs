@@ -5,6 +5,7 @@ use super::entry::{Entry, Key, Origin};
 use super::error::{ChangeError, StoreError};
 use super::noun::{self, Noun, Stored};
 use super::writer::Work;
+use crate::provision::HoldsSecrets;
 
 /// Adds a definition; the answer is without its key.
 pub(super) fn add<N: Noun>(
@@ -36,7 +37,8 @@ pub(super) fn update<N: Noun, E>(
     }
     N::check(work.connection, Some((old.id, &old.definition)), &new)?;
     let entry = noun::update::<N>(work, &old, new, stamp.at)?;
-    audit::write::<N>(work.connection, stamp, Verb::Change, Some(&old.definition), Some(&entry.definition))?;
+    let verb = N::verb_of_change(&old.definition, &entry.definition);
+    audit::write::<N>(work.connection, stamp, verb, Some(&old.definition), Some(&entry.definition))?;
     Ok(without_secret::<N>(entry))
 }
 
@@ -47,6 +49,7 @@ pub(super) fn delete<N: Noun>(work: &Work<'_>, stamp: Stamp, key: &Key) -> Resul
         N::check_unused(work.connection, &entry.definition)?;
     }
     noun::delete::<N>(work, entry.id)?;
+    N::forget(work.connection, &entry.definition)?;
     audit::write::<N>(work.connection, stamp, Verb::Delete, Some(&entry.definition), None)
 }
 
@@ -71,6 +74,6 @@ fn find_own<N: Noun>(work: &Work<'_>, key: &Key) -> Result<Stored<N::Definition>
 }
 
 fn without_secret<N: Noun>(mut entry: Entry<N::Definition>) -> Entry<N::Definition> {
-    N::set_psk(&mut entry.definition, None);
+    drop(entry.definition.take_secrets());
     entry
 }

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::entry::{Actor, AuditLine, UnixMillis};
 use super::error::{Kind, StoreError};
-use super::noun::{self, Noun};
+use super::noun::Noun;
 use super::servers::to_json;
+use crate::provision::HoldsSecrets;
 
 /// Who makes a change, and when.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,10 @@ pub(super) enum Verb {
     Change,
     Delete,
     Reveal,
+    Rotate,
+    Block,
+    Unblock,
+    Backup,
 }
 
 impl Verb {
@@ -33,6 +38,10 @@ impl Verb {
             Verb::Change => "change",
             Verb::Delete => "delete",
             Verb::Reveal => "reveal",
+            Verb::Rotate => "rotate",
+            Verb::Block => "block",
+            Verb::Unblock => "unblock",
+            Verb::Backup => "backup",
         }
     }
 }
@@ -48,33 +57,51 @@ pub(super) fn write<N: Noun>(
     let Some(either) = new.or(old) else { return Ok(()) };
     // What a deleted entry held is of no interest; that it is gone is.
     let fields = new.map(|new| changed_fields::<N>(old, new)).transpose()?.unwrap_or_default();
-    insert(connection, stamp, verb, N::KIND, N::name(either), &fields)
+    insert(connection, stamp, verb, (N::KIND, N::name(either)), &fields, None)
 }
 
-/// Writes the line of a key that was shown.
+/// Writes the line of secrets that were shown.
 pub(super) fn write_reveal<N: Noun>(
     connection: &Connection,
     stamp: Stamp,
     definition: &N::Definition,
 ) -> Result<(), StoreError> {
-    let fields = if N::psk(definition).is_some() { vec!["psk".to_owned()] } else { Vec::new() };
-    insert(connection, stamp, Verb::Reveal, N::KIND, N::name(definition), &fields)
+    let fields = definition.secrets().fields();
+    insert(connection, stamp, Verb::Reveal, (N::KIND, N::name(definition)), &fields, None)
+}
+
+/// Writes the line of what was done to one device, and why where the operator said so.
+pub(super) fn write_deed(
+    connection: &Connection,
+    stamp: Stamp,
+    verb: Verb,
+    endpoint: &str,
+    fields: &[&str],
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+    insert(connection, stamp, verb, (Kind::Device, endpoint), &fields, reason)
+}
+
+/// Writes the line of a copy of the database file `name`.
+pub(super) fn write_backup(connection: &Connection, stamp: Stamp, name: &str) -> Result<(), StoreError> {
+    insert(connection, stamp, Verb::Backup, (Kind::Database, name), &[], None)
 }
 
 fn insert(
     connection: &Connection,
     stamp: Stamp,
     verb: Verb,
-    kind: Kind,
-    name: &str,
+    (kind, name): (Kind, &str),
     fields: &[String],
+    reason: Option<&str>,
 ) -> Result<(), StoreError> {
     let Stamp { actor: Actor { uid, what }, at } = stamp;
     let fields = to_json(kind, name, &fields)?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO audit (at, uid, actor, verb, kind, name, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO audit (at, uid, actor, verb, kind, name, fields, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    statement.execute((at.0, uid, what, verb.name(), kind.name(), name, fields))?;
+    statement.execute((at.0, uid, what, verb.name(), kind.name(), name, fields, reason))?;
     Ok(())
 }
 
@@ -85,18 +112,16 @@ fn changed_fields<N: Noun>(old: Option<&N::Definition>, new: &N::Definition) -> 
     let differs = |name: &&String| old_fields.get(*name) != new_fields.get(*name);
     let gone = old_fields.keys().filter(|name| !new_fields.contains_key(*name));
     let mut changed: Vec<String> = new_fields.keys().chain(gone).filter(differs).cloned().collect();
-    if !noun::same_psk(old.and_then(N::psk), N::psk(new)) {
-        changed.push("psk".to_owned());
-    }
+    let (old_secrets, new_secrets) = (old.map(|old| old.secrets()).unwrap_or_default(), new.secrets());
+    changed.extend(new_secrets.fields_other_than(&old_secrets));
     changed.sort_unstable();
+    changed.dedup();
     Ok(changed)
 }
 
 /// The fields of a definition as JSON has them, without the key.
 fn fields<N: Noun>(definition: &N::Definition) -> Result<Map<String, Value>, StoreError> {
-    let mut clear = definition.clone();
-    N::set_psk(&mut clear, None);
-    match serde_json::to_value(&clear) {
+    match serde_json::to_value(definition.without_secrets()) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => Err(StoreError::Corrupt { kind: N::KIND, name: N::name(definition).to_owned(), what: "definition" }),
     }
@@ -105,7 +130,7 @@ fn fields<N: Noun>(definition: &N::Definition) -> Result<Map<String, Value>, Sto
 /// The last `limit` lines before line `before`, the latest first.
 pub(super) fn list(connection: &Connection, limit: u32, before: Option<i64>) -> Result<Vec<AuditLine>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, at, uid, actor, verb, kind, name, fields FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        "SELECT id, at, uid, actor, verb, kind, name, fields, reason FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
     )?;
     let lines = statement.query_map((before.unwrap_or(i64::MAX), limit), |row| {
         let fields: String = row.get(7)?;
@@ -117,6 +142,7 @@ pub(super) fn list(connection: &Connection, limit: u32, before: Option<i64>) -> 
             verb: row.get(4)?,
             kind: row.get(5)?,
             name: row.get(6)?,
+            reason: row.get(8)?,
             fields: serde_json::from_str(&fields).map_err(|error| {
                 rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Text, error.into())
             })?,

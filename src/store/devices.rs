@@ -1,19 +1,24 @@
 //! Devices as rows, and the lookups that every bootstrap makes.
 //!
 //! The column `identity` is the effective PSK identity in bytes: the explicit one or the endpoint, and null where the
-//! device has no key, because then nobody can prove it.
+//! device has no key, because then nobody can prove it. Tags stand in a table of their own, so that devices are found by
+//! them.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
+use zeroize::Zeroizing;
 
-use super::entry::{DevicePage, DeviceQuery, DeviceRecord};
+use super::audit::Verb;
+use super::entry::{DevicePage, DeviceQuery, DeviceRecord, Entry, IssuedProof};
 use super::error::{Kind, StoreError};
+use super::issued::{self, Proof};
 use super::noun::{self, Noun};
 use super::outcomes;
 use super::profiles::Profiles;
 use super::sealing::Sealer;
-use super::servers::check_reference;
-use crate::provision::{DeviceDefinition, KeyText};
+use super::servers::{check_reference, from_json, to_json};
+use crate::provision::identity_text::identity_bytes;
+use crate::provision::{DeviceDefinition, DeviceState, KeyText, SecretFields, SecretText};
 use crate::secret::Secret;
 
 /// The noun `device`.
@@ -25,29 +30,60 @@ impl Noun for Devices {
     const KIND: Kind = Kind::Device;
     const TABLE: &'static str = "devices";
     const NAME: &'static str = "endpoint";
-    const COLUMNS: &'static [&'static str] = &["psk_identity", "profile", "identity"];
-    const HAS_PSK: bool = true;
+    const COLUMNS: &'static [&'static str] = &["psk_identity", "profile", "identity", "properties", "state"];
+    const SECRETS: &'static str = "psk";
+    const SECRET_NAMES: &'static str = r#"CASE WHEN psk IS NULL THEN '[]' ELSE '["psk"]' END"#;
 
     fn name(definition: &DeviceDefinition) -> &str {
         &definition.endpoint
     }
 
-    fn psk(definition: &DeviceDefinition) -> Option<&KeyText> {
-        definition.psk.as_ref()
+    /// The one secret is the key, sealed as it was entered: every handshake asks for it.
+    fn secrets_to_text(secrets: &SecretFields) -> Option<Zeroizing<String>> {
+        secrets.at("psk").map(|psk| Zeroizing::new(psk.expose().to_owned()))
     }
 
-    fn set_psk(definition: &mut DeviceDefinition, psk: Option<KeyText>) {
-        definition.psk = psk;
+    fn secrets_from_text(text: &str) -> Option<SecretFields> {
+        let mut secrets = SecretFields::default();
+        secrets.insert("psk", SecretText::new(text.to_owned()));
+        Some(secrets)
     }
 
     fn from_row(row: &Row<'_>, name: &str, first: usize) -> Result<DeviceDefinition, StoreError> {
-        let (psk_identity, profile) = (row.get(first)?, row.get(first + 1)?);
-        Ok(DeviceDefinition { endpoint: name.to_owned(), psk_identity, profile, ..DeviceDefinition::default() })
+        Ok(DeviceDefinition {
+            endpoint: name.to_owned(),
+            psk_identity: row.get(first)?,
+            profile: row.get(first + 1)?,
+            properties: from_json(Kind::Device, name, row.get_ref(first + 3)?.as_str().unwrap_or_default())?,
+            state: state(name, row.get_ref(first + 4)?.as_str().unwrap_or_default())?,
+            ..DeviceDefinition::default()
+        })
+    }
+
+    fn complete(connection: &Connection, id: i64, definition: &mut DeviceDefinition) -> Result<(), StoreError> {
+        let mut statement = connection.prepare_cached("SELECT tag FROM device_tags WHERE device = ?1")?;
+        definition.tags = statement.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(())
     }
 
     fn values(definition: &DeviceDefinition) -> Result<Vec<Value>, StoreError> {
-        let identity = identity(definition).map(|identity| identity.as_bytes().to_vec());
-        Ok(vec![definition.psk_identity.clone().into(), definition.profile.clone().into(), identity.into()])
+        let properties = to_json(Kind::Device, &definition.endpoint, &definition.properties)?;
+        Ok(vec![
+            definition.psk_identity.clone().into(),
+            definition.profile.clone().into(),
+            identity(definition).into(),
+            properties.into(),
+            definition.state.name().to_owned().into(),
+        ])
+    }
+
+    fn write_rest(connection: &Connection, id: i64, definition: &DeviceDefinition) -> Result<(), StoreError> {
+        connection.prepare_cached("DELETE FROM device_tags WHERE device = ?1")?.execute([id])?;
+        let mut statement = connection.prepare_cached("INSERT INTO device_tags (device, tag) VALUES (?1, ?2)")?;
+        for tag in &definition.tags {
+            statement.execute((id, tag))?;
+        }
+        Ok(())
     }
 
     fn release(connection: &Connection, id: i64) -> Result<(), StoreError> {
@@ -71,23 +107,59 @@ impl Noun for Devices {
         check_identity_free(connection, old.map(|(id, _)| id), new)
     }
 
+    fn verb_of_change(old: &DeviceDefinition, new: &DeviceDefinition) -> Verb {
+        match (old.state, new.state) {
+            (DeviceState::Enabled, DeviceState::Blocked) => Verb::Block,
+            (DeviceState::Blocked, DeviceState::Enabled) => Verb::Unblock,
+            _ => Verb::Change,
+        }
+    }
+
+    /// Other credentials in the definition take the place of those that were issued.
+    fn follow_up(
+        connection: &Connection,
+        old: &Entry<DeviceDefinition>,
+        new: &DeviceDefinition,
+    ) -> Result<(), StoreError> {
+        let is_same = old.definition.psk == new.psk && identity(&old.definition) == identity(new);
+        if is_same { Ok(()) } else { issued::withdraw_proofs(connection, old.id) }
+    }
+
     /// Nothing refers to a device.
     fn check_unused(_connection: &Connection, _definition: &DeviceDefinition) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
-/// The PSK identity that the device must prove; none where it has no key.
-pub(super) fn identity(definition: &DeviceDefinition) -> Option<&str> {
-    definition.psk.is_some().then(|| definition.psk_identity.as_deref().unwrap_or(&definition.endpoint))
+/// The PSK identity that the device must prove, in bytes; none where it has no key.
+///
+/// An identity that cannot be read is kept as it was written: the checks refuse it before it gets here.
+pub(super) fn identity(definition: &DeviceDefinition) -> Option<Vec<u8>> {
+    definition.psk.as_ref()?;
+    let identity = definition.psk_identity.as_deref().unwrap_or(&definition.endpoint);
+    Some(match &definition.psk_identity {
+        Some(text) => identity_bytes(text).unwrap_or_else(|_| identity.as_bytes().to_vec()),
+        None => identity.as_bytes().to_vec(),
+    })
 }
+
+fn state(endpoint: &str, name: &str) -> Result<DeviceState, StoreError> {
+    [DeviceState::Enabled, DeviceState::Blocked]
+        .into_iter()
+        .find(|state| state.name() == name)
+        .ok_or_else(|| StoreError::Corrupt { kind: Kind::Device, name: endpoint.to_owned(), what: "state" })
+}
+
+/// What [`record`] reads.
+const RECORD: &str = "id, endpoint, psk_identity, profile, identity, properties, state, rotation_requested,
+    (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk, retired";
 
 /// The device with this endpoint that is in force.
 pub(super) fn by_endpoint(connection: &Connection, endpoint: &str) -> Result<Option<DeviceRecord>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, endpoint, psk_identity, profile, psk IS NOT NULL FROM devices WHERE endpoint = ?1 AND shadowed = 0",
-    )?;
-    Ok(statement.query_row([endpoint], record).optional()?)
+    let sql = format!("SELECT {RECORD} FROM devices WHERE endpoint = ?1 AND shadowed = 0");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([endpoint])?;
+    rows.next()?.map(record).transpose()
 }
 
 /// The device with this effective PSK identity that is in force, and its key, as they are at one moment.
@@ -96,21 +168,53 @@ pub(super) fn by_identity_with_key(
     sealer: &Sealer,
     identity: &[u8],
 ) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, endpoint, psk_identity, profile, psk IS NOT NULL, psk FROM devices
-         WHERE identity = ?1 AND shadowed = 0",
-    )?;
-    let found: Option<(DeviceRecord, Vec<u8>)> =
-        statement.query_row([identity], |row| Ok((record(row)?, row.get(5)?))).optional()?;
-    let Some((record, sealed)) = found else { return Ok(None) };
-    let key = noun::unseal::<Devices>(sealer, record.id, &record.definition.endpoint, &sealed)?.key().clone();
+    let sql = format!("SELECT {RECORD} FROM devices WHERE identity = ?1 AND shadowed = 0 AND retired = 0");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([identity])?;
+    let Some(row) = rows.next()? else { return by_issued_identity(connection, sealer, identity) };
+    let record = record(row)?;
+    let sealed: Vec<u8> = row.get(9)?;
+    let key = unseal_key(sealer, record.id, &record.definition.endpoint, &sealed)?;
     Ok(Some((record, key)))
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<DeviceRecord> {
-    let definition =
-        DeviceDefinition { endpoint: row.get(1)?, psk_identity: row.get(2)?, psk: None, profile: row.get(3)? };
-    Ok(DeviceRecord { id: row.get(0)?, definition, has_psk: row.get(4)? })
+/// The device to which this identity was issued, and its key.
+fn by_issued_identity(
+    connection: &Connection,
+    sealer: &Sealer,
+    identity: &[u8],
+) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
+    let Some(Proof { id, device, is_confirmed, key }) = issued::by_identity(connection, sealer, identity)? else {
+        return Ok(None);
+    };
+    let sql = format!("SELECT {RECORD} FROM devices WHERE id = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([device])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let proof = Some(IssuedProof { id, is_confirmed });
+    Ok(Some((DeviceRecord { identity: Some(identity.to_vec()), proof, ..record(row)? }, key)))
+}
+
+/// Reads a row of [`RECORD`].
+fn record(row: &Row<'_>) -> Result<DeviceRecord, StoreError> {
+    let endpoint: String = row.get(1)?;
+    let definition = DeviceDefinition {
+        psk_identity: row.get(2)?,
+        psk: None,
+        profile: row.get(3)?,
+        properties: from_json(Kind::Device, &endpoint, row.get_ref(5)?.as_str().unwrap_or_default())?,
+        tags: from_json(Kind::Device, &endpoint, row.get_ref(8)?.as_str().unwrap_or_default())?,
+        state: state(&endpoint, row.get_ref(6)?.as_str().unwrap_or_default())?,
+        endpoint,
+    };
+    Ok(DeviceRecord {
+        id: row.get(0)?,
+        definition,
+        identity: row.get(4)?,
+        retired: row.get(10)?,
+        rotation_requested: row.get(7)?,
+        proof: None,
+    })
 }
 
 /// The key of this effective PSK identity.
@@ -119,12 +223,21 @@ pub(super) fn psk_for_identity(
     sealer: &Sealer,
     identity: &[u8],
 ) -> Result<Option<Secret>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, endpoint, psk FROM devices WHERE identity = ?1 AND shadowed = 0")?;
+    let mut statement = connection
+        .prepare_cached("SELECT id, endpoint, psk FROM devices WHERE identity = ?1 AND shadowed = 0 AND retired = 0")?;
     let found: Option<(i64, String, Vec<u8>)> =
         statement.query_row([identity], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    let Some((id, endpoint, sealed)) = found else { return Ok(None) };
-    Ok(Some(noun::unseal::<Devices>(sealer, id, &endpoint, &sealed)?.key().clone()))
+    match found {
+        Some((id, endpoint, sealed)) => unseal_key(sealer, id, &endpoint, &sealed).map(Some),
+        None => Ok(issued::by_identity(connection, sealer, identity)?.map(|proof| proof.key)),
+    }
+}
+
+fn unseal_key(sealer: &Sealer, id: i64, endpoint: &str, sealed: &[u8]) -> Result<Secret, StoreError> {
+    let secrets = noun::unseal::<Devices>(sealer, id, endpoint, sealed)?;
+    let key = secrets.at("psk").and_then(|psk| KeyText::parse(psk.expose()).ok());
+    let corrupt = || StoreError::Corrupt { kind: Kind::Device, name: endpoint.to_owned(), what: "key" };
+    Ok(key.ok_or_else(corrupt)?.key().clone())
 }
 
 /// A page of the devices in force; run it in a transaction, so that page and total belong together.
@@ -153,14 +266,13 @@ fn check_identity_free(connection: &Connection, own: Option<i64>, new: &DeviceDe
     let mut statement = connection.prepare_cached(
         "SELECT id, endpoint, shadowed FROM devices WHERE identity = ?1 AND id IS NOT ?2 ORDER BY shadowed LIMIT 1",
     )?;
-    let other: Option<(i64, String, bool)> = statement
-        .query_row((identity.as_bytes(), own), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    match other {
-        None => Ok(()),
-        Some((id, endpoint, hidden)) => {
-            let identity = identity.to_owned();
-            Err(StoreError::IdentityTaken { identity, endpoint, shadowed: hidden.then_some(id) })
-        }
-    }
+    let other: Option<(i64, String, bool)> =
+        statement.query_row((&identity, own), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let other = match other {
+        Some((id, endpoint, hidden)) => Some((endpoint, hidden.then_some(id))),
+        None => issued::holder(connection, &identity, own)?.map(|endpoint| (endpoint, None)),
+    };
+    let Some((endpoint, shadowed)) = other else { return Ok(()) };
+    let identity = String::from_utf8_lossy(&identity).into_owned();
+    Err(StoreError::IdentityTaken { identity, endpoint, shadowed })
 }

@@ -148,7 +148,8 @@ fn apply_noun<N: Noun>(
     }
     for (old, new) in changed {
         noun::update::<N>(work, &old, new.clone(), stamp.at)?;
-        audit::write::<N>(work.connection, stamp, Verb::Change, Some(&old.definition), Some(new))?;
+        let verb = N::verb_of_change(&old.definition, new);
+        audit::write::<N>(work.connection, stamp, verb, Some(&old.definition), Some(new))?;
     }
     for new in added {
         noun::insert::<N>(work, Origin::File, new.clone(), stamp.at)?;
@@ -213,9 +214,9 @@ fn check_contradictions(definitions: &FileDefinitions) -> Result<(), StoreError>
     let mut identities = HashMap::new();
     for device in &definitions.devices {
         if let Some(identity) = devices::identity(device)
-            && let Some(other) = identities.insert(identity, &device.endpoint)
+            && let Some(other) = identities.insert(identity.clone(), &device.endpoint)
         {
-            let (identity, endpoint) = (identity.to_owned(), other.clone());
+            let (identity, endpoint) = (String::from_utf8_lossy(&identity).into_owned(), other.clone());
             return Err(StoreError::IdentityTaken { identity, endpoint, shadowed: None });
         }
     }
@@ -273,10 +274,8 @@ fn device_conflicts(
     conflicts: &mut Vec<FileConflict>,
 ) -> rusqlite::Result<()> {
     let endpoints: HashSet<&str> = definitions.iter().map(|device| device.endpoint.as_str()).collect();
-    let identities: HashMap<&[u8], &DeviceDefinition> = definitions
-        .iter()
-        .filter_map(|device| devices::identity(device).map(|identity| (identity.as_bytes(), device)))
-        .collect();
+    let identities: HashMap<Vec<u8>, &DeviceDefinition> =
+        definitions.iter().filter_map(|device| Some((devices::identity(device)?, device))).collect();
     let sql = "SELECT id, endpoint, identity FROM devices WHERE origin = 'database' ORDER BY endpoint";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
@@ -284,9 +283,11 @@ fn device_conflicts(
         let (id, endpoint, identity): (i64, String, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if endpoints.contains(endpoint.as_str()) {
             conflicts.push(FileConflict::Name { kind: Kind::Device, name: endpoint, id });
-        } else if let Some(device) = identity.as_deref().and_then(|identity| identities.get(identity)) {
+        } else if let Some(identity) = identity
+            && let Some(device) = identities.get(&identity)
+        {
             conflicts.push(FileConflict::Identity {
-                identity: devices::identity(device).unwrap_or_default().to_owned(),
+                identity: String::from_utf8_lossy(&identity).into_owned(),
                 file: device.endpoint.clone(),
                 database: endpoint,
                 id,

@@ -6,17 +6,19 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
+use super::audit::Verb;
 use super::entry::{Counts, Entry, Key, Origin, UnixMillis};
 use super::error::{Kind, StoreError};
 use super::sealing::{Place, Sealer};
 use super::writer::Work;
-use crate::provision::KeyText;
+use crate::provision::{HoldsSecrets, SecretFields};
 
 /// A kind of definition and its table.
 pub(super) trait Noun: 'static {
     /// What the operator writes.
-    type Definition: Clone + PartialEq + Serialize + Send + 'static;
+    type Definition: Clone + PartialEq + Serialize + HoldsSecrets + Send + 'static;
 
     const KIND: Kind;
     const TABLE: &'static str;
@@ -24,12 +26,22 @@ pub(super) trait Noun: 'static {
     const NAME: &'static str;
     /// The columns that only this table has.
     const COLUMNS: &'static [&'static str];
-    /// Whether there is a column `psk`.
-    const HAS_PSK: bool;
+    /// The column that holds the sealed secrets; null where there are none.
+    const SECRETS: &'static str;
+    /// An SQL expression of the names of the fields with secrets, as a JSON list.
+    const SECRET_NAMES: &'static str;
 
     fn name(definition: &Self::Definition) -> &str;
-    fn psk(definition: &Self::Definition) -> Option<&KeyText>;
-    fn set_psk(definition: &mut Self::Definition, psk: Option<KeyText>);
+
+    /// The secrets as the text that is sealed.
+    fn secrets_to_text(secrets: &SecretFields) -> Option<Zeroizing<String>> {
+        serde_json::to_string(secrets).ok().map(Zeroizing::new)
+    }
+
+    /// The secrets from the text that was sealed.
+    fn secrets_from_text(text: &str) -> Option<SecretFields> {
+        serde_json::from_str(text).ok()
+    }
 
     /// The definition without its key, from the values of [`Noun::COLUMNS`], which start at column `first`.
     fn from_row(row: &Row<'_>, name: &str, first: usize) -> Result<Self::Definition, StoreError>;
@@ -59,6 +71,25 @@ pub(super) trait Noun: 'static {
         new: &Self::Definition,
     ) -> Result<(), StoreError>;
 
+    /// What the audit trail calls a change.
+    fn verb_of_change(_old: &Self::Definition, _new: &Self::Definition) -> Verb {
+        Verb::Change
+    }
+
+    /// Sees to what else an operator's change from `old`, which has its secrets, to `new` brings about.
+    fn follow_up(
+        _connection: &Connection,
+        _old: &Entry<Self::Definition>,
+        _new: &Self::Definition,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Sees to what else an operator's deletion brings about.
+    fn forget(_connection: &Connection, _definition: &Self::Definition) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Refuses to delete what others in force depend on.
     fn check_unused(connection: &Connection, definition: &Self::Definition) -> Result<(), StoreError>;
 }
@@ -70,12 +101,11 @@ pub(super) struct Stored<D> {
 }
 
 /// Number of columns that [`read`] expects before a noun's own.
-const COMMON: usize = 7;
+const COMMON: usize = 8;
 
 fn select<N: Noun>(condition: &str) -> String {
-    let psk = if N::HAS_PSK { "psk" } else { "NULL" };
-    let (table, name, own) = (N::TABLE, N::NAME, N::COLUMNS.join(", "));
-    format!("SELECT id, {name}, origin, shadowed, created, changed, {psk}, {own} FROM {table} {condition}")
+    let (table, name, secrets, names, own) = (N::TABLE, N::NAME, N::SECRETS, N::SECRET_NAMES, N::COLUMNS.join(", "));
+    format!("SELECT id, {name}, origin, shadowed, created, changed, {secrets}, {names}, {own} FROM {table} {condition}")
 }
 
 fn read<N: Noun>(row: &Row<'_>) -> Result<Stored<N::Definition>, StoreError> {
@@ -86,12 +116,14 @@ fn read<N: Noun>(row: &Row<'_>) -> Result<Stored<N::Definition>, StoreError> {
         _ => return Err(StoreError::Corrupt { kind: N::KIND, name, what: "origin" }),
     };
     let sealed: Option<Vec<u8>> = row.get(6)?;
+    let secrets = serde_json::from_str(row.get_ref(7)?.as_str().unwrap_or_default())
+        .map_err(|_| StoreError::Corrupt { kind: N::KIND, name: name.clone(), what: "list of secrets" })?;
     let entry = Entry {
         id: row.get(0)?,
         origin,
         shadowed: row.get(3)?,
         definition: N::from_row(row, &name, COMMON)?,
-        has_psk: sealed.is_some(),
+        secrets,
         created: UnixMillis(row.get(4)?),
         changed: UnixMillis(row.get(5)?),
     };
@@ -168,26 +200,27 @@ pub(super) fn with_secret<N: Noun>(
     stored: Stored<N::Definition>,
 ) -> Result<Entry<N::Definition>, StoreError> {
     let Stored { mut entry, sealed } = stored;
-    let psk = match sealed {
-        Some(sealed) => Some(unseal::<N>(sealer, entry.id, N::name(&entry.definition), &sealed)?),
-        None => None,
-    };
-    N::set_psk(&mut entry.definition, psk);
+    if let Some(sealed) = sealed {
+        let name = N::name(&entry.definition).to_owned();
+        let secrets = unseal::<N>(sealer, entry.id, &name, &sealed)?;
+        let misfit = |_| StoreError::Corrupt { kind: N::KIND, name, what: "key" };
+        entry.definition.put_secrets(secrets).map_err(misfit)?;
+    }
     Ok(entry)
 }
 
 fn place<N: Noun>(id: i64) -> Place {
-    Place { table: N::TABLE, row: id, column: "psk" }
+    Place { table: N::TABLE, row: id, column: N::SECRETS }
 }
 
-pub(super) fn unseal<N: Noun>(sealer: &Sealer, id: i64, name: &str, sealed: &[u8]) -> Result<KeyText, StoreError> {
+pub(super) fn unseal<N: Noun>(sealer: &Sealer, id: i64, name: &str, sealed: &[u8]) -> Result<SecretFields, StoreError> {
     let clear = sealer.unseal(place::<N>(id), sealed).map_err(|source| StoreError::Seal {
         kind: N::KIND,
         name: name.to_owned(),
         source,
     })?;
     let text = std::str::from_utf8(clear.expose()).ok();
-    text.and_then(|text| KeyText::parse(text).ok()).ok_or_else(|| StoreError::Corrupt {
+    text.and_then(N::secrets_from_text).ok_or_else(|| StoreError::Corrupt {
         kind: N::KIND,
         name: name.to_owned(),
         what: "key",
@@ -195,8 +228,13 @@ pub(super) fn unseal<N: Noun>(sealer: &Sealer, id: i64, name: &str, sealed: &[u8
 }
 
 fn seal<N: Noun>(sealer: &Sealer, id: i64, definition: &N::Definition) -> Result<Value, StoreError> {
-    let Some(psk) = N::psk(definition) else { return Ok(Value::Null) };
-    let sealed = sealer.seal(place::<N>(id), psk.expose_text().as_bytes());
+    let secrets = definition.secrets();
+    if secrets.is_empty() {
+        return Ok(Value::Null);
+    }
+    let unwritable = || StoreError::Corrupt { kind: N::KIND, name: N::name(definition).to_owned(), what: "key" };
+    let text = N::secrets_to_text(&secrets).ok_or_else(unwritable)?;
+    let sealed = sealer.seal(place::<N>(id), text.as_bytes());
     sealed.map(Value::Blob).map_err(|source| StoreError::Seal {
         kind: N::KIND,
         name: N::name(definition).to_owned(),
@@ -221,18 +259,16 @@ pub(super) fn insert<N: Noun>(
         at.0.into(),
         at.0.into(),
     ];
-    if N::HAS_PSK {
-        columns.push("psk");
-        values.push(seal::<N>(work.sealer, id, &definition)?);
-    }
+    columns.push(N::SECRETS);
+    values.push(seal::<N>(work.sealer, id, &definition)?);
     columns.extend(N::COLUMNS);
     values.extend(N::values(&definition)?);
     let sql = format!("INSERT INTO {} ({}) VALUES ({})", N::TABLE, columns.join(", "), marks(values.len()));
     work.connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
     N::write_rest(work.connection, id, &definition)?;
     changed::<N>(work);
-    let has_psk = N::psk(&definition).is_some();
-    Ok(Entry { id, origin, shadowed: false, definition, has_psk, created: at, changed: at })
+    let secrets = definition.secrets().fields();
+    Ok(Entry { id, origin, shadowed: false, definition, secrets, created: at, changed: at })
 }
 
 /// Writes `new` over `old`, which has its key; a key that stays as it is keeps its seal.
@@ -244,8 +280,9 @@ pub(super) fn update<N: Noun>(
 ) -> Result<Entry<N::Definition>, StoreError> {
     let mut columns = vec!["changed"];
     let mut values: Vec<Value> = vec![at.0.into()];
-    if N::HAS_PSK && !same_psk(N::psk(&old.definition), N::psk(&new)) {
-        columns.push("psk");
+    let secrets = new.secrets();
+    if old.definition.secrets() != secrets {
+        columns.push(N::SECRETS);
         values.push(seal::<N>(work.sealer, old.id, &new)?);
     }
     columns.extend(N::COLUMNS);
@@ -255,9 +292,9 @@ pub(super) fn update<N: Noun>(
     let sql = format!("UPDATE {} SET {set} WHERE id = ?", N::TABLE);
     work.connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
     N::write_rest(work.connection, old.id, &new)?;
+    N::follow_up(work.connection, old, &new)?;
     changed::<N>(work);
-    let has_psk = N::psk(&new).is_some();
-    Ok(Entry { definition: new, has_psk, changed: at, ..old.clone() })
+    Ok(Entry { definition: new, secrets: secrets.fields(), changed: at, ..old.clone() })
 }
 
 /// Deletes a row and whatever hangs on it.
@@ -276,18 +313,10 @@ pub(super) fn set_shadowed<N: Noun>(work: &Work<'_>, id: i64, shadowed: bool) ->
     Ok(())
 }
 
-/// Whether both say the same, keys included.
+/// Whether both say the same, secrets included, and these written the same way: they are to read back as they were
+/// entered.
 pub(super) fn same<N: Noun>(one: &N::Definition, other: &N::Definition) -> bool {
-    one == other && same_psk(N::psk(one), N::psk(other))
-}
-
-/// Whether both are the same key, written the same way: it is to read back as it was entered.
-pub(super) fn same_psk(one: Option<&KeyText>, other: Option<&KeyText>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one == other && one.expose_text() == other.expose_text(),
-        (None, None) => true,
-        _ => false,
-    }
+    one == other && one.secrets() == other.secrets()
 }
 
 /// Counts what is defined.

@@ -11,7 +11,7 @@ use super::entry::Origin;
 use super::error::{Kind, StoreError};
 use super::noun::{self, Noun};
 use super::servers::{Servers, check_reference, from_json, refuse_if_used, to_json};
-use crate::provision::{KeyText, ProfileDefinition};
+use crate::provision::{HoldsSecrets, ProfileDefinition};
 
 /// The noun `profile`.
 pub(super) struct Profiles;
@@ -22,18 +22,13 @@ impl Noun for Profiles {
     const KIND: Kind = Kind::Profile;
     const TABLE: &'static str = "profiles";
     const NAME: &'static str = "name";
-    const COLUMNS: &'static [&'static str] = &["definition", "is_default"];
-    const HAS_PSK: bool = false;
+    const COLUMNS: &'static [&'static str] = &["definition", "is_default", "secret_fields"];
+    const SECRETS: &'static str = "secrets";
+    const SECRET_NAMES: &'static str = "secret_fields";
 
     fn name(definition: &ProfileDefinition) -> &str {
         &definition.name
     }
-
-    fn psk(_definition: &ProfileDefinition) -> Option<&KeyText> {
-        None
-    }
-
-    fn set_psk(_definition: &mut ProfileDefinition, _psk: Option<KeyText>) {}
 
     fn from_row(row: &Row<'_>, name: &str, first: usize) -> Result<ProfileDefinition, StoreError> {
         let json = row.get_ref(first)?;
@@ -49,8 +44,10 @@ impl Noun for Profiles {
     }
 
     fn values(definition: &ProfileDefinition) -> Result<Vec<Value>, StoreError> {
-        let rest = ProfileDefinition { servers: Vec::new(), default: false, ..definition.clone() };
-        Ok(vec![to_json(Kind::Profile, &definition.name, &rest)?.into(), definition.default.into()])
+        let name = &definition.name;
+        let rest = ProfileDefinition { servers: Vec::new(), default: false, ..definition.without_secrets() };
+        let secret_fields = to_json(Kind::Profile, name, &definition.secrets().fields())?;
+        Ok(vec![to_json(Kind::Profile, name, &rest)?.into(), definition.default.into(), secret_fields.into()])
     }
 
     fn write_rest(connection: &Connection, id: i64, definition: &ProfileDefinition) -> Result<(), StoreError> {

@@ -4,9 +4,11 @@
 //! its number in it, so that a crash leaves a database of some version and never one in between. A step that has been
 //! released is never edited: what is to change is a new step.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use zeroize::Zeroizing;
 
-use super::sealing::{Place, SealError, Sealer};
+use super::sealing::{FIRST_KEY, Place, SealError, Sealer};
+use crate::provision::{SecretFields, SecretText};
 
 /// `PRAGMA application_id` of our databases: "bsrd".
 const APPLICATION_ID: i64 = 0x6273_7264;
@@ -18,7 +20,7 @@ const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "se
 /// One step from a version to the next.
 type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
 
-const STEPS: &[Step] = &[first_tables];
+const STEPS: &[Step] = &[first_tables, issued_credentials];
 
 /// Why a database was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,17 @@ pub(super) fn inspect(connection: &Connection, sealer: Option<&Sealer>) -> Resul
     Ok(version)
 }
 
+/// The number of the key that the database is sealed with, of whatever it may turn out to be.
+pub(super) fn key_number(connection: &Connection) -> Result<u8, SchemaError> {
+    let sealed = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'seal_check'";
+    if !connection.prepare(sealed)?.exists([])? {
+        return Ok(FIRST_KEY);
+    }
+    let check: Option<Vec<u8>> =
+        connection.query_row("SELECT sealed FROM seal_check", [], |row| row.get(0)).optional()?;
+    Ok(check.and_then(|sealed| sealed.first().copied()).unwrap_or(FIRST_KEY))
+}
+
 /// Brings an inspected database up to date.
 pub(super) fn migrate(connection: &mut Connection, sealer: &Sealer, version: i64) -> Result<(), SchemaError> {
     migrate_by(STEPS, connection, sealer, version)
@@ -83,6 +96,63 @@ fn first_tables(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<(), Sc
     transaction.execute("INSERT INTO seal_check (id, sealed) VALUES (1, ?1)", [sealed])?;
     Ok(())
 }
+
+/// Servers and profiles may have several secrets; devices have properties, tags and a state, and credentials are issued.
+fn issued_credentials(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<(), SchemaError> {
+    transaction.execute_batch(ISSUED_CREDENTIALS)?;
+    let mut keys = transaction.prepare("SELECT id, psk FROM servers WHERE psk IS NOT NULL")?;
+    let keys = keys.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<(i64, Vec<u8>)>, _>>()?;
+    for (id, sealed) in keys {
+        let clear = sealer.unseal(Place { table: "servers", row: id, column: "psk" }, &sealed)?;
+        let mut secrets = SecretFields::default();
+        secrets.insert("psk", SecretText::new(String::from_utf8_lossy(clear.expose()).into_owned()));
+        let text = Zeroizing::new(serde_json::to_string(&secrets).unwrap_or_default());
+        let sealed = sealer.seal(Place { table: "servers", row: id, column: "secrets" }, text.as_bytes())?;
+        let sql = r#"UPDATE servers SET secrets = ?2, secret_fields = '["psk"]' WHERE id = ?1"#;
+        transaction.execute(sql, (id, sealed))?;
+    }
+    transaction.execute_batch("ALTER TABLE servers DROP COLUMN psk")?;
+    Ok(())
+}
+
+/// An issued credential of a bootstrap account is also one by which the client proves itself to us: `identity` is its PSK
+/// identity, and `sealed_key` its key. `retired` tells that a device has proven such a one, so that the credentials in its
+/// definition are good no more.
+const ISSUED_CREDENTIALS: &str = "
+ALTER TABLE servers ADD COLUMN secrets BLOB;
+ALTER TABLE servers ADD COLUMN secret_fields TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(secret_fields));
+ALTER TABLE profiles ADD COLUMN secrets BLOB;
+ALTER TABLE profiles ADD COLUMN secret_fields TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(secret_fields));
+
+ALTER TABLE devices ADD COLUMN properties TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(properties));
+ALTER TABLE devices ADD COLUMN state TEXT NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'blocked'));
+ALTER TABLE devices ADD COLUMN rotation_requested INTEGER;
+ALTER TABLE devices ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1));
+
+ALTER TABLE audit ADD COLUMN reason TEXT;
+
+CREATE TABLE device_tags (
+    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (device, tag)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_tags_tag ON device_tags (tag, device);
+
+CREATE TABLE issued_credentials (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+    server TEXT NOT NULL,
+    issued INTEGER NOT NULL,
+    confirmed INTEGER,
+    sealed BLOB NOT NULL,
+    identity BLOB UNIQUE,
+    sealed_key BLOB CHECK ((sealed_key IS NULL) = (identity IS NULL))
+) STRICT;
+
+CREATE INDEX issued_credentials_device ON issued_credentials (device, id);
+CREATE INDEX issued_credentials_server ON issued_credentials (server);
+";
 
 /// Names are unique among what is in force and among what is hidden behind the config file; that the database's own
 /// entries do not clash among themselves, hidden or not, is checked where they are written. Numbers are never used
@@ -169,12 +239,12 @@ CREATE TABLE audit (
 mod tests {
     use rusqlite::{Connection, Transaction};
 
-    use super::super::sealing::Sealer;
+    use super::super::sealing::{FIRST_KEY, SEALED, Sealer};
     use super::super::sealing_key::SealingKey;
-    use super::{SchemaError, Step, first_tables, inspect, migrate, migrate_by};
+    use super::{STEPS, SchemaError, Step, first_tables, inspect, migrate, migrate_by};
 
     fn sealer(byte: u8) -> Sealer {
-        Sealer::new(&SealingKey::new([byte; 32]))
+        Sealer::new(&SealingKey::new([byte; 32]), FIRST_KEY)
     }
 
     fn version(connection: &Connection) -> i64 {
@@ -186,9 +256,37 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), 0);
         migrate(&mut connection, &sealer(1), 0).unwrap();
-        assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), 1);
-        migrate(&mut connection, &sealer(1), 1).unwrap();
-        assert_eq!(version(&connection), 1);
+        let present = STEPS.len() as i64;
+        assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), present);
+        migrate(&mut connection, &sealer(1), present).unwrap();
+        assert_eq!(version(&connection), present);
+    }
+
+    /// Columns of bytes that hold no secret.
+    const CLEAR: &[(&str, &str)] = &[("devices", "identity"), ("issued_credentials", "identity")];
+
+    /// A column that is missing in the list would keep the seals of the old key when the key is changed.
+    #[test]
+    fn every_column_of_bytes_is_known_as_sealed_or_clear() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &sealer(1), 0).unwrap();
+        let mut statement = connection
+            .prepare(
+                "SELECT tables.name, columns.name FROM pragma_table_list AS tables
+                 JOIN pragma_table_xinfo(tables.name) AS columns
+                 WHERE tables.type = 'table' AND tables.schema = 'main' AND columns.type IN ('BLOB', 'ANY', '')
+                 AND tables.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1, 2",
+            )
+            .unwrap();
+        let pairs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let found: Vec<(String, String)> = pairs.map(Result::unwrap).collect();
+        let known = |list: &[(&str, &str)], (table, column): &(String, String)| {
+            list.iter().any(|pair| *pair == (table.as_str(), column.as_str()))
+        };
+        for pair in &found {
+            assert!(known(SEALED, pair) != known(CLEAR, pair), "{pair:?} must stand in SEALED or in CLEAR");
+        }
+        assert_eq!(found.len(), SEALED.len() + CLEAR.len(), "a list names what is not there: {found:?}");
     }
 
     #[test]
@@ -196,9 +294,12 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, &sealer(1), 0).unwrap();
         assert!(matches!(inspect(&connection, Some(&sealer(2))), Err(SchemaError::WrongKey)));
-        connection.pragma_update(None, "user_version", 2).unwrap();
+        let later = STEPS.len() as i64 + 1;
+        connection.pragma_update(None, "user_version", later).unwrap();
         let found = inspect(&connection, Some(&sealer(1)));
-        assert!(matches!(found, Err(SchemaError::FromTheFuture { found: 2, known: 1 })));
+        assert!(
+            matches!(found, Err(SchemaError::FromTheFuture { found, known }) if found == later && known == later - 1)
+        );
         let foreign = Connection::open_in_memory().unwrap();
         foreign.execute_batch("CREATE TABLE t (a)").unwrap();
         assert!(matches!(inspect(&foreign, Some(&sealer(1))), Err(SchemaError::Foreign)));

@@ -1,13 +1,14 @@
-//! Server accounts as rows: the definition as JSON without its key, and the key sealed beside it.
+//! Server accounts as rows: the definition as JSON without its secrets, and these sealed beside it.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
 use super::error::{Dependents, Kind, StoreError};
+use super::issued;
 use super::noun::{self, Noun};
 use super::profiles::Profiles;
 use super::sealing::Sealer;
-use crate::provision::{KeyText, ServerDefinition};
+use crate::provision::{HoldsSecrets, ServerDefinition};
 
 /// The noun `server`.
 pub(super) struct Servers;
@@ -18,19 +19,12 @@ impl Noun for Servers {
     const KIND: Kind = Kind::Server;
     const TABLE: &'static str = "servers";
     const NAME: &'static str = "name";
-    const COLUMNS: &'static [&'static str] = &["definition"];
-    const HAS_PSK: bool = true;
+    const COLUMNS: &'static [&'static str] = &["definition", "secret_fields"];
+    const SECRETS: &'static str = "secrets";
+    const SECRET_NAMES: &'static str = "secret_fields";
 
     fn name(definition: &ServerDefinition) -> &str {
         &definition.name
-    }
-
-    fn psk(definition: &ServerDefinition) -> Option<&KeyText> {
-        definition.psk.as_ref()
-    }
-
-    fn set_psk(definition: &mut ServerDefinition, psk: Option<KeyText>) {
-        definition.psk = psk;
     }
 
     fn from_row(row: &Row<'_>, name: &str, first: usize) -> Result<ServerDefinition, StoreError> {
@@ -38,8 +32,9 @@ impl Noun for Servers {
     }
 
     fn values(definition: &ServerDefinition) -> Result<Vec<Value>, StoreError> {
-        let clear = ServerDefinition { psk: None, ..definition.clone() };
-        Ok(vec![to_json(Kind::Server, &definition.name, &clear)?.into()])
+        let name = &definition.name;
+        let clear = to_json(Kind::Server, name, &definition.without_secrets())?;
+        Ok(vec![clear.into(), to_json(Kind::Server, name, &definition.secrets().fields())?.into()])
     }
 
     fn check(
@@ -48,6 +43,11 @@ impl Noun for Servers {
         new: &ServerDefinition,
     ) -> Result<(), StoreError> {
         if old.is_none() { noun::check_name_free::<Servers>(connection, &new.name) } else { Ok(()) }
+    }
+
+    /// What was issued for the account is of no more use.
+    fn forget(connection: &Connection, definition: &ServerDefinition) -> Result<(), StoreError> {
+        issued::forget_server(connection, &definition.name)
     }
 
     fn check_unused(connection: &Connection, definition: &ServerDefinition) -> Result<(), StoreError> {

@@ -47,7 +47,7 @@ fn a_device_lives_from_post_to_delete() {
     let body = json!({"endpoint": "urn:x:/% ü", "psk": "text:canary-of-curl-0123"}).to_string();
     let made = curl(&daemon, "POST", "/v1/devices", Some((JSON, &body)));
     assert_eq!((made.status, made.content_type.as_str()), (201, JSON));
-    assert_eq!((&made.json()["has_psk"], made.json().get("psk")), (&json!(true), None));
+    assert_eq!((&made.json()["secrets"], made.json().get("psk")), (&json!(["psk"]), None));
 
     let path = "/v1/devices/urn%3Ax%3A%2F%25%20%C3%BC";
     let shown = curl(&daemon, "GET", path, None);
@@ -55,7 +55,7 @@ fn a_device_lives_from_post_to_delete() {
     let patch = json!({"psk_identity": "identity"}).to_string();
     let changed = curl(&daemon, "PATCH", path, Some((MERGE_PATCH, &patch)));
     assert_eq!((changed.status, &changed.json()["psk_identity"]), (200, &json!("identity")));
-    assert_eq!(changed.json()["has_psk"], json!(true), "what the patch does not name stays");
+    assert_eq!(changed.json()["secrets"], json!(["psk"]), "what the patch does not name stays");
     let list = curl(&daemon, "GET", "/v1/devices?search=urn&limit=5", None);
     assert_eq!((list.status, &list.json()["total"]), (200, &json!(1)));
     let deleted = curl(&daemon, "DELETE", path, None);

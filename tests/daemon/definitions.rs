@@ -28,7 +28,10 @@ fn a_server_account_lives_from_add_to_delete() {
     let key = with_key(&daemon);
     let add = ["server", "add", "eu", "--ssid", "101", "--uri", "eu.example.com", "--psk-file", &key];
     let added = daemon.ctl_json(&[&add[..], &["--lifetime", "300", "--default-minimum-period", "5"]].concat());
-    assert_eq!((&added["name"], &added["has_psk"], &added["origin"]), (&json!("eu"), &json!(true), &json!("database")));
+    assert_eq!(
+        (&added["name"], &added["secrets"], &added["origin"]),
+        (&json!("eu"), &json!(["psk"]), &json!("database"))
+    );
     let number = added["id"].to_string();
 
     for name in ["eu", &number] {
@@ -38,7 +41,7 @@ fn a_server_account_lives_from_add_to_delete() {
     let changed =
         daemon.ctl_json(&["server", "set", &number, "--lifetime", "600", "--unset", "default-minimum-period"]);
     assert_eq!((&changed["lifetime"], changed.get("default_minimum_period")), (&json!(600), None));
-    assert_eq!((&changed["uri"], &changed["has_psk"]), (&json!("eu.example.com"), &json!(true)), "the rest stays");
+    assert_eq!((&changed["uri"], &changed["secrets"]), (&json!("eu.example.com"), &json!(["psk"])), "the rest stays");
 
     daemon.ctl(&["server", "list"]).succeeded().saying(&["NAME", "eu.example.com", "600"]);
     daemon.ctl(&["server", "ls"]).succeeded().saying(&["eu.example.com"]);
@@ -48,7 +51,7 @@ fn a_server_account_lives_from_add_to_delete() {
         format!("id,name,ssid,uri,security,lifetime,origin\r\n{number},eu,101,eu.example.com,psk,600,database\r\n")
     );
     let table = daemon.ctl(&["server", "show", "eu", "--format", "table"]).succeeded();
-    assert!(table.stdout.contains("has_psk") && !table.stdout.contains("canary"), "{}", table.stdout);
+    assert!(table.stdout.contains("secrets") && !table.stdout.contains("canary"), "{}", table.stdout);
 
     daemon.ctl(&["server", "rm", &number, "--yes"]).succeeded();
     daemon.ctl(&["server", "show", "eu"]).ended_with(3).explaining(&["no server", "eu"]);
@@ -83,14 +86,14 @@ fn a_device_lives_from_add_to_delete_whatever_its_name() {
         // What begins with a hyphen is told from flags as everywhere.
         daemon.ctl(&["device", "add", "--psk-file", &key, "--", endpoint]).succeeded();
         let shown = daemon.ctl_json(&["device", "show", "--", endpoint]);
-        assert_eq!((&shown["endpoint"], &shown["has_psk"]), (&json!(endpoint), &json!(true)));
+        assert_eq!((&shown["endpoint"], &shown["secrets"]), (&json!(endpoint), &json!(["psk"])));
         let identity = format!("identity of {endpoint}");
         let changed = daemon.ctl_json(&["device", "set", "--psk-identity", &identity, "--", endpoint]);
-        assert_eq!((&changed["psk_identity"], &changed["has_psk"]), (&json!(identity), &json!(true)));
+        assert_eq!((&changed["psk_identity"], &changed["secrets"]), (&json!(identity), &json!(["psk"])));
         let found = daemon.ctl_json(&["device", "list", "--search", &identity]);
         assert_eq!(found["items"][0]["endpoint"], endpoint);
         let removed = daemon.ctl_json(&["device", "set", "--unset", "psk", "--unset", "psk-identity", "--", endpoint]);
-        assert_eq!((&removed["has_psk"], removed.get("psk_identity")), (&json!(false), None));
+        assert_eq!((&removed["secrets"], removed.get("psk_identity")), (&json!([]), None));
     }
     assert_eq!(daemon.ctl_json(&["device", "list"])["total"], json!(ODD.len()));
     for endpoint in ODD {
@@ -115,7 +118,7 @@ fn keys_go_in_by_file_or_stdin_and_never_as_an_argument() {
     let daemon = Daemon::start(without_devices(OPEN));
     let site = daemon.site();
     site.ctl_with_input(&["device", "add", "m1", "--psk-file", "-"], &format!("{KEY}\n")).succeeded();
-    assert_eq!(daemon.ctl_json(&["device", "show", "m1"])["has_psk"], json!(true));
+    assert_eq!(daemon.ctl_json(&["device", "show", "m1"])["secrets"], json!(["psk"]));
     let before = state(&daemon);
     let refused = daemon.ctl(&["device", "set", "m1", "--psk", KEY]).ended_with(2).explaining(&["--psk-file"]);
     assert!(!refused.everything().contains("canary"), "{}", refused.everything());

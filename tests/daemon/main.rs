@@ -7,6 +7,7 @@
 mod harness;
 
 mod api;
+mod at_rest;
 mod bootstraps;
 mod canaries;
 mod check;

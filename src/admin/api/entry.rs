@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::problem::FieldProblem;
 use super::timestamp::Timestamp;
 use crate::bootstrap::outcome::Outcome;
-use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, HoldsSecrets, ProfileDefinition, ServerDefinition};
 
 /// Everything but the unreserved characters of RFC 3986 section 2.3.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -33,40 +33,25 @@ impl Origin {
 }
 
 /// A definition that `/v1` knows as a resource.
-pub trait Resource: Clone + Serialize + DeserializeOwned + Send + 'static {
+pub trait Resource: HoldsSecrets + Serialize + DeserializeOwned + Send + 'static {
     /// The collection in a path, such as `servers`.
     const COLLECTION: &'static str;
     /// What one of them is called, such as `server`.
     const NOUN: &'static str;
     /// The field that names it, such as `name`.
     const KEY: &'static str;
-    /// Whether it may hold a pre-shared key.
-    const HOLDS_PSK: bool;
 
     /// What names it.
     fn key(&self) -> &str;
-    /// Takes the pre-shared key out; none where there was none.
-    fn take_psk(&mut self) -> Option<KeyText>;
-    /// Puts a pre-shared key in, where there is a place for it.
-    fn put_psk(&mut self, psk: KeyText);
 }
 
 impl Resource for ServerDefinition {
     const COLLECTION: &'static str = "servers";
     const NOUN: &'static str = "server";
     const KEY: &'static str = "name";
-    const HOLDS_PSK: bool = true;
 
     fn key(&self) -> &str {
         &self.name
-    }
-
-    fn take_psk(&mut self) -> Option<KeyText> {
-        self.psk.take()
-    }
-
-    fn put_psk(&mut self, psk: KeyText) {
-        self.psk = Some(psk);
     }
 }
 
@@ -74,42 +59,30 @@ impl Resource for DeviceDefinition {
     const COLLECTION: &'static str = "devices";
     const NOUN: &'static str = "device";
     const KEY: &'static str = "endpoint";
-    const HOLDS_PSK: bool = true;
 
     fn key(&self) -> &str {
         &self.endpoint
     }
-
-    fn take_psk(&mut self) -> Option<KeyText> {
-        self.psk.take()
-    }
-
-    fn put_psk(&mut self, psk: KeyText) {
-        self.psk = Some(psk);
-    }
 }
 
-/// A profile has no key of its own.
 impl Resource for ProfileDefinition {
     const COLLECTION: &'static str = "profiles";
     const NOUN: &'static str = "profile";
     const KEY: &'static str = "name";
-    const HOLDS_PSK: bool = false;
 
     fn key(&self) -> &str {
         &self.name
     }
-
-    fn take_psk(&mut self) -> Option<KeyText> {
-        None
-    }
-
-    fn put_psk(&mut self, _: KeyText) {}
 }
 
 /// The path of the resource that `key` names, such as `/v1/devices/urn%3Aimei%3A490154203237518`.
 pub fn path_of<D: Resource>(key: &str) -> String {
     format!("/v1/{}/{}", D::COLLECTION, utf8_percent_encode(key, SEGMENT))
+}
+
+/// `text` as a segment of a path, whatever it holds.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 /// A query such as `?limit=10&endpoint=a%20b` of those pairs that have a value; empty if none has.
@@ -134,9 +107,9 @@ pub struct Record {
     /// Whether an entry of the file stands in its place; it is then found by its number only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadowed: bool,
-    /// Whether a pre-shared key is set; none for a profile, which never has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub has_psk: Option<bool>,
+    /// The fields that are, or hold, secrets: they are set, and not shown.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     /// When it was first defined.
     pub created: Timestamp,
     /// When it was last changed.
@@ -144,6 +117,19 @@ pub struct Record {
     /// How the last session of a device ended; none where it has had none, or for what is no device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_session: Option<LastSession>,
+    /// Which bootstrap credentials a device proves itself by; none where it has none, or for what is no device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootstrap_credentials: Option<BootstrapCredentials>,
+}
+
+/// Which bootstrap credentials a device proves itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BootstrapCredentials {
+    /// Those of its definition.
+    Defined,
+    /// Those that were issued to it: it has proven them, and those of its definition are good no more.
+    Issued,
 }
 
 /// How the last session of a device ended.
@@ -174,9 +160,9 @@ pub struct Entry<D> {
 }
 
 impl<D: Resource> Entry<D> {
-    /// Shows `definition` without its key.
+    /// Shows `definition` without its secrets.
     pub fn of(record: Record, mut definition: D) -> Entry<D> {
-        drop(definition.take_psk());
+        drop(definition.take_secrets());
         Entry { record, warnings: Vec::new(), definition }
     }
 
@@ -219,10 +205,11 @@ mod tests {
             id: 7,
             origin: Origin::File,
             shadowed: false,
-            has_psk: Some(true),
+            secrets: vec!["psk".to_owned()],
             created: Timestamp::from_milliseconds(0),
             changed: Timestamp::from_milliseconds(1000),
             last_session: None,
+            bootstrap_credentials: None,
         }
     }
 
@@ -237,7 +224,7 @@ mod tests {
         assert_eq!(
             json,
             json!({
-                "id": 7, "origin": "file", "has_psk": true, "endpoint": "meter",
+                "id": 7, "origin": "file", "secrets": ["psk"], "endpoint": "meter",
                 "created": "1970-01-01T00:00:00Z", "changed": "1970-01-01T00:00:01Z",
             })
         );

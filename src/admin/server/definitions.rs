@@ -17,7 +17,7 @@ use super::connection::PeerUid;
 use super::failure::Failure;
 use super::stored::{Listed, Stamp, Stored};
 use super::{Service, Shared, convert, input, merge};
-use crate::admin::api::{Entry, FieldProblem, List, Resource, path_of};
+use crate::admin::api::{Entry, FieldProblem, List, Resource, Revealed, path_of};
 use crate::provision::DeviceDefinition;
 use crate::store::{Actor, CatalogRows, DeviceQuery, UnixMillis};
 
@@ -61,6 +61,15 @@ pub async fn show<D: Stored>(
 ) -> Result<Json<Entry<D>>, Failure> {
     let key = D::key_of(&segment?.0);
     Ok(Json(service.store.read(move |reader| D::show(reader, &key)).await?))
+}
+
+/// A definition with its secrets; the audit line is durable before the answer.
+pub async fn reveal<D: Stored>(
+    State(service): State<Shared>,
+    Extension(peer): Extension<PeerUid>,
+    segment: Result<Path<String>, PathRejection>,
+) -> Result<Json<Revealed<D>>, Failure> {
+    Ok(Json(D::reveal(&service.store, stamp(peer), D::key_of(&segment?.0)).await?))
 }
 
 pub async fn create<D: Stored>(
@@ -110,31 +119,32 @@ pub async fn delete<D: Stored>(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What a merge patch makes of a definition. The key goes round the patch: it is kept, replaced or removed, and never
-/// becomes JSON.
+/// What a merge patch makes of a definition. Secrets go round the patch: they are kept, replaced or removed, and those
+/// that are kept never become JSON.
 fn patched<D: Resource>(current: &D, mut patch: Map<String, Value>) -> Result<D, Failure> {
-    let mut without_key = current.clone();
-    let kept = without_key.take_psk();
-    let keeps = kept.is_some() && !patch.contains_key("psk");
-    let new_key = patch.remove("psk");
+    let mut clear = current.clone();
+    let mut kept = clear.take_secrets();
+    let mut new_secrets = Map::new();
+    for field in D::SECRET_FIELDS {
+        if let Some(secret) = patch.remove(*field) {
+            kept.remove_field(field);
+            new_secrets.insert((*field).to_owned(), secret);
+        }
+    }
     let unreadable = |_| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the definition cannot be written as JSON");
-    let mut fields = serde_json::to_value(without_key).map_err(unreadable)?;
+    let mut fields = serde_json::to_value(clear).map_err(unreadable)?;
     merge::apply(&mut fields, Value::Object(patch));
     let Value::Object(mut fields) = fields else {
         return Err(Failure::new(StatusCode::BAD_REQUEST, "the patch must be a JSON object"));
     };
-    if let Some(new_key) = new_key {
-        fields.insert("psk".to_owned(), new_key);
-    }
+    fields.extend(new_secrets);
     let mut definition = input::definition::<D>(fields)?;
-    if let Some(kept) = kept.filter(|_| keeps) {
-        definition.put_psk(kept);
-    }
+    definition.keep_secrets(kept);
     Ok(definition)
 }
 
 /// Refuses a definition in which the checks find mistakes; what is only worth a look comes back.
-fn checked<D: Stored>(definition: &D, others: &CatalogRows) -> Result<Vec<FieldProblem>, Failure> {
+pub(super) fn checked<D: Stored>(definition: &D, others: &CatalogRows) -> Result<Vec<FieldProblem>, Failure> {
     let mut problems = definition.check();
     problems.extend(definition.check_among(others));
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error());
@@ -145,6 +155,6 @@ fn checked<D: Stored>(definition: &D, others: &CatalogRows) -> Result<Vec<FieldP
     }
 }
 
-fn stamp(PeerUid(uid): PeerUid) -> Stamp {
+pub(super) fn stamp(PeerUid(uid): PeerUid) -> Stamp {
     Stamp { actor: Actor::admin_socket(uid), at: UnixMillis::from(SystemTime::now()) }
 }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use crate::admin::api::{FieldProblem, Resource};
-use crate::provision::KeyText;
 
 /// Bytes of a body; a definition takes a few hundred.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -22,28 +21,35 @@ pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The field that holds a pre-shared key.
-const PSK: &str = "psk";
 
 /// Reads the body, which must be a JSON object of one of the media types `accepted`.
 ///
 /// # Errors
 /// A failure of status 415, 413, 408 or 400.
 pub async fn object(request: Request<Body>, accepted: &[&str]) -> Result<Map<String, Value>, Failure> {
+    object_within(request, accepted, BODY_LIMIT).await
+}
+
+/// As [`object`], with another limit in bytes.
+///
+/// # Errors
+/// As [`object`].
+pub async fn object_within(
+    request: Request<Body>,
+    accepted: &[&str],
+    limit: usize,
+) -> Result<Map<String, Value>, Failure> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     if !media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
         let detail = format!("the Content-Type must be {}", accepted.join(" or "));
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let collected = Limited::new(request.into_body(), BODY_LIMIT).collect();
+    let collected = Limited::new(request.into_body(), limit).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, collected).await {
         Err(_) => return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Err(Failure::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is limited to {BODY_LIMIT} bytes"),
-            ));
+            return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is limited to {limit} bytes")));
         }
         Ok(Err(_)) => return Err(Failure::new(StatusCode::BAD_REQUEST, "the body ended early")),
         Ok(Ok(body)) => body.to_bytes(),
@@ -84,12 +90,9 @@ fn mistake<D: Resource>(field: &str, value: &Value) -> Option<String> {
     if field != D::KEY {
         alone.insert(D::KEY.to_owned(), Value::String("name".to_owned()));
     }
-    if field == PSK && D::HOLDS_PSK {
-        // The words of the deserializer repeat the value, which must not happen to a key.
-        return match value.as_str() {
-            None => Some("must be a string such as `hex:...`, `base64:...` or `text:...`".to_owned()),
-            Some(text) => KeyText::parse(text).err().map(|error| error.to_string()),
-        };
+    // The words of the deserializer repeat a value of another type, which must not happen to a secret.
+    if D::SECRET_FIELDS.contains(&field) && !value.is_string() {
+        return Some("must be a string such as `hex:...`, `base64:...` or `text:...`".to_owned());
     }
     alone.insert(field.to_owned(), value.clone());
     serde_json::from_value::<D>(Value::Object(alone)).err().map(|error| error.to_string())

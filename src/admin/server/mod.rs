@@ -5,20 +5,26 @@
 //! | `socket` | [`AdminSocket`]: bound safely, mode 0660 |
 //! | `connection` | [`serve`]: accepts, limits, and tells each request who asks |
 //! | `definitions`, `stored` | servers, profiles and devices: list, show, create, change, delete |
+//! | `credentials` | issued credentials: list, reveal, rotate; devices blocked by the batch |
+//! | `pending` | unknown clients that wait to be approved |
 //! | `observe` | sessions, status, audit trail, reload |
+//! | `backup` | a copy of the live database |
 //! | `input`, `merge` | a body as a definition; a change as a merge patch |
 //! | `failure`, `convert` | errors as problem details; what the store says as types of the API |
 //!
 //! A definition is checked by `provision` before the store sees it, and durable before it is acknowledged. This room
 //! knows no CoAP and no SQL.
 
+mod backup;
 mod connection;
 mod convert;
+mod credentials;
 mod definitions;
 mod failure;
 mod input;
 mod merge;
 mod observe;
+mod pending;
 mod socket;
 mod stored;
 
@@ -28,7 +34,7 @@ use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::sync::{mpsc, oneshot};
 
 use self::failure::Failure;
@@ -68,27 +74,38 @@ type Shared = Arc<Service>;
 
 /// All paths of `/v1`.
 fn router(service: Shared) -> Router {
-    use definitions::{change, create, delete, devices, list, show};
+    use definitions::{change, create, delete as remove, devices, list, reveal, show};
     Router::new()
         .route("/v1/servers", get(list::<ServerDefinition>).post(create::<ServerDefinition>))
         .route(
             "/v1/servers/{key}",
-            get(show::<ServerDefinition>).patch(change::<ServerDefinition>).delete(delete::<ServerDefinition>),
+            get(show::<ServerDefinition>).patch(change::<ServerDefinition>).delete(remove::<ServerDefinition>),
         )
+        .route("/v1/servers/{key}/reveal", post(reveal::<ServerDefinition>))
         .route("/v1/profiles", get(list::<ProfileDefinition>).post(create::<ProfileDefinition>))
         .route(
             "/v1/profiles/{key}",
-            get(show::<ProfileDefinition>).patch(change::<ProfileDefinition>).delete(delete::<ProfileDefinition>),
+            get(show::<ProfileDefinition>).patch(change::<ProfileDefinition>).delete(remove::<ProfileDefinition>),
         )
+        .route("/v1/profiles/{key}/reveal", post(reveal::<ProfileDefinition>))
         .route("/v1/devices", get(devices).post(create::<DeviceDefinition>))
         .route(
             "/v1/devices/{key}",
-            get(show::<DeviceDefinition>).patch(change::<DeviceDefinition>).delete(delete::<DeviceDefinition>),
+            get(show::<DeviceDefinition>).patch(change::<DeviceDefinition>).delete(remove::<DeviceDefinition>),
         )
+        .route("/v1/devices/{key}/reveal", post(reveal::<DeviceDefinition>))
+        .route("/v1/devices/{key}/rotate", post(credentials::rotate))
+        .route("/v1/devices/{key}/credentials", get(credentials::list).post(credentials::reveal))
+        .route("/v1/block", post(credentials::block))
+        .route("/v1/unblock", post(credentials::unblock))
+        .route("/v1/pending", get(pending::list))
+        .route("/v1/pending/{endpoint}", delete(pending::reject))
+        .route("/v1/pending/{endpoint}/approve", post(pending::approve))
         .route("/v1/sessions", get(observe::sessions))
         .route("/v1/sessions/{id}", get(observe::session))
         .route("/v1/status", get(observe::status))
         .route("/v1/reload", post(observe::reload))
+        .route("/v1/backup", get(backup::backup))
         .route("/v1/audit", get(observe::audit))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)

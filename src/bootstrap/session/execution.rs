@@ -74,6 +74,7 @@ impl Session {
                 wire.delete(now, path)
             }
             Operation::Write(write) => {
+                self.pending.has_written = true;
                 let path = write.path();
                 let format = self.format.unwrap_or(ContentFormat::Tlv);
                 let content = [Object { id: write.object, instances: vec![write.instance.clone()] }];

@@ -95,6 +95,16 @@ impl SecretFields {
         self.0.insert(place.into(), secret);
     }
 
+    /// The fields in which these secrets differ from `others`, be it that only one of them has any.
+    pub fn fields_other_than(&self, others: &SecretFields) -> Vec<String> {
+        let places = self.0.keys().chain(others.0.keys());
+        let different = places.filter(|place| self.0.get(*place) != others.0.get(*place));
+        let mut fields: Vec<String> = different.map(|place| field_of(place).to_owned()).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
+
     /// Forgets the secrets of a field.
     pub fn remove_field(&mut self, field: &str) {
         self.0.retain(|place, _| field_of(place) != field);
@@ -116,7 +126,10 @@ fn field_of(place: &str) -> &str {
 }
 
 /// A definition that may hold secrets.
-pub trait HoldsSecrets {
+pub trait HoldsSecrets: Clone {
+    /// The fields whose whole value is a secret.
+    const SECRET_FIELDS: &'static [&'static str];
+
     /// Takes every secret out. What had one says afterwards that it is withheld, or is left out.
     fn take_secrets(&mut self) -> SecretFields;
 
@@ -125,9 +138,33 @@ pub trait HoldsSecrets {
     /// # Errors
     /// [`NoSuchPlace`] where the definition has no such place, or what is put there is nothing that can stand there.
     fn put_secrets(&mut self, secrets: SecretFields) -> Result<(), NoSuchPlace>;
+
+    /// Puts those secrets back that still have a place: where the definition says that one is withheld, or says nothing.
+    fn keep_secrets(&mut self, secrets: SecretFields) {
+        for (place, secret) in secrets {
+            let mut one = SecretFields::default();
+            one.insert(place, secret);
+            // Its place is gone, or has a new value: then it is to be forgotten.
+            let _ = self.put_secrets(one);
+        }
+    }
+
+    /// The secrets, which stay where they are too.
+    fn secrets(&self) -> SecretFields {
+        self.clone().take_secrets()
+    }
+
+    /// The definition without its secrets.
+    fn without_secrets(&self) -> Self {
+        let mut clear = self.clone();
+        drop(clear.take_secrets());
+        clear
+    }
 }
 
 impl HoldsSecrets for ServerDefinition {
+    const SECRET_FIELDS: &'static [&'static str] = &["psk", "private_key", "sms_binding_secret_keys"];
+
     fn take_secrets(&mut self) -> SecretFields {
         let mut secrets = SecretFields::default();
         let psk = self.psk.take().map(|key| SecretText::new(key.expose_text().to_owned()));
@@ -169,6 +206,8 @@ impl HoldsSecrets for ServerDefinition {
 }
 
 impl HoldsSecrets for ProfileDefinition {
+    const SECRET_FIELDS: &'static [&'static str] = &[];
+
     fn take_secrets(&mut self) -> SecretFields {
         let mut secrets = SecretFields::default();
         for (position, write) in self.writes.iter_mut().enumerate() {
@@ -192,6 +231,8 @@ impl HoldsSecrets for ProfileDefinition {
 }
 
 impl HoldsSecrets for DeviceDefinition {
+    const SECRET_FIELDS: &'static [&'static str] = &["psk"];
+
     fn take_secrets(&mut self) -> SecretFields {
         let mut secrets = SecretFields::default();
         if let Some(psk) = self.psk.take() {

@@ -15,7 +15,10 @@ fn what_is_added_is_shown_without_its_key_and_revealed_with_it() {
     let Scratch { store, directory: _guard } = scratch();
     let added = store.add_server(OPERATOR, at(5), server("eu")).wait().unwrap();
     assert_eq!(added.definition, ServerDefinition { psk: None, ..server("eu") });
-    assert_eq!((added.id, added.origin, added.shadowed, added.has_psk), (1, Origin::Database, false, true));
+    assert_eq!(
+        (added.id, added.origin, added.shadowed, added.secrets),
+        (1, Origin::Database, false, vec!["psk".to_owned()])
+    );
     assert_eq!((added.created, added.changed), (at(5), at(5)));
     let mut reader = store.reader().unwrap();
     assert_eq!(reader.server(&name("eu")).unwrap(), added);
@@ -58,7 +61,7 @@ fn a_change_may_keep_replace_or_remove_the_key() {
     };
     let psk = || store.reader().unwrap().psk_for_identity(b"me").unwrap().map(|key| key.expose().to_vec());
     let kept = update(2, |old| DeviceDefinition { psk_identity: Some("me".to_owned()), ..old.clone() });
-    assert_eq!((kept.has_psk, kept.created, kept.changed), (true, at(1), at(2)));
+    assert_eq!((kept.secrets.len(), kept.created, kept.changed), (1, at(1), at(2)));
     assert_eq!(psk(), Some(b"secret".to_vec()));
     update(3, |old| DeviceDefinition { psk: key("hex:ff"), ..old.clone() });
     assert_eq!(psk(), Some(vec![0xff]));
@@ -69,7 +72,7 @@ fn a_change_may_keep_replace_or_remove_the_key() {
     let unchanged = update(5, Clone::clone);
     assert_eq!(unchanged.changed, at(4), "what is equal is no change");
     assert_eq!(unchanged.definition.psk, None);
-    assert!(!update(6, |old| DeviceDefinition { psk: None, ..old.clone() }).has_psk);
+    assert!(update(6, |old| DeviceDefinition { psk: None, ..old.clone() }).secrets.is_empty());
     assert_eq!(psk(), None);
 }
 

@@ -1,16 +1,18 @@
 //! Behaviour of the whole store on real files.
 
 mod admin;
+mod backup;
 mod lookups;
 mod opening;
 mod origins;
 mod secrets;
+mod upgrade;
 mod writer;
 
 use tempfile::TempDir;
 
 use super::{Actor, FileDefinitions, Pending, SealingKey, Store, StoreError, UnixMillis};
-use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
+use crate::provision::{AccountKey, DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
 
 /// The operator of these tests.
 const OPERATOR: Actor = Actor { uid: Some(1000), what: "admin socket" };
@@ -40,12 +42,16 @@ fn key(text: &str) -> Option<KeyText> {
     Some(KeyText::parse(text).unwrap())
 }
 
+fn account_key(text: &str) -> Option<AccountKey> {
+    Some(AccountKey::parse(text).unwrap())
+}
+
 fn server(name: &str) -> ServerDefinition {
     ServerDefinition {
         name: name.to_owned(),
         ssid: Some(101),
         uri: Some("eu.lwm2m.example.com".to_owned()),
-        psk: key("hex:00112233"),
+        psk: account_key("hex:00112233"),
         lifetime: Some(86_400),
         store_notifications: Some(false),
         default_minimum_period: Some(1),

@@ -1,7 +1,8 @@
 //! The config file beside the database: what replaces what, what is refused, and what comes back.
 
 use super::{
-    OPERATOR, Scratch, at, default_profile, device, device_as, device_of, file, key, profile, refusal, scratch, server,
+    OPERATOR, Scratch, account_key, at, default_profile, device, device_as, device_of, file, key, profile, refusal,
+    scratch, server,
 };
 use crate::provision::{DeviceDefinition, ServerDefinition};
 use crate::store::{
@@ -31,7 +32,7 @@ fn the_file_replaces_what_it_said_before_and_numbers_stay() {
     assert_eq!((applied.conflicts, applied.dangling), (vec![], vec![]));
     let before = store.reader().unwrap().server(&name("b")).unwrap();
 
-    let changed_b = ServerDefinition { psk: key("hex:44"), ..server("b") };
+    let changed_b = ServerDefinition { psk: account_key("hex:44"), ..server("b") };
     let second = file(&[changed_b.clone(), server("c")], &[default_profile("p", &["b"])], &[device("y")]);
     let applied = store.apply_file(at(2), second, FileMode::Reload).wait().unwrap();
     assert_eq!((applied.added, applied.changed, applied.removed), (1, 2, 2));
@@ -53,7 +54,7 @@ fn an_equal_file_touches_nothing() {
     store.apply_file(at(1), definitions.clone(), FileMode::Start).wait().unwrap();
     let seals = || -> Vec<Vec<u8>> {
         let raw = rusqlite::Connection::open(directory.path().join("bootstrapd.db")).unwrap();
-        let mut statement = raw.prepare("SELECT psk FROM servers UNION ALL SELECT psk FROM devices").unwrap();
+        let mut statement = raw.prepare("SELECT secrets FROM servers UNION ALL SELECT psk FROM devices").unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     let (sealed, generation) = (seals(), store.generation());
@@ -113,7 +114,7 @@ fn a_reload_with_conflicts_is_refused_as_a_whole() {
 #[test]
 fn at_start_the_file_wins_and_the_database_comes_back_when_it_lets_go() {
     let Scratch { store, directory: _guard } = scratch();
-    let own = ServerDefinition { psk: key("text:own"), ..server("a") };
+    let own = ServerDefinition { psk: account_key("text:own"), ..server("a") };
     store.add_server(OPERATOR, at(1), own.clone()).wait().unwrap();
     store.add_profile(OPERATOR, at(1), default_profile("p", &["a"])).wait().unwrap();
     store.add_device(OPERATOR, at(1), device_as("y", "why")).wait().unwrap();

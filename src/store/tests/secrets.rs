@@ -5,7 +5,7 @@ use std::path::Path;
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER, HEXUPPER};
 
-use super::{OPERATOR, Scratch, at, device, file, scratch, server};
+use super::{OPERATOR, Scratch, account_key, at, device, file, scratch, server};
 use crate::provision::{DeviceDefinition, KeyText, ServerDefinition};
 use crate::store::{DeviceOutcome, FileMode, Key, StoreError};
 
@@ -54,10 +54,10 @@ fn no_file_holds_a_key_in_any_form() {
     let with = |endpoint: &str, psk: &KeyText| DeviceDefinition { psk: Some(psk.clone()), ..device(endpoint) };
     store.add_device(OPERATOR, at(1), with("a", &hex)).wait().unwrap();
     store.add_device(OPERATOR, at(1), with("b", &base64)).wait().unwrap();
-    let own = ServerDefinition { psk: Some(text.clone()), ..server("own") };
+    let own = ServerDefinition { psk: account_key(text.expose_text()), ..server("own") };
     store.add_server(OPERATOR, at(1), own).wait().unwrap();
     let [hex, base64, text] = [3, 4, 5].map(|number| KeyText::parse(&texts(number)[number as usize - 3]).unwrap());
-    let fleet = ServerDefinition { psk: Some(hex), ..server("fleet") };
+    let fleet = ServerDefinition { psk: account_key(hex.expose_text()), ..server("fleet") };
     let definitions = file(&[fleet], &[], &[with("c", &base64), with("d", &text)]);
     store.apply_file(at(2), definitions, FileMode::Start).wait().unwrap();
     assert_silent(directory.path());

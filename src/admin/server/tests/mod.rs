@@ -42,7 +42,7 @@ async fn what_is_created_is_found_by_name_and_number_and_gone_once_deleted() {
     let by_number = world.get(&format!("/v1/servers/{}", by_name["id"])).await.json();
     assert_eq!(by_name, by_number);
     assert_eq!(
-        (&by_name["ssid"], &by_name["origin"], &by_name["has_psk"]),
+        (&by_name["ssid"], &by_name["origin"], &by_name["secrets"]),
         (&json!(101), &json!("database"), &json!(true))
     );
     assert_eq!(world.get("/v1/servers").await.json()["items"], json!([by_name]));
@@ -57,7 +57,10 @@ async fn a_patch_sets_what_it_says_removes_what_is_null_and_leaves_the_rest() {
     let changed = world.patch(path, &json!({"lifetime": 300, "binding": "U"})).await.json();
     assert_eq!((&changed["lifetime"], &changed["binding"], &changed["ssid"]), (&json!(300), &json!("U"), &json!(101)));
     let changed = world.patch(path, &json!({"lifetime": null})).await.json();
-    assert!(changed.get("lifetime").is_none() && changed["binding"] == "U" && changed["has_psk"] == true, "{changed}");
+    assert!(
+        changed.get("lifetime").is_none() && changed["binding"] == "U" && changed["secrets"] == json!(["psk"]),
+        "{changed}"
+    );
     let key = |world: &World| {
         let read = world.store.read(|reader| reader.catalog());
         async { read.await.unwrap().servers[0].psk.clone().unwrap().expose_text().to_owned() }
@@ -66,7 +69,7 @@ async fn a_patch_sets_what_it_says_removes_what_is_null_and_leaves_the_rest() {
     assert_eq!(world.patch(path, &json!({"psk": "hex:00112233445566778899aabbccddeeff"})).await.status, 200);
     assert_eq!(key(&world).await, "hex:00112233445566778899aabbccddeeff");
     let bare = world.patch("/v1/devices/meter", &json!({"psk": null})).await.json();
-    assert_eq!(bare["has_psk"], json!(false));
+    assert_eq!(bare["secrets"], json!([]));
 }
 
 #[tokio::test]
