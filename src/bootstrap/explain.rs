@@ -170,6 +170,3 @@ fn in_words(object: ObjectId, resource: ResourceId, value: &Value, is_identity: 
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

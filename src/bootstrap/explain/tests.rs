@@ -1,6 +1,6 @@
 //! What an explanation says, and what it never says.
 
-use super::explain;
+use super::{Question, explain as explain_to};
 use crate::bootstrap::explanation::Explanation;
 use crate::lwm2m::{ContentFormat, DiscoverAnswer, ObjectInstance, Resource, ResourceValue, Value, Version};
 use crate::provision::{
@@ -10,6 +10,15 @@ use crate::provision::{
 use crate::secret::Secret;
 
 const PLANTED: &str = "planted-key-0123";
+
+fn explain(
+    provision: &Provision,
+    version: Option<Version>,
+    preferred: Option<ContentFormat>,
+    discovered: Option<&DiscoverAnswer>,
+) -> Explanation {
+    explain_to(provision, &Question { version, preferred, discovered: discovered.cloned() })
+}
 
 fn account(ssid: u16, credentials: AccountCredentials) -> ProvisionedAccount {
     let settings = ServerSettings {
@@ -235,4 +244,26 @@ fn certificate(provision: &mut Provision, bytes: usize) {
     let private_key = Secret::from(&b"key"[..]);
     provision.accounts[0].credentials =
         AccountCredentials::Certificate { client: vec![1], server: vec![2; bytes], private_key };
+}
+
+#[test]
+fn a_question_is_read_and_what_is_not_said_follows_from_what_is() {
+    let read = |lwm2m, pct, discover| Question::read(lwm2m, pct, discover);
+    let version = |question: Result<Question, _>| question.unwrap().version;
+    assert_eq!(read(None, None, None), Ok(Question::default()));
+    assert_eq!(version(read(Some("1.2"), Some(112), None)), Some(Version::V1_2), "the operator's word counts");
+    assert_eq!(version(read(None, Some(112), None)), Some(Version::V1_1));
+    assert_eq!(version(read(None, Some(11544), None)), Some(Version::V1_2));
+    assert_eq!(version(read(None, None, Some("</>;lwm2m=1.0,</0/0>"))), Some(Version::V1_0));
+    assert_eq!(version(read(None, Some(112), Some("</>;lwm2m=1.2"))), Some(Version::V1_2));
+    for (lwm2m, pct, discover, part) in [
+        (Some("2.0"), None, None, "1.0, 1.1 or 1.2"),
+        (Some(""), None, None, "1.0, 1.1 or 1.2"),
+        (None, Some(11543), None, "11542"),
+        (None, Some(70_000), None, "11542"),
+        (None, None, Some("</0"), "discover"),
+    ] {
+        let error = read(lwm2m, pct, discover).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
