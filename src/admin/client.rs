@@ -56,15 +56,50 @@ pub enum ClientError {
     TimedOut,
 }
 
-/// Which devices are asked for.
+/// Which devices are asked for, as the API spells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceQuery {
-    /// Only those whose endpoint name holds this text.
+    /// Only those whose endpoint name, PSK identity, tags or properties (`name=value`) hold this text.
     pub search: Option<String>,
-    /// Only those behind this one: `next` of the page before.
+    /// Only those that name this profile.
+    pub profile: Option<String>,
+    /// Only those with this tag.
+    pub tag: Option<String>,
+    /// `enabled` or `blocked`.
+    pub state: Option<String>,
+    /// `file` or `database`.
+    pub origin: Option<String>,
+    /// Only those whose last session ended so.
+    pub last_outcome: Option<String>,
+    /// Only those with this property, as `NAME=VALUE`.
+    pub property: Option<String>,
+    /// `endpoint`, `created`, `changed` or `last-session`.
+    pub sort: Option<String>,
+    /// Whether the last one comes first.
+    pub descending: bool,
+    /// Only those behind this place: `next` of the page before.
     pub after: Option<String>,
     /// At most this many.
     pub limit: Option<usize>,
+}
+
+impl DeviceQuery {
+    /// As it stands behind the path.
+    fn to_text(&self) -> String {
+        query_of(&[
+            ("search", self.search.clone()),
+            ("profile", self.profile.clone()),
+            ("tag", self.tag.clone()),
+            ("state", self.state.clone()),
+            ("origin", self.origin.clone()),
+            ("last_outcome", self.last_outcome.clone()),
+            ("property", self.property.clone()),
+            ("sort", self.sort.clone()),
+            ("descending", self.descending.then(|| "true".to_owned())),
+            ("after", self.after.clone()),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+        ])
+    }
 }
 
 /// Which sessions are asked for.
@@ -84,22 +119,20 @@ impl Client {
         Client { socket: socket.to_owned() }
     }
 
-    /// All server accounts or profiles, or the first page of devices.
+    /// All server accounts or profiles, or those that hold a text.
     ///
     /// # Errors
     /// [`ClientError`], as every call here.
-    pub async fn list<D: Resource>(&self) -> Result<List<Entry<D>>, ClientError> {
-        self.fetch(&format!("/v1/{}", D::COLLECTION)).await
+    pub async fn list<D: Resource>(&self, search: Option<String>) -> Result<List<Entry<D>>, ClientError> {
+        self.fetch(&format!("/v1/{}{}", D::COLLECTION, query_of(&[("search", search)]))).await
     }
 
-    /// A page of devices, by endpoint name.
+    /// A page of devices.
     ///
     /// # Errors
-    /// [`ClientError`].
-    pub async fn devices<D: Resource>(&self, query: DeviceQuery) -> Result<List<Entry<D>>, ClientError> {
-        let limit = query.limit.map(|limit| limit.to_string());
-        let query = query_of(&[("search", query.search), ("after", query.after), ("limit", limit)]);
-        self.fetch(&format!("/v1/{}{query}", D::COLLECTION)).await
+    /// [`ClientError`]; a problem of status 400 for an order, outcome or place that is none.
+    pub async fn devices<D: Resource>(&self, query: &DeviceQuery) -> Result<List<Entry<D>>, ClientError> {
+        self.fetch(&format!("/v1/{}{}", D::COLLECTION, query.to_text())).await
     }
 
     /// The definition that `key` names.

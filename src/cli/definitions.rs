@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::Context;
 use super::confirm::confirm;
 use super::failure::Failure;
-use super::human::{NOTHING, or_nothing, printable};
+use super::human::{NOTHING, printable};
 use super::key_input::KeyInput;
 use super::report::{Report, Table};
 use super::wording::Wording;
@@ -120,7 +120,7 @@ fn list<F: Fields>(listing: F::Listing, context: &Context) -> Result<Report, Fai
     Ok(match &list.next {
         None => report,
         Some(next) => {
-            let total = or_nothing(list.total);
+            let total = list.total.map_or_else(|| "many".to_owned(), |total| total.to_string());
             report.remark(format!("{} of {total}; the next ones come with --after '{next}'", list.items.len()))
         }
     })

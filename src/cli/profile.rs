@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::definitions::Fields;
 use super::human::or_nothing;
 use super::key_input::KeyInput;
-use super::server::Everything;
+use super::server::Listing;
 use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError};
 use crate::provision::ProfileDefinition;
@@ -54,7 +54,7 @@ fn server_name(text: &str) -> Result<String, &'static str> {
 
 impl Fields for ProfileFields {
     type Definition = ProfileDefinition;
-    type Listing = Everything;
+    type Listing = Listing;
     const REMOVABLE: &'static [&'static str] =
         &["servers", "default", "content-format", "discover", "delete", "bootstrap-account-instance"];
     const COLUMNS: &'static [&'static str] = &["id", "name", "servers", "default", "format", "discover", "origin"];
@@ -80,7 +80,7 @@ impl Fields for ProfileFields {
         ]
     }
 
-    async fn list(client: &Client, _: Everything) -> Result<List<Entry<ProfileDefinition>>, ClientError> {
-        client.list().await
+    async fn list(client: &Client, listing: Listing) -> Result<List<Entry<ProfileDefinition>>, ClientError> {
+        client.list(listing.search).await
     }
 }

@@ -10,9 +10,14 @@ use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError};
 use crate::provision::{SecurityMode, ServerDefinition};
 
-/// A list without flags.
+/// Which of them to list.
 #[derive(Args, Debug)]
-pub struct Everything {}
+pub struct Listing {
+    /// Only those that hold this text: a server account in name, URI or PSK identity, a profile in its name or in those
+    /// of its server accounts.
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+}
 
 /// What an operator says about a server account.
 #[derive(Args, Debug, Default, Serialize)]
@@ -86,7 +91,7 @@ pub struct ServerFields {
 
 impl Fields for ServerFields {
     type Definition = ServerDefinition;
-    type Listing = Everything;
+    type Listing = Listing;
     const REMOVABLE: &'static [&'static str] = &[
         "type",
         "transport",
@@ -123,8 +128,8 @@ impl Fields for ServerFields {
         ]
     }
 
-    async fn list(client: &Client, _: Everything) -> Result<List<Entry<ServerDefinition>>, ClientError> {
-        client.list().await
+    async fn list(client: &Client, listing: Listing) -> Result<List<Entry<ServerDefinition>>, ClientError> {
+        client.list(listing.search).await
     }
 }
 

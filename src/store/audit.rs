@@ -25,6 +25,10 @@ pub(super) enum Verb {
     Change,
     Delete,
     Reveal,
+    /// Many devices from a table.
+    Import,
+    /// Many definitions from files.
+    Apply,
 }
 
 impl Verb {
@@ -34,6 +38,8 @@ impl Verb {
             Verb::Change => "change",
             Verb::Delete => "delete",
             Verb::Reveal => "reveal",
+            Verb::Import => "import",
+            Verb::Apply => "apply",
         }
     }
 }
@@ -61,6 +67,11 @@ pub(super) fn write_reveal<N: Noun>(
     insert(connection, stamp, Verb::Reveal, N::KIND, N::name(definition), &definition.secrets().fields())
 }
 
+/// Writes one line about many entries, which `name` counts.
+pub(super) fn write_many(connection: &Connection, stamp: Stamp, verb: Verb, kind: Kind, name: &str) -> Result<(), StoreError> {
+    insert(connection, stamp, verb, kind, name, &[])
+}
+
 fn insert(
     connection: &Connection,
     stamp: Stamp,
@@ -79,7 +90,7 @@ fn insert(
 }
 
 /// Names of the fields in which `new` differs from `old`, or of all that are set.
-fn changed_fields<N: Noun>(old: Option<&N::Definition>, new: &N::Definition) -> Result<Vec<String>, StoreError> {
+pub(super) fn changed_fields<N: Noun>(old: Option<&N::Definition>, new: &N::Definition) -> Result<Vec<String>, StoreError> {
     let new_fields = fields::<N>(new)?;
     let old_fields = old.map(fields::<N>).transpose()?.unwrap_or_default();
     let differs = |name: &&String| old_fields.get(*name) != new_fields.get(*name);

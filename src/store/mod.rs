@@ -8,6 +8,7 @@
 //! | [`sealing`], [`sealing_key`] | the seal of one secret; where its key comes from |
 //! | `admin`, `file` | changes by an operator; the definitions of the config file |
 //! | `noun`, `servers`, `profiles`, `devices` | rows of the three tables of definitions |
+//! | `search`, `bulk`, `fleet`, `cascade` | pages of devices; many devices, a whole fleet at once; what hangs on an entry |
 //! | `writer`, `schema`, `open`, `audit`, `outcomes` | the thread, the tables, the files, the trail, the last outcomes |
 //!
 //! SQL stands only here. A change is acknowledged after SQLite's COMMIT returned with `synchronous=FULL`; a database
@@ -22,25 +23,32 @@ pub mod sealing_key;
 
 mod admin;
 mod audit;
+mod bulk;
+mod cascade;
 mod devices;
 mod file;
+mod fleet;
 mod noun;
 mod open;
 mod outcomes;
 mod profiles;
 mod schema;
+mod search;
 mod servers;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use bulk::{DeviceRow, Import, ImportError, Imported, RowProblem, RowProblems};
+pub use cascade::Hanging;
 pub use entry::{
-    Actor, AuditLine, CatalogRows, Counts, DeviceEntry, DeviceOutcome, DevicePage, DeviceQuery, DeviceRecord, Entry,
+    Actor, AuditLine, CatalogRows, Counts, DeviceEntry, DeviceOrder, DeviceOutcome, DevicePage, DeviceQuery, DeviceRecord, Entry,
     Key, LastOutcome, Origin, ProfileEntry, ServerEntry, UnixMillis,
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
 pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};
+pub use fleet::{Apply, FleetApplied, FleetChange, FleetError, FleetProblem, FleetVerb};
 pub use handle::Store;
 pub use reader::Reader;
 pub use sealing_key::{SealingKey, SealingKeyError};

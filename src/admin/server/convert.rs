@@ -69,11 +69,14 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         let status = match &error {
             StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
+            StoreError::NoSuchPlace => StatusCode::BAD_REQUEST,
             StoreError::UnknownReference { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             StoreError::Exists { .. }
             | StoreError::IdentityTaken { .. }
             | StoreError::DefinedInFile { .. }
             | StoreError::InUse { .. }
+            | StoreError::FileDepends { .. }
+            | StoreError::OtherDependents { .. }
             | StoreError::SecondDefault { .. }
             | StoreError::Renamed { .. }
             | StoreError::FileConflicts(_)

@@ -49,6 +49,8 @@ pub trait Stored: Resource {
 pub trait Listed: Stored {
     /// Reads all that are in force.
     fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError>;
+    /// The texts that a search looks at.
+    fn searched(&self) -> impl Iterator<Item = &str>;
 }
 
 impl Stored for ServerDefinition {
@@ -105,6 +107,10 @@ impl Listed for ServerDefinition {
     fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError> {
         Ok(reader.servers()?.into_iter().map(convert::entry).collect())
     }
+
+    fn searched(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.name), self.uri.as_ref(), self.psk_identity.as_ref()].into_iter().flatten().map(String::as_str)
+    }
 }
 
 impl Stored for ProfileDefinition {
@@ -145,6 +151,10 @@ impl Stored for ProfileDefinition {
 impl Listed for ProfileDefinition {
     fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError> {
         Ok(reader.profiles()?.into_iter().map(convert::entry).collect())
+    }
+
+    fn searched(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.servers).map(String::as_str)
     }
 }
 
