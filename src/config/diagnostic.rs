@@ -35,7 +35,7 @@ pub struct Place {
     pub width: usize,
 }
 
-/// All diagnostics of one file, in the order of the lines.
+/// All diagnostics of a file and of those that it names, in the order of the lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
     file: Arc<str>,
@@ -92,20 +92,17 @@ impl Diagnostics {
 
     /// Adds an error that concerns the file as a whole.
     pub fn push_error(&mut self, message: impl Into<String>) {
-        self.push_of_file(Severity::Error, message);
-    }
-
-    /// Adds what concerns the file as a whole.
-    pub(super) fn push_of_file(&mut self, severity: Severity, message: impl Into<String>) {
         let message = one_line(&message.into());
-        let diagnostic = Diagnostic { severity, file: self.file.clone(), place: None, message };
+        let diagnostic = Diagnostic { severity: Severity::Error, file: self.file.clone(), place: None, message };
         self.extend([diagnostic]);
     }
 
-    /// Adds others of the same file, each in its place.
+    /// Adds others, each in its place: those of the file itself first, then those of others by their names.
     pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
         self.list.extend(others);
-        self.list.sort_by_key(Diagnostic::spot_in_file);
+        let file = &self.file;
+        let order = |one: &Diagnostic| (one.file != *file, one.file.clone(), one.spot_in_file());
+        self.list.sort_by_cached_key(order);
     }
 
     /// Each diagnostic, in the order of the lines.

@@ -51,11 +51,18 @@ pub enum ListenerSecurity {
 }
 
 /// What becomes of clients that no device stands for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum UnknownClients {
     /// They are refused.
     #[default]
     Refuse,
+    /// They are held in the inbox until an operator approves them, and meet silence meanwhile.
+    Pending,
+    /// They are given a profile.
+    Accept {
+        /// Its name.
+        profile: String,
+    },
 }
 
 /// What the file says of a listener.
@@ -66,6 +73,7 @@ pub(super) struct ListenDefinition {
     pub(super) security: ListenerSecurity,
     transport: Transport,
     unknown: Option<String>,
+    profile: Option<String>,
     insecure_secrets: bool,
     ack_timeout: Option<f64>,
     ack_random_factor: Option<f64>,
@@ -101,7 +109,7 @@ impl ListenDefinition {
             bind,
             security: self.security,
             transport: self.transport,
-            unknown: UnknownClients::Refuse,
+            unknown: self.unknown_clients(),
             insecure_secrets: self.insecure_secrets,
             ack_timeout,
             ack_random_factor,
@@ -122,15 +130,54 @@ impl ListenDefinition {
         })
     }
 
-    fn check_unknown(&self) -> Option<Problem> {
-        match self.unknown.as_deref() {
-            None | Some("refuse") => None,
-            Some("pending" | "accept") => Some(Problem::error(
-                "unknown",
-                "only `refuse` is supported in this version: clients that no device stands for cannot be let in",
-            )),
-            Some(_) => Some(Problem::error("unknown", "`unknown` must be `refuse`")),
+    /// The profile that is named for clients which are accepted.
+    pub(super) fn profile_of_accepted(&self) -> Option<&str> {
+        self.profile.as_deref().filter(|_| self.unknown.as_deref() == Some("accept"))
+    }
+
+    fn unknown_clients(&self) -> UnknownClients {
+        match (self.unknown.as_deref(), &self.profile) {
+            (Some("pending"), _) => UnknownClients::Pending,
+            (Some("accept"), Some(profile)) => UnknownClients::Accept { profile: profile.clone() },
+            _ => UnknownClients::Refuse,
         }
+    }
+
+    fn check_unknown(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let unknown = self.unknown.as_deref().unwrap_or("refuse");
+        match unknown {
+            "refuse" => {}
+            "pending" | "accept" if self.security == ListenerSecurity::Dtls => problems.push(
+                Problem::error(
+                    "unknown",
+                    format!(
+                        "`{unknown}` works on listeners with `security = \"nosec\"` only: over DTLS a client that no \
+                         device stands for has no key to prove itself with, and gets no further"
+                    ),
+                )
+                .following_from(&["security"]),
+            ),
+            "pending" => {}
+            "accept" => {
+                problems.push(Problem::warning(
+                    "unknown",
+                    "every client that can reach this listener is given the profile, whatever it calls itself",
+                ));
+                if self.profile.is_none() {
+                    let message = "`profile` is missing: name the profile that unknown clients are given";
+                    problems.push(Problem::error("profile", message));
+                }
+            }
+            _ => problems.push(Problem::error("unknown", "`unknown` must be `refuse`, `pending` or `accept`")),
+        }
+        let message = match self.profile.as_deref() {
+            Some(_) if unknown != "accept" => "`profile` belongs to listeners with `unknown = \"accept\"`: remove it",
+            Some(name) if name.contains("${") => "`${` starts an expression, and names hold none: write it out",
+            _ => return problems,
+        };
+        problems.push(Problem::error("profile", message).following_from(&["unknown"]));
+        problems
     }
 
     fn check_security(&self, problems: &mut Vec<Problem>) {

@@ -1,13 +1,18 @@
 //! The TOML file: what it may say, and every mistake in it with line, column and caret.
 //!
-//! Reading order: [`Config`] (what comes out), `assemble` (the file as a whole), `table` (one table), `source` (what of a
-//! line may be shown). This room knows the definitions of `provision` and nothing of sockets or the database; it reads
-//! the file and the key files that the file names, and nothing else.
+//! Reading order: [`Config`] (what comes out), `assemble` (the file as a whole), `fleet` (further files of definitions),
+//! `definitions` (the tables of all files), `table` (one table), `source` (what of a line may be shown). This room knows
+//! the definitions of `provision` and nothing of sockets or the database; it reads the file, the key files and the fleet
+//! files that it names, and nothing else.
 
 mod assemble;
+mod definitions;
 mod diagnostic;
+mod document;
+mod fleet;
 mod key_file;
 mod listener;
+mod print;
 mod report;
 mod source;
 mod syntax;
@@ -16,12 +21,13 @@ mod unresolved;
 
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition, Severity};
+use self::document::Document;
+use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
+pub use fleet::{FleetDefinitions, read_fleet};
 pub use listener::{Listener, ListenerSecurity, UnknownClients};
+pub use print::{Printed, print_fleet};
 pub use unresolved::{Reference, Refusal, Unresolved};
 
 /// Where the database is if the file does not say.
@@ -29,9 +35,6 @@ const DEFAULT_STATE_DIR: &str = "/var/lib/bootstrapd";
 
 /// Where the admin socket is if the file does not say.
 const DEFAULT_ADMIN_SOCKET: &str = "/run/bootstrapd/admin.sock";
-
-/// Largest file that is read, in bytes: some 300,000 devices.
-const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// A configuration without mistakes.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,50 +68,33 @@ pub struct Config {
 pub struct Admin {
     /// Path of the Unix socket.
     pub socket: PathBuf,
+    /// Path of a second socket, which lists and watches and neither reveals nor changes; none where left out.
+    pub read_only_socket: Option<PathBuf>,
 }
 
 impl Config {
-    /// Reads a file and the key files that it names.
+    /// Reads a file, and the key files and fleet files that it names.
     ///
     /// # Errors
-    /// Every mistake in the file; or that it cannot be read, is larger than 64 MiB or is not UTF-8.
+    /// Every mistake in the files; or that one cannot be read, is larger than 64 MiB or is not UTF-8.
     pub fn load(path: &Path) -> Result<Config, Refusal> {
-        let name = path.display().to_string();
-        let refuse = |message: String| {
-            let diagnostics = Diagnostics::of_file(&name, message);
-            Err(Refusal { diagnostics, unresolved: Vec::new(), state_dir: None })
-        };
-        let text = match read_text(path) {
-            Ok(text) => text,
-            Err(error) => return refuse(format!("cannot read the file: {error}")),
-        };
-        let base_dir = path.parent().unwrap_or(Path::new(""));
-        let mut config = Config::parse(&text, base_dir, &name)?;
-        let holds_keys = config.servers.iter().any(|server| server.psk.is_some())
-            || config.devices.iter().any(|device| device.psk.is_some());
-        if holds_keys && text.contains("psk") && key_file::is_world_readable(path) {
-            let message = "the file may hold keys, and everyone can read it: `chmod o-r` it";
-            config.warnings.push_of_file(Severity::Warning, message);
+        let document = Document::read(path);
+        match document.failure() {
+            None => assemble::assemble(&document),
+            Some(failure) => {
+                let diagnostics = Diagnostics::of_file(&document.name, failure.to_owned());
+                Err(Refusal { diagnostics, unresolved: Vec::new(), state_dir: None })
+            }
         }
-        Ok(config)
     }
 
     /// Reads the text of a file. Paths in it are relative to `base_dir`, and diagnostics call it `file_name`.
     ///
     /// # Errors
-    /// Every mistake in the text and in the key files that it names.
+    /// Every mistake in the text and in the files that it names.
     pub fn parse(text: &str, base_dir: &Path, file_name: &str) -> Result<Config, Refusal> {
-        assemble::assemble(text, base_dir, file_name)
+        assemble::assemble(&Document::new(text, base_dir, file_name))
     }
-}
-
-/// The whole file; wiped when it is dropped, because keys may stand in it.
-fn read_text(path: &Path) -> std::io::Result<Zeroizing<String>> {
-    let length = std::fs::metadata(path)?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(std::io::Error::other(format!("it has {length} bytes, and at most {MAX_FILE_BYTES} are read")));
-    }
-    std::fs::read_to_string(path).map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -38,12 +38,12 @@ impl<'t> Report<'t> {
     }
 
     /// Adds what the parser says.
-    pub(super) fn add_syntax_errors(&mut self, errors: Vec<SyntaxError>) {
+    pub(super) fn add_syntax_errors(&mut self, errors: &[SyntaxError]) {
         for SyntaxError { span, message } in errors {
             self.broken_offsets.push(span.start);
             // One slip makes the parser stumble several times; the first time tells.
             if self.broken_lines.insert(self.source.line_of(span.start)) {
-                self.error(span, message);
+                self.error(span.clone(), message.clone());
             }
         }
         self.broken_offsets.sort_unstable();
@@ -71,9 +71,18 @@ impl<'t> Report<'t> {
     }
 
     /// Adds an error that concerns the file as a whole.
-    pub(super) fn error_of_file(&mut self, message: impl Into<String>) {
-        let (file, message) = (self.file.clone(), one_line(&message.into()));
-        self.list.push(Diagnostic { severity: Severity::Error, file, place: None, message });
+    pub(super) fn error_of_file(&mut self, message: &str) {
+        self.add_of_file(Severity::Error, message);
+    }
+
+    /// Adds a warning that concerns the file as a whole.
+    pub(super) fn warning_of_file(&mut self, message: &str) {
+        self.add_of_file(Severity::Warning, message);
+    }
+
+    fn add_of_file(&mut self, severity: Severity, message: &str) {
+        let (file, message) = (self.file.clone(), one_line(message));
+        self.list.push(Diagnostic { severity, file, place: None, message });
     }
 
     /// Adds a diagnostic of any severity at `span`.
@@ -125,8 +134,18 @@ impl<'t> Report<'t> {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// All diagnostics in the order of the lines, and what was kept aside.
-    pub(super) fn into_parts(self) -> (Diagnostics, Vec<Unresolved>) {
-        (Diagnostics::sorted(self.file, self.list), self.unresolved)
+    /// What diagnostics call the file.
+    pub(super) fn file_name(&self) -> &str {
+        &self.file
     }
+}
+
+/// All diagnostics of several files in the order of the lines, those of the file `first` first, and what was kept aside.
+pub(super) fn into_parts(first: &str, reports: Vec<Report<'_>>) -> (Diagnostics, Vec<Unresolved>) {
+    let (mut list, mut unresolved) = (Vec::new(), Vec::new());
+    for report in reports {
+        list.extend(report.list);
+        unresolved.extend(report.unresolved);
+    }
+    (Diagnostics::sorted(first.into(), list), unresolved)
 }

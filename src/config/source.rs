@@ -6,27 +6,60 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use super::assemble::{AdminDefinition, RootDefinition};
 use super::diagnostic::Place;
+use super::key_file::{DEVICE_FILES, SERVER_FILES};
+use super::listener::ListenDefinition;
+use super::table::fields_of;
+use crate::provision::{DeviceDefinition, HoldsSecrets, ProfileDefinition, Rule, ServerDefinition, WriteDefinition};
 
 /// Longest part of a line that is quoted, in characters.
 const MAX_QUOTE: usize = 120;
 
 /// Where a value begins that is a key, wherever it stands.
-const KEY_PREFIXES: [&str; 3] = ["hex:", "base64:", "text:"];
+const KEY_PREFIXES: [&str; 4] = ["hex:", "base64:", "text:", "-----begin"];
+
+/// Fields that hold values of resources, which may be keys.
+const RESOURCE_FIELDS: [&str; 4] = ["security_resources", "server_resources", "writes", "resources"];
+
+/// The keys whose values are secrets, or hold some.
+static SECRET_KEYS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let fields = [ServerDefinition::SECRET_FIELDS, ProfileDefinition::SECRET_FIELDS, DeviceDefinition::SECRET_FIELDS];
+    fields.concat().into_iter().chain(RESOURCE_FIELDS).collect()
+});
+
+/// The keys that may name a file and be given a key by mistake.
+static FILE_KEYS: LazyLock<BTreeSet<&str>> =
+    LazyLock::new(|| SERVER_FILES.iter().chain(DEVICE_FILES).copied().collect());
+
+/// The keys whose values may be shown: all that there are, but those of secrets.
+static HARMLESS_KEYS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let tables = [
+        fields_of::<RootDefinition>(),
+        fields_of::<AdminDefinition>(),
+        fields_of::<ListenDefinition>(),
+        fields_of::<ServerDefinition>(),
+        fields_of::<ProfileDefinition>(),
+        fields_of::<Rule>(),
+        fields_of::<WriteDefinition>(),
+        fields_of::<DeviceDefinition>(),
+    ];
+    let known = tables.concat().into_iter().chain(FILE_KEYS.iter().copied());
+    known.filter(|key| !SECRET_KEYS.contains(key)).collect()
+});
 
 /// The text of a file, by lines.
 pub(super) struct Source<'t> {
     text: &'t str,
     line_starts: Vec<usize>,
-    harmless_keys: BTreeSet<&'static str>,
 }
 
 impl<'t> Source<'t> {
-    /// `harmless_keys` are those whose values may be shown.
-    pub(super) fn new(text: &'t str, harmless_keys: BTreeSet<&'static str>) -> Source<'t> {
+    pub(super) fn new(text: &'t str) -> Source<'t> {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Source { text, line_starts, harmless_keys }
+        Source { text, line_starts }
     }
 
     /// The line, counted from 1, in which a byte lies.
@@ -50,7 +83,7 @@ impl<'t> Source<'t> {
         let before = content[..begin].chars().count();
         let width = content[begin..end].chars().count().max(1);
         let shown_key = if is_key { begin..end } else { 0..0 };
-        let quote: Vec<char> = self.masked(content, shown_key).chars().map(printable).collect();
+        let quote: Vec<char> = masked(content, shown_key).chars().map(printable).collect();
         let from = if quote.len() > MAX_QUOTE { before.saturating_sub(MAX_QUOTE / 2) } else { 0 };
         let quote: String = quote.into_iter().skip(from).take(MAX_QUOTE).collect();
         Place { line, column: before + 1, quote, caret: before - from, width: width.min(MAX_QUOTE - (before - from)) }
@@ -64,33 +97,38 @@ impl<'t> Source<'t> {
         let content = &self.text[start..end];
         (line, start, content.strip_suffix('\r').unwrap_or(content))
     }
+}
 
-    /// The line with a star for each character that may be part of a secret.
-    fn masked(&self, line: &str, shown_key: Range<usize>) -> String {
-        let indent = line.len() - line.trim_start().len();
-        let mut shown = self.harmless_prefix(line).max(indent);
-        if shown_key.start == indent && !shown_key.is_empty() {
-            shown = shown.max(assignment_end(line, shown_key.end));
-        }
-        let visible = |at| at < shown || shown_key.contains(&at);
-        line.char_indices().map(|(at, letter)| if visible(at) { letter } else { '*' }).collect()
+/// The line with a star for each character that may be part of a secret.
+fn masked(line: &str, shown_key: Range<usize>) -> String {
+    let indent = line.len() - line.trim_start().len();
+    let mut shown = harmless_prefix(line).max(indent);
+    if shown_key.start == indent && !shown_key.is_empty() {
+        shown = shown.max(assignment_end(line, shown_key.end));
     }
+    let visible = |at| at < shown || shown_key.contains(&at);
+    line.char_indices().map(|(at, letter)| if visible(at) { letter } else { '*' }).collect()
+}
 
-    /// How many bytes at the beginning of a line are harmless.
-    fn harmless_prefix(&self, line: &str) -> usize {
-        let word = first_word(line);
-        let key = &line[word.clone()];
-        if line[word.start..].starts_with('[') {
-            header_end(line, word.start)
-        } else if self.harmless_keys.contains(key) {
-            let value = assignment_end(line, word.end);
-            if line[word.end..value].contains('=') { value + harmless_value(key, &line[value..]) } else { value }
-        } else if key.eq_ignore_ascii_case("psk") {
-            assignment_end(line, word.end)
-        } else {
-            0
-        }
+/// How many bytes at the beginning of a line are harmless.
+fn harmless_prefix(line: &str) -> usize {
+    let word = first_word(line);
+    let key = &line[word.clone()];
+    if line[word.start..].starts_with('[') {
+        header_end(line, word.start)
+    } else if HARMLESS_KEYS.contains(key) {
+        let value = assignment_end(line, word.end);
+        if line[word.end..value].contains('=') { value + harmless_value(key, &line[value..]) } else { value }
+    } else if SECRET_KEYS.contains(key.to_ascii_lowercase().as_str()) || is_resource_id(key, &line[word.end..]) {
+        assignment_end(line, word.end)
+    } else {
+        0
     }
+}
+
+/// Whether a line is the value of a resource. What is set apart from its `=` is no tail of a key in base64.
+fn is_resource_id(key: &str, rest: &str) -> bool {
+    (1..=5).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_digit()) && rest.starts_with(" = ")
 }
 
 /// The first bare word of a line; empty where the line begins with something else.
@@ -127,16 +165,18 @@ fn header_end(line: &str, start: usize) -> usize {
 /// How many bytes of the value of a harmless key are harmless too: those up to where a secret begins, if one does.
 fn harmless_value(key: &str, rest: &str) -> usize {
     // Who mistakes `psk_file` for `psk` writes the key there; a file name has a dot, and hex and base64 have none.
-    if key == "psk_file" && !rest.contains('.') {
+    if FILE_KEYS.contains(key) && !rest.contains('.') {
         return 0;
     }
     let lower = rest.to_ascii_lowercase();
     let prefix = KEY_PREFIXES.iter().filter_map(|prefix| lower.find(prefix)).min();
-    let assignment = lower.match_indices("psk").map(|(at, _)| at).find(|at| {
-        let after = lower[at + 3..].trim_start_matches(['"', '\'', ' ', '\t']);
-        after.starts_with(['=', ':'])
+    let assignments = SECRET_KEYS.iter().filter_map(|secret| {
+        lower.match_indices(secret).map(|(at, _)| at).find(|at| {
+            let after = lower[at + secret.len()..].trim_start_matches(['"', '\'', ' ', '\t']);
+            after.starts_with(['=', ':'])
+        })
     });
-    prefix.into_iter().chain(assignment).min().unwrap_or(rest.len())
+    prefix.into_iter().chain(assignments).min().unwrap_or(rest.len())
 }
 
 /// The largest character boundary of `line` at or below `offset`.
@@ -155,12 +195,10 @@ fn printable(letter: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::Source;
 
     fn masked(line: &str) -> String {
-        Source::new(line, BTreeSet::from(["endpoint", "psk_file", "uri"])).place(0..0, false).quote
+        Source::new(line).place(0..0, false).quote
     }
 
     #[test]
@@ -205,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_key_that_the_parser_found_is_shown_and_its_value_is_not() {
-        let source = Source::new("a = 1\n  pks = \"hex:00\"", BTreeSet::new());
+        let source = Source::new("a = 1\n  pks = \"hex:00\"");
         let place = source.place(8..11, true);
         assert_eq!((place.line, place.column, place.caret, place.width), (2, 3, 2, 3));
         assert_eq!(place.quote, "  pks = ********");
@@ -213,11 +251,11 @@ mod tests {
 
     #[test]
     fn columns_count_characters_and_long_lines_are_cut() {
-        let source = Source::new("uri = \"äöü\" x", BTreeSet::from(["uri"]));
+        let source = Source::new("uri = \"äöü\" x");
         let place = source.place(15..16, false);
         assert_eq!((place.line, place.column, place.width), (1, 13, 1));
         let line = format!("uri = \"{}\" x", "a".repeat(1000));
-        let source = Source::new(&line, BTreeSet::from(["uri"]));
+        let source = Source::new(&line);
         let place = source.place(1009..1010, false);
         assert_eq!((place.column, place.quote.chars().nth(place.caret)), (1010, Some('x')));
         assert!(place.quote.len() <= 120);
@@ -226,7 +264,7 @@ mod tests {
     #[test]
     fn any_offset_has_a_place() {
         for text in ["", "\n", "a\r\n", "ä"] {
-            let source = Source::new(text, BTreeSet::new());
+            let source = Source::new(text);
             for start in 0..=text.len() + 2 {
                 for end in start..=text.len() + 2 {
                     source.place(start..end, true);

@@ -103,8 +103,8 @@ impl<T> Table<'_, T> {
 
     /// Where the value of a key stands, or one of its elements; the header where the key is missing.
     pub(super) fn place_of(&self, key: &str, element: Option<usize>) -> Range<usize> {
-        let in_file = if key == "psk" && !self.has("psk") { "psk_file" } else { key };
-        let Some(value) = self.entries.get(in_file) else { return self.header.clone() };
+        let in_file = || self.entries.get(format!("{key}_file").as_str());
+        let Some(value) = self.entries.get(key).or_else(in_file) else { return self.header.clone() };
         let element = element.and_then(|index| value.get_ref().as_array()?.get(index));
         element.unwrap_or(value).span()
     }
@@ -201,11 +201,10 @@ fn name_unknown_keys<T: for<'de> Deserialize<'de>>(
                 Some(near) => {
                     // Where what was probably meant is there as well, it is read and checked as ever.
                     let given = |key: &str| entries.contains_key(key);
-                    match near {
-                        "psk" | "psk_file" if given("psk") || given("psk_file") => false,
-                        "psk_file" => faulty.insert("psk".to_owned()),
-                        near => !given(near) && faulty.insert(near.to_owned()),
-                    };
+                    let field = near.strip_suffix("_file").filter(|_| schema.file_keys.contains(&near)).unwrap_or(near);
+                    if !given(field) && !given(&format!("{field}_file")) {
+                        faulty.insert(field.to_owned());
+                    }
                     format!("did you mean `{near}`?")
                 }
                 None => format!("known here are {}", list_of(&known)),
