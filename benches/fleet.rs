@@ -41,8 +41,13 @@ fn main() {
         let outcomes = (first..devices.min(first + BATCH)).filter(|number| number % 3 != 0).map(outcome).collect();
         store.record_outcomes(outcomes).wait().expect("outcomes can be recorded");
     }
-    let size: u64 = fs::read_dir(directory.path()).into_iter().flatten().flatten()
-        .filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
+    let size: u64 = fs::read_dir(directory.path())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|metadata| metadata.len())
+        .sum();
     println!("{:60} {:>10} MiB", "files", size >> 20);
     pages(&mut store.reader().expect("a store can be read"), devices);
 }
@@ -94,7 +99,10 @@ fn pages(reader: &mut Reader, devices: u64) {
         ("the same by last session", DeviceQuery { profile: text("rare"), order: DeviceOrder::LastSession, ..all() }),
         ("tag of half of all", DeviceQuery { tag: text("odd"), ..all() }),
         ("tag of 1 %", DeviceQuery { tag: text("batch-7"), ..all() }),
-        ("two tags' worth: 1 % blocked", DeviceQuery { tag: text("batch-7"), state: Some(DeviceState::Blocked), ..all() }),
+        (
+            "two tags' worth: 1 % blocked",
+            DeviceQuery { tag: text("batch-7"), state: Some(DeviceState::Blocked), ..all() },
+        ),
         ("blocked", DeviceQuery { state: Some(DeviceState::Blocked), ..all() }),
         ("enabled", DeviceQuery { state: Some(DeviceState::Enabled), ..all() }),
         ("last outcome of two thirds", DeviceQuery { last_outcome: "completed".parse().ok(), ..all() }),
@@ -158,6 +166,7 @@ fn thread_cpu() -> Duration {
 fn process_cpu() -> Duration {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let behind_name = text.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = behind_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    let ticks: u64 =
+        behind_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }

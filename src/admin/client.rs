@@ -8,17 +8,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
 
-use super::api::{AuditLine, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status};
+use super::api::{
+    AuditLine, Dependents, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status,
+};
 use super::api::{path_of, query_of};
+
+mod bulk;
 
 /// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -51,6 +56,9 @@ pub enum ClientError {
     /// What came is no answer of the API.
     #[error("the daemon's answer cannot be used: {0}")]
     Protocol(String),
+    /// What came cannot be put where it belongs.
+    #[error("cannot write the answer: {0}")]
+    Output(io::Error),
     /// Nothing came.
     #[error("the daemon did not answer within {} s", TIMEOUT.as_secs())]
     TimedOut,
@@ -213,6 +221,23 @@ impl Client {
         self.fetch(&format!("/v1/audit{query}")).await
     }
 
+    /// What depends on a server account or a profile.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is none.
+    pub async fn dependents<D: Resource>(&self, key: &str) -> Result<Dependents, ClientError> {
+        self.fetch(&format!("{}/dependents", path_of::<D>(key))).await
+    }
+
+    /// Removes a definition with `expected` entries that depend on it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 409 where other entries depend on it, or the file defines some.
+    pub async fn delete_cascading<D: Resource>(&self, key: &str, expected: u64) -> Result<(), ClientError> {
+        let path = format!("{}?cascade=true&expect={expected}", path_of::<D>(key));
+        self.send(Method::DELETE, &path, None).await.map(|_| ())
+    }
+
     async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.exchange(Method::GET, path, None).await
     }
@@ -246,6 +271,20 @@ impl Client {
         path: &str,
         body: Option<Body<'_>>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
+        let body = body.map(|body| (body.media_type, Bytes::from(Value::Object(body.fields.clone()).to_string())));
+        let (answer, _connection) = self.open(method, path, body).await?;
+        let status = answer.status();
+        let collected = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
+        collected.map(|body| (status, body.to_bytes())).map_err(|error| ClientError::Protocol(error.to_string()))
+    }
+
+    /// Sends one request and returns the head of the answer, whose body comes as long as the connection is kept.
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<(Response<Incoming>, Connection), ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
             ErrorKind::PermissionDenied => ClientError::AccessDenied(self.socket.clone()),
             _ => ClientError::Unreachable { socket: self.socket.clone(), source },
@@ -254,13 +293,21 @@ impl Client {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| protocol(&error))?;
         // The connection ends with its one exchange; an error of it reaches the exchange as well.
-        let connection = tokio::spawn(connection);
+        let connection = Connection(tokio::spawn(async {
+            let _ = connection.await;
+        }));
         let request = request(method, path, body).map_err(|error| protocol(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| protocol(&error))?;
-        let status = answer.status();
-        let collected = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
-        connection.abort();
-        collected.map(|body| (status, body.to_bytes())).map_err(|error| protocol(&error))
+        Ok((answer, connection))
+    }
+}
+
+/// The task that moves the bytes of a connection; it ends with this.
+struct Connection(JoinHandle<()>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -270,15 +317,16 @@ struct Body<'a> {
     fields: &'a Map<String, Value>,
 }
 
-fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+fn request(
+    method: Method,
+    path: &str,
+    body: Option<(&str, Bytes)>,
+) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
     let request =
         Request::builder().method(method).uri(path).header(HOST, "localhost").header(ACCEPT, "application/json");
     match body {
         None => request.body(Full::default()),
-        Some(body) => {
-            let text = Value::Object(body.fields.clone()).to_string();
-            request.header(CONTENT_TYPE, body.media_type).body(Full::from(text))
-        }
+        Some((media_type, body)) => request.header(CONTENT_TYPE, media_type).body(Full::from(body)),
     }
 }
 

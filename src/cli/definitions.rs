@@ -17,17 +17,21 @@ use super::human::{NOTHING, printable};
 use super::key_input::KeyInput;
 use super::report::{Report, Table};
 use super::wording::Wording;
-use crate::admin::api::{Entry, List, Resource};
+use crate::admin::api::{Dependents, Entry, List, Resource};
 use crate::admin::client::{Client, ClientError};
 
 /// The flags of one kind of definition. Serialised, they are the fields that were given, as the API names them.
 pub trait Fields: Args + Serialize {
     /// What they define.
     type Definition: Resource;
+    /// The verbs that only this kind has.
+    type Own: Subcommand + RunVerb + std::fmt::Debug;
     /// The flags of `list`.
     type Listing: Args + std::fmt::Debug;
     /// Fields that can be taken away, in kebab-case.
     const REMOVABLE: &'static [&'static str];
+    /// Whether others depend on it, which may be deleted with it.
+    const CASCADES: bool;
     /// Columns of `list`.
     const COLUMNS: &'static [&'static str];
 
@@ -46,6 +50,22 @@ pub trait Fields: Args + Serialize {
     ) -> impl Future<Output = Result<List<Entry<Self::Definition>>, ClientError>>;
 }
 
+/// A verb that only one kind has.
+pub trait RunVerb {
+    /// Does it.
+    fn run(self, context: &Context) -> Result<Report, Failure>;
+}
+
+/// Of a kind without verbs of its own.
+#[derive(Debug, Subcommand)]
+pub enum NoVerb {}
+
+impl RunVerb for NoVerb {
+    fn run(self, _context: &Context) -> Result<Report, Failure> {
+        match self {}
+    }
+}
+
 /// What is done with a kind of definition.
 #[derive(Debug, Subcommand)]
 pub enum Verb<F: Fields> {
@@ -61,6 +81,9 @@ pub enum Verb<F: Fields> {
     /// Deletes one; asks first.
     #[command(visible_alias = "rm")]
     Delete(Delete),
+    /// What only this kind knows.
+    #[command(flatten)]
+    Own(F::Own),
 }
 
 /// `show`.
@@ -99,6 +122,9 @@ pub struct Delete {
     /// Does not ask.
     #[arg(long, short)]
     yes: bool,
+    /// Of a server account or a profile: deletes what depends on it too, the profiles and the devices that name them.
+    #[arg(long)]
+    cascade: bool,
 }
 
 impl<F: Fields> Verb<F> {
@@ -109,6 +135,7 @@ impl<F: Fields> Verb<F> {
             Verb::Add(add) => add.run(context),
             Verb::Set(set) => set.run(context),
             Verb::Delete(delete) => delete.run::<F>(context),
+            Verb::Own(verb) => verb.run(context),
         }
     }
 }
@@ -176,11 +203,59 @@ impl<F: Fields> Set<F> {
 impl Delete {
     fn run<F: Fields>(self, context: &Context) -> Result<Report, Failure> {
         let what = format!("{} `{}`", F::Definition::NOUN, printable(&self.name));
+        if F::CASCADES {
+            let dependents = context.wait(context.client.dependents::<F::Definition>(&self.name))?;
+            if dependents.count() > 0 || !dependents.of_file.is_empty() {
+                return self.run_cascading::<F>(&what, &dependents, context);
+            }
+        }
         confirm(&format!("Delete {what}?"), self.yes)?;
         context.wait(context.client.delete::<F::Definition>(&self.name))?;
-        let table = Table::new(["deleted"]).row(vec![self.name]);
-        Ok(Report::text(format!("deleted {what}"), table, &()))
+        Ok(deleted(&what, self.name))
     }
+
+    fn run_cascading<F: Fields>(
+        self,
+        what: &str,
+        dependents: &Dependents,
+        context: &Context,
+    ) -> Result<Report, Failure> {
+        let list = list_of(dependents);
+        if !self.cascade {
+            return Err(Failure::InUse(format!("{what} is in use:\n{list}give --cascade to delete these with it")));
+        }
+        confirm(&format!("Deleting {what} deletes with it:\n{list}Delete all of this?"), self.yes)?;
+        context.wait(context.client.delete_cascading::<F::Definition>(&self.name, dependents.count()))?;
+        Ok(deleted(&format!("{what} with {} entries that depended on it", dependents.count()), self.name))
+    }
+}
+
+/// What goes, and what stays, one kind per line.
+fn list_of(dependents: &Dependents) -> String {
+    let Dependents { profiles, devices, first_devices, unnamed_devices, of_file } = dependents;
+    let names = |names: &[String]| names.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+    let mut list = String::new();
+    if !profiles.is_empty() {
+        list += &format!("  {} profiles: {}\n", profiles.len(), names(profiles));
+    }
+    if *devices > 0 {
+        let more = if *devices > first_devices.len() as u64 { ", ..." } else { "" };
+        list += &format!("  {devices} devices: {}{more}\n", names(first_devices));
+    }
+    if *unnamed_devices > 0 {
+        list += &format!("  ({unnamed_devices} devices that name no profile may lose theirs; they stay)\n");
+    }
+    if !of_file.is_empty() {
+        list += &format!(
+            "  of these the config file defines {}: nothing can be deleted before it lets go of them\n",
+            names(of_file)
+        );
+    }
+    list
+}
+
+fn deleted(what: &str, name: String) -> Report {
+    Report::text(format!("deleted {what}"), Table::new(["deleted"]).row(vec![name]), &())
 }
 
 /// The fields that were given, the key with them.

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::definitions::Fields;
+use super::device_table::DeviceVerb;
 use super::human::or_nothing;
 use super::key_input::KeyInput;
 use super::numbers;
@@ -87,8 +88,10 @@ impl DeviceFilter {
 
 impl Fields for DeviceFields {
     type Definition = DeviceDefinition;
+    type Own = DeviceVerb;
     type Listing = DeviceListing;
     const REMOVABLE: &'static [&'static str] = &["psk-identity", "psk", "profile"];
+    const CASCADES: bool = false;
     const COLUMNS: &'static [&'static str] =
         &["endpoint", "psk identity", "key", "profile", "origin", "last outcome", "ended"];
 

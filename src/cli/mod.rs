@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `definitions` | `list show add set delete` of every kind of definition |
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
+//! | `device_table`, `fleet` | many at once: devices as CSV, a fleet as TOML files |
 //! | `session`, `status`, `simulate` | the commands that only look or try |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
 //! | `key_input`, `numbers`, `confirm` | keys come from files; which numbers are taken; deleting asks |
@@ -15,7 +16,9 @@
 mod confirm;
 mod definitions;
 mod device;
+mod device_table;
 mod failure;
+mod fleet;
 mod human;
 mod key_input;
 mod load;
@@ -85,6 +88,10 @@ enum Noun {
     Reload(status::Reload),
     /// Who changed what: the last lines of the audit trail.
     Audit(status::Audit),
+    /// Makes the database say what the TOML files of a directory say, in one transaction.
+    Apply(fleet::Apply),
+    /// Prints what the database defines as TOML, or writes it into a directory; what `apply` reads.
+    Export(fleet::Export),
     /// Plays a device against any Bootstrap-Server, or many devices at once.
     Simulate(Box<simulate::Simulate>),
 }
@@ -154,6 +161,8 @@ impl Noun {
             Noun::Status(status) => status.run(context),
             Noun::Reload(reload) => reload.run(context),
             Noun::Audit(audit) => audit.run(context),
+            Noun::Apply(apply) => apply.run(context),
+            Noun::Export(export) => export.run(context),
             Noun::Simulate(simulate) => simulate.run(),
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::definitions::Fields;
+use super::definitions::{Fields, NoVerb};
 use super::human::or_nothing;
 use super::key_input::KeyInput;
 use super::server::Listing;
@@ -54,9 +54,11 @@ fn server_name(text: &str) -> Result<String, &'static str> {
 
 impl Fields for ProfileFields {
     type Definition = ProfileDefinition;
+    type Own = NoVerb;
     type Listing = Listing;
     const REMOVABLE: &'static [&'static str] =
         &["servers", "default", "content-format", "discover", "delete", "bootstrap-account-instance"];
+    const CASCADES: bool = true;
     const COLUMNS: &'static [&'static str] = &["id", "name", "servers", "default", "format", "discover", "origin"];
 
     fn field_of(flag: &str) -> String {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::definitions::Fields;
+use super::definitions::{Fields, NoVerb};
 use super::human::or_nothing;
 use super::key_input::KeyInput;
 use crate::admin::api::{Entry, List};
@@ -91,6 +91,7 @@ pub struct ServerFields {
 
 impl Fields for ServerFields {
     type Definition = ServerDefinition;
+    type Own = NoVerb;
     type Listing = Listing;
     const REMOVABLE: &'static [&'static str] = &[
         "type",
@@ -109,6 +110,7 @@ impl Fields for ServerFields {
         "client-hold-off-time",
         "bootstrap-server-account-timeout",
     ];
+    const CASCADES: bool = true;
     const COLUMNS: &'static [&'static str] = &["id", "name", "ssid", "uri", "security", "lifetime", "origin"];
 
     fn key_input(&self) -> Option<&KeyInput> {

@@ -68,7 +68,13 @@ pub(super) fn write_reveal<N: Noun>(
 }
 
 /// Writes one line about many entries, which `name` counts.
-pub(super) fn write_many(connection: &Connection, stamp: Stamp, verb: Verb, kind: Kind, name: &str) -> Result<(), StoreError> {
+pub(super) fn write_many(
+    connection: &Connection,
+    stamp: Stamp,
+    verb: Verb,
+    kind: Kind,
+    name: &str,
+) -> Result<(), StoreError> {
     insert(connection, stamp, verb, kind, name, &[])
 }
 
@@ -90,7 +96,10 @@ fn insert(
 }
 
 /// Names of the fields in which `new` differs from `old`, or of all that are set.
-pub(super) fn changed_fields<N: Noun>(old: Option<&N::Definition>, new: &N::Definition) -> Result<Vec<String>, StoreError> {
+pub(super) fn changed_fields<N: Noun>(
+    old: Option<&N::Definition>,
+    new: &N::Definition,
+) -> Result<Vec<String>, StoreError> {
     let new_fields = fields::<N>(new)?;
     let old_fields = old.map(fields::<N>).transpose()?.unwrap_or_default();
     let differs = |name: &&String| old_fields.get(*name) != new_fields.get(*name);

@@ -185,7 +185,12 @@ fn merge(
     let mut merged = Vec::with_capacity(rows.len());
     for (number, DeviceRow { definition: mut new, kept }) in rows.into_iter().enumerate() {
         if let Some(first) = endpoints.insert(new.endpoint.clone(), number) {
-            problems.add(number, Some(first), "endpoint", format!("device `{}` stands here twice: remove one", new.endpoint));
+            problems.add(
+                number,
+                Some(first),
+                "endpoint",
+                format!("device `{}` stands here twice: remove one", new.endpoint),
+            );
         }
         let old = match existing(work, &new.endpoint, update) {
             Ok(old) => old,
@@ -245,8 +250,8 @@ fn find_taken_identities(
     let mut wanted: HashMap<&[u8], usize> = HashMap::with_capacity(rows.len());
     // Whoever is in the rows has been looked at above: it keeps its identity, or lets go of it.
     let here: HashSet<i64> = rows.iter().filter_map(|row| row.old.as_ref()).map(|old| old.id).collect();
-    let mut statement =
-        connection.prepare_cached("SELECT id, endpoint, shadowed FROM devices WHERE identity = ?1 ORDER BY shadowed")?;
+    let mut statement = connection
+        .prepare_cached("SELECT id, endpoint, shadowed FROM devices WHERE identity = ?1 ORDER BY shadowed")?;
     for (number, row) in rows.iter().enumerate() {
         let Some(identity) = &row.identity else { continue };
         let text = || String::from_utf8_lossy(identity).into_owned();

@@ -107,7 +107,8 @@ fn delete_devices(work: &Work<'_>, stamp: Stamp, profile: &str) -> Result<(), St
 
 /// The profiles in force that name a server account.
 fn profiles_with(connection: &Connection, server: &str) -> Result<Vec<(i64, ProfileDefinition)>, StoreError> {
-    let condition = "WHERE shadowed = 0 AND id IN (SELECT profile FROM profile_servers WHERE server = ?1) ORDER BY name";
+    let condition =
+        "WHERE shadowed = 0 AND id IN (SELECT profile FROM profile_servers WHERE server = ?1) ORDER BY name";
     let found = noun::query::<Profiles>(connection, condition, [server])?.into_iter();
     Ok(found.map(|stored| (stored.entry.id, stored.entry.definition)).collect())
 }
@@ -134,7 +135,8 @@ fn of_profiles(
             Ok(statement.query_map([&profile.name], |row| row.get(0))?.collect::<Result<_, _>>()?)
         };
         hanging.first_devices.extend(names("")?);
-        if listed && noun::find::<Profiles>(connection, &Key::Name(profile.name.clone()))?.entry.origin == Origin::File {
+        if listed && noun::find::<Profiles>(connection, &Key::Name(profile.name.clone()))?.entry.origin == Origin::File
+        {
             hanging.of_file.push(format!("{} `{}`", Profiles::KIND, profile.name));
         }
         let of_file = names("AND origin = 'file'")?.into_iter();

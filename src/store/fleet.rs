@@ -176,8 +176,7 @@ fn apply_noun<N: Noun>(
     let mut merged = Vec::with_capacity(definitions.len());
     for mut new in definitions {
         let name = N::name(&new).to_owned();
-        let mut refuse =
-            |field: &str, message: String| progress.problems.push(problem(N::KIND, &name, field, message));
+        let mut refuse = |field: &str, message: String| progress.problems.push(problem(N::KIND, &name, field, message));
         if !seen.insert(name.clone()) {
             refuse(N::NAME, format!("{} `{name}` is defined twice: remove or rename one", N::KIND));
             continue;
@@ -222,7 +221,10 @@ fn write_one<N: Noun>(
         progress.applied.unchanged += 1;
         return Ok(());
     }
-    let (verb, done) = match old { None => (FleetVerb::Add, Verb::Add), Some(_) => (FleetVerb::Change, Verb::Change) };
+    let (verb, done) = match old {
+        None => (FleetVerb::Add, Verb::Add),
+        Some(_) => (FleetVerb::Change, Verb::Change),
+    };
     let (kind, name) = (N::KIND, N::name(&new).to_owned());
     if let Err(refusal) = N::check_unique(work.connection, &new) {
         match refusal {
@@ -293,7 +295,9 @@ fn apply_devices(
         Err(ImportError::Store(error)) => Err(error),
         Err(ImportError::Rows(found)) => {
             let problems = found.first.into_iter();
-            progress.problems.extend(problems.map(|found| problem(Kind::Device, &names[found.row], found.field, found.message)));
+            progress
+                .problems
+                .extend(problems.map(|found| problem(Kind::Device, &names[found.row], found.field, found.message)));
             Ok(())
         }
         Ok(changes) => {

@@ -43,8 +43,8 @@ mod tests;
 pub use bulk::{DeviceRow, Import, ImportError, Imported, RowProblem, RowProblems};
 pub use cascade::Hanging;
 pub use entry::{
-    Actor, AuditLine, CatalogRows, Counts, DeviceEntry, DeviceOrder, DeviceOutcome, DevicePage, DeviceQuery, DeviceRecord, Entry,
-    Key, LastOutcome, Origin, ProfileEntry, ServerEntry, UnixMillis,
+    Actor, AuditLine, CatalogRows, Counts, DeviceEntry, DeviceOrder, DeviceOutcome, DevicePage, DeviceQuery,
+    DeviceRecord, Entry, Key, LastOutcome, Origin, ProfileEntry, ServerEntry, UnixMillis,
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
 pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};

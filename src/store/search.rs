@@ -313,9 +313,8 @@ fn rows(
     let sorts: Vec<String> = sorts.iter().map(|sort| format!("{sort} {direction}")).collect();
     sql += &format!(" ORDER BY {} LIMIT {limit}", sorts.join(", "));
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), |row| {
-        Ok(Place { phase: number, key: row.get(1)?, id: row.get(0)? })
-    })?;
+    let rows = statement
+        .query_map(params_from_iter(values), |row| Ok(Place { phase: number, key: row.get(1)?, id: row.get(0)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -324,7 +323,8 @@ fn select(columns: &str, join: &str, filters: &[Filter], index: Option<&Index>) 
     let Some(index) = index else { return select_walking(columns, "devices", filters) };
     let from = if index.from.is_empty() { "devices" } else { index.from };
     let Index { join: to_devices, condition, value, .. } = index;
-    let mut sql = format!("SELECT {columns} FROM {from} {to_devices}{join} WHERE {condition} AND +devices.shadowed = 0");
+    let mut sql =
+        format!("SELECT {columns} FROM {from} {to_devices}{join} WHERE {condition} AND +devices.shadowed = 0");
     let mut values = vec![value.clone()];
     add_conditions(&mut sql, &mut values, filters);
     (sql, values)

@@ -17,7 +17,7 @@ use super::connection::PeerUid;
 use super::failure::Failure;
 use super::stored::{Listed, Stamp, Stored};
 use super::{Service, Shared, convert, input, merge};
-use crate::admin::api::{Entry, FieldProblem, List, Origin, Resource, path_of};
+use crate::admin::api::{Dependents, Entry, FieldProblem, List, Origin, Resource, path_of};
 use crate::provision::{DeviceDefinition, DeviceState};
 use crate::store::{self, Actor, CatalogRows, DeviceOrder, DeviceQuery, UnixMillis};
 
@@ -31,6 +31,14 @@ const MAXIMUM_PAGE: u32 = 10_000;
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     search: Option<String>,
+}
+
+/// Query of a deletion.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeleteQuery {
+    cascade: bool,
+    expect: Option<u64>,
 }
 
 /// Query of `/v1/devices`.
@@ -158,14 +166,39 @@ pub async fn change<D: Stored>(
     Ok(Json(entry))
 }
 
+/// Deletes one; with what depends on it, where `cascade` says so and `expect` how many entries that are.
 pub async fn delete<D: Stored>(
     State(service): State<Shared>,
     Extension(peer): Extension<PeerUid>,
     segment: Result<Path<String>, PathRejection>,
+    query: Result<Query<DeleteQuery>, QueryRejection>,
 ) -> Result<StatusCode, Failure> {
-    let service: &Service = &service;
-    D::delete(&service.store, stamp(peer), D::key_of(&segment?.0)).await?;
+    let Query(DeleteQuery { cascade, expect }) = query?;
+    let (service, key): (&Service, _) = (&service, D::key_of(&segment?.0));
+    match (cascade, expect) {
+        (false, None) => D::delete(&service.store, stamp(peer), key).await?,
+        (true, Some(expected)) => D::delete_cascading(&service.store, stamp(peer), key, expected).await?,
+        _ => {
+            let detail = "`cascade=true` and `expect=`, the number of entries that may go with it, belong together";
+            return Err(Failure::new(StatusCode::BAD_REQUEST, detail));
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn dependents<D: Listed>(
+    State(service): State<Shared>,
+    segment: Result<Path<String>, PathRejection>,
+) -> Result<Json<Dependents>, Failure> {
+    let key = D::key_of(&segment?.0);
+    let hanging = service.store.read(move |reader| D::hanging(reader, &key)).await?;
+    Ok(Json(Dependents {
+        profiles: hanging.profiles,
+        devices: hanging.devices,
+        first_devices: hanging.first_devices,
+        unnamed_devices: hanging.unnamed,
+        of_file: hanging.of_file,
+    }))
 }
 
 /// What a merge patch makes of a definition. Secrets go round the patch: they are kept, replaced or removed, and those

@@ -27,20 +27,38 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// A failure of status 415, 413, 408 or 400.
 pub async fn object(request: Request<Body>, accepted: &[&str]) -> Result<Map<String, Value>, Failure> {
+    object_up_to(request, accepted, BODY_LIMIT).await
+}
+
+/// Refuses a body of another media type than those `accepted`.
+///
+/// # Errors
+/// A failure of status 415.
+pub fn media_type(request: &Request<Body>, accepted: &[&str]) -> Result<(), Failure> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    if !media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
-        let detail = format!("the Content-Type must be {}", accepted.join(" or "));
-        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    if media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
+        return Ok(());
     }
-    let collected = Limited::new(request.into_body(), BODY_LIMIT).collect();
+    let detail = format!("the Content-Type must be {}", accepted.join(" or "));
+    Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+}
+
+/// Reads the body as [`object`] does, up to `limit` bytes.
+///
+/// # Errors
+/// As for [`object`].
+pub async fn object_up_to(
+    request: Request<Body>,
+    accepted: &[&str],
+    limit: usize,
+) -> Result<Map<String, Value>, Failure> {
+    media_type(&request, accepted)?;
+    let collected = Limited::new(request.into_body(), limit).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, collected).await {
         Err(_) => return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Err(Failure::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is limited to {BODY_LIMIT} bytes"),
-            ));
+            return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is limited to {limit} bytes")));
         }
         Ok(Err(_)) => return Err(Failure::new(StatusCode::BAD_REQUEST, "the body ended early")),
         Ok(Ok(body)) => body.to_bytes(),

@@ -5,6 +5,7 @@
 //! | `socket` | [`AdminSocket`]: bound safely, mode 0660 |
 //! | `connection` | [`serve`]: accepts, limits, and tells each request who asks |
 //! | `definitions`, `stored` | servers, profiles and devices: list, show, create, change, delete |
+//! | `bulk`, `table` | many definitions at once: import, export, apply; devices as CSV |
 //! | `observe` | sessions, status, audit trail, reload |
 //! | `input`, `merge` | a body as a definition; a change as a merge patch |
 //! | `failure`, `convert` | errors as problem details; what the store says as types of the API |
@@ -12,6 +13,7 @@
 //! A definition is checked by `provision` before the store sees it, and durable before it is acknowledged. This room
 //! knows no CoAP and no SQL.
 
+mod bulk;
 mod connection;
 mod convert;
 mod definitions;
@@ -21,14 +23,16 @@ mod merge;
 mod observe;
 mod socket;
 mod stored;
+mod table;
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Instant, SystemTime};
 
 use axum::Router;
+use axum::handler::Handler;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use tokio::sync::{mpsc, oneshot};
 
 use self::failure::Failure;
@@ -66,33 +70,103 @@ pub struct Service {
 
 type Shared = Arc<Service>;
 
-/// All paths of `/v1`.
-fn router(service: Shared) -> Router {
-    use definitions::{change, create, delete, devices, list, show};
-    Router::new()
-        .route("/v1/servers", get(list::<ServerDefinition>).post(create::<ServerDefinition>))
-        .route(
-            "/v1/servers/{key}",
-            get(show::<ServerDefinition>).patch(change::<ServerDefinition>).delete(delete::<ServerDefinition>),
-        )
-        .route("/v1/profiles", get(list::<ProfileDefinition>).post(create::<ProfileDefinition>))
-        .route(
-            "/v1/profiles/{key}",
-            get(show::<ProfileDefinition>).patch(change::<ProfileDefinition>).delete(delete::<ProfileDefinition>),
-        )
-        .route("/v1/devices", get(devices).post(create::<DeviceDefinition>))
-        .route(
-            "/v1/devices/{key}",
-            get(show::<DeviceDefinition>).patch(change::<DeviceDefinition>).delete(delete::<DeviceDefinition>),
-        )
-        .route("/v1/sessions", get(observe::sessions))
-        .route("/v1/sessions/{id}", get(observe::session))
-        .route("/v1/status", get(observe::status))
-        .route("/v1/reload", post(observe::reload))
-        .route("/v1/audit", get(observe::audit))
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(no_such_method)
-        .with_state(service)
+/// Which routes a socket has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// All of them.
+    Full,
+    /// Those that only look, and show no secret.
+    ReadOnly,
+}
+
+/// A way into the API.
+struct Route {
+    /// For whoever wants to try every route.
+    #[cfg(test)]
+    method: Method,
+    path: &'static str,
+    /// What a socket must give for it.
+    needs: Access,
+    handler: MethodRouter<Shared>,
+}
+
+/// A route that changes nothing and shows no secret: every socket has it.
+fn reading<T: 'static>(path: &'static str, handler: impl Handler<T, Shared>) -> Route {
+    Route {
+        #[cfg(test)]
+        method: Method::GET,
+        path,
+        needs: Access::ReadOnly,
+        handler: get(handler),
+    }
+}
+
+/// A route that changes something, or shows secrets.
+fn changing<T: 'static>(method: Method, path: &'static str, handler: impl Handler<T, Shared>) -> Route {
+    let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::POST);
+    Route {
+        #[cfg(test)]
+        method,
+        path,
+        needs: Access::Full,
+        handler: on(filter, handler),
+    }
+}
+
+/// Every route of `/v1`.
+fn routes() -> Vec<Route> {
+    use bulk::{apply, export_devices, export_fleet, import_devices, reveal_devices, reveal_fleet};
+    use definitions::{change, create, delete, dependents, devices, list, show};
+    vec![
+        reading("/v1/servers", list::<ServerDefinition>),
+        changing(Method::POST, "/v1/servers", create::<ServerDefinition>),
+        reading("/v1/servers/{key}", show::<ServerDefinition>),
+        changing(Method::PATCH, "/v1/servers/{key}", change::<ServerDefinition>),
+        changing(Method::DELETE, "/v1/servers/{key}", delete::<ServerDefinition>),
+        reading("/v1/servers/{key}/dependents", dependents::<ServerDefinition>),
+        reading("/v1/profiles", list::<ProfileDefinition>),
+        changing(Method::POST, "/v1/profiles", create::<ProfileDefinition>),
+        reading("/v1/profiles/{key}", show::<ProfileDefinition>),
+        changing(Method::PATCH, "/v1/profiles/{key}", change::<ProfileDefinition>),
+        changing(Method::DELETE, "/v1/profiles/{key}", delete::<ProfileDefinition>),
+        reading("/v1/profiles/{key}/dependents", dependents::<ProfileDefinition>),
+        reading("/v1/devices", devices),
+        changing(Method::POST, "/v1/devices", create::<DeviceDefinition>),
+        reading("/v1/devices/{key}", show::<DeviceDefinition>),
+        changing(Method::PATCH, "/v1/devices/{key}", change::<DeviceDefinition>),
+        changing(Method::DELETE, "/v1/devices/{key}", delete::<DeviceDefinition>),
+        // Not below `devices`, where any word may be an endpoint name.
+        changing(Method::POST, "/v1/import/devices", import_devices),
+        reading("/v1/export/devices", export_devices),
+        changing(Method::POST, "/v1/export/devices", reveal_devices),
+        reading("/v1/export", export_fleet),
+        changing(Method::POST, "/v1/export", reveal_fleet),
+        changing(Method::POST, "/v1/apply", apply),
+        reading("/v1/sessions", observe::sessions),
+        reading("/v1/sessions/{id}", observe::session),
+        reading("/v1/status", observe::status),
+        changing(Method::POST, "/v1/reload", observe::reload),
+        reading("/v1/audit", observe::audit),
+    ]
+}
+
+/// The routes that a socket with this access has, and no others.
+fn router(service: Shared, access: Access) -> Router {
+    let there = routes().into_iter().filter(|route| access == Access::Full || route.needs == Access::ReadOnly);
+    let router = there.fold(Router::new(), |router, route| router.route(route.path, route.handler));
+    let router = match access {
+        Access::Full => router.fallback(no_such_path).method_not_allowed_fallback(no_such_method),
+        Access::ReadOnly => router.fallback(only_reading).method_not_allowed_fallback(only_reading),
+    };
+    router.with_state(service)
+}
+
+/// What the read-only socket says to whatever it has no route for.
+async fn only_reading(method: Method, uri: Uri) -> Failure {
+    if method == Method::GET || method == Method::HEAD {
+        return no_such_path(uri).await;
+    }
+    Failure::new(StatusCode::FORBIDDEN, "this socket is read-only: use the full one for changes and secrets")
 }
 
 async fn no_such_path(uri: Uri) -> Failure {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::admin::client::Client;
-use crate::admin::server::{AdminSocket, ReloadRequest, Service, serve};
+use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, serve};
 use crate::driver;
 use crate::store::{SealingKey, Store};
 
@@ -63,7 +63,8 @@ impl World {
         let stopped = async {
             let _ = stopped.await;
         };
-        let serving = tokio::spawn(serve(AdminSocket::bind(&socket).unwrap(), service, stopped));
+        let serving =
+            tokio::spawn(serve(AdminSocket::bind(&socket).unwrap(), Arc::new(service), Access::Full, stopped));
         let client = Client::new(&socket);
         World { socket, store, client, reloads, degraded, stop, serving, scratch }
     }
