@@ -1,9 +1,12 @@
 //! Behaviour of the whole store on real files.
 
 mod admin;
+mod bulk;
+mod cascade;
 mod lookups;
 mod opening;
 mod origins;
+mod search;
 mod secrets;
 mod upgrade;
 mod writer;
