@@ -10,7 +10,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -19,9 +19,11 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 use super::api::{
-    AuditLine, Dependents, Entry, List, Problem, ReloadSummary, Resource, Session, SessionSummary, Status,
+    Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, Dependents, DeviceExplanation, Entry, HeldClient,
+    List, Problem, ReloadSummary, Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of,
+    segment,
 };
-use super::api::{path_of, query_of};
+use crate::provision::DeviceDefinition;
 
 mod bulk;
 
@@ -56,12 +58,32 @@ pub enum ClientError {
     /// What came is no answer of the API.
     #[error("the daemon's answer cannot be used: {0}")]
     Protocol(String),
-    /// What came cannot be put where it belongs.
-    #[error("cannot write the answer: {0}")]
+    /// What came cannot be put where it is to go.
+    #[error("{0}")]
     Output(io::Error),
     /// Nothing came.
     #[error("the daemon did not answer within {} s", TIMEOUT.as_secs())]
     TimedOut,
+}
+
+/// A copy of the database that has arrived whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// Its bytes.
+    pub bytes: u64,
+    /// How many devices in force it holds, if the daemon says so.
+    pub devices: Option<u64>,
+}
+
+/// Of which client it is asked what it would receive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExplainQuery {
+    /// Its version.
+    pub lwm2m: Option<String>,
+    /// The content format that it asks for.
+    pub pct: Option<u32>,
+    /// What it answers to Discover.
+    pub discover: Option<String>,
 }
 
 /// Which devices are asked for, as the API spells it.
@@ -177,6 +199,89 @@ impl Client {
         self.send(Method::DELETE, &path_of::<D>(key), None).await.map(|_| ())
     }
 
+    /// The definition that `key` names, with its secrets; leaves an audit line.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is none.
+    pub async fn reveal<D: Resource>(&self, key: &str) -> Result<Revealed<D>, ClientError> {
+        self.exchange(Method::POST, &format!("{}/reveal", path_of::<D>(key)), None).await
+    }
+
+    /// The issued credentials of a device; with their values where `reveal` says so, which leaves an audit line.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device.
+    pub async fn credentials(&self, endpoint: &str, reveal: bool) -> Result<Credentials, ClientError> {
+        let method = if reveal { Method::POST } else { Method::GET };
+        self.exchange(method, &format!("{}/credentials", path_of::<DeviceDefinition>(endpoint)), None).await
+    }
+
+    /// Has new credentials issued at the device's next bootstrap.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device.
+    pub async fn rotate(&self, endpoint: &str) -> Result<(), ClientError> {
+        let path = format!("{}/rotate", path_of::<DeviceDefinition>(endpoint));
+        self.send(Method::POST, &path, None).await.map(|_| ())
+    }
+
+    /// Blocks all of these devices, or none.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 or 409 that lists every device that cannot be changed.
+    pub async fn block(&self, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        self.change_states("/v1/block", change).await
+    }
+
+    /// Unblocks all of these devices, or none.
+    ///
+    /// # Errors
+    /// As [`Client::block`].
+    pub async fn unblock(&self, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        self.change_states("/v1/unblock", change).await
+    }
+
+    async fn change_states(&self, path: &str, change: &StateChange) -> Result<BatchChanged, ClientError> {
+        let fields = fields_of(change)?;
+        self.exchange(Method::POST, path, Some(Body { media_type: "application/json", fields: &fields })).await
+    }
+
+    /// The unknown clients that wait to be approved, the last seen first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pending(&self) -> Result<List<HeldClient>, ClientError> {
+        self.fetch("/v1/pending").await
+    }
+
+    /// Makes a device of an unknown client that waits.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where it does not wait, 409 or 422 as for [`Client::create`].
+    pub async fn approve<D: Resource>(&self, endpoint: &str, approval: &Approval) -> Result<Entry<D>, ClientError> {
+        let (fields, path) = (fields_of(approval)?, format!("/v1/pending/{}/approve", segment(endpoint)));
+        self.exchange(Method::POST, &path, Some(Body { media_type: "application/json", fields: &fields })).await
+    }
+
+    /// Takes an unknown client out of the inbox; it comes back when it asks again.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where it does not wait.
+    pub async fn reject(&self, endpoint: &str) -> Result<(), ClientError> {
+        self.send(Method::DELETE, &format!("/v1/pending/{}", segment(endpoint)), None).await.map(|_| ())
+    }
+
+    /// What the device `endpoint` would receive.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device, 400 where the question makes no sense.
+    pub async fn explain(&self, endpoint: &str, query: ExplainQuery) -> Result<DeviceExplanation, ClientError> {
+        let ExplainQuery { lwm2m, pct, discover } = query;
+        let pct = pct.map(|number| number.to_string());
+        let query = query_of(&[("lwm2m", lwm2m), ("pct", pct), ("discover", discover)]);
+        self.fetch(&format!("{}/explain{query}", path_of::<DeviceDefinition>(endpoint))).await
+    }
+
     /// Sessions, newest first.
     ///
     /// # Errors
@@ -238,6 +343,41 @@ impl Client {
         self.send(Method::DELETE, &path, None).await.map(|_| ())
     }
 
+    /// Writes a copy of the live database to `output`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Protocol`] where less came than was promised, [`ClientError::Output`] where
+    /// `output` takes no more. What was written until then is no copy.
+    pub async fn backup(&self, output: &mut impl io::Write) -> Result<BackupSummary, ClientError> {
+        let begun = self.open(Method::GET, "/v1/backup", None);
+        let (answer, _connection) = tokio::time::timeout(TIMEOUT, begun).await.map_err(|_| ClientError::TimedOut)??;
+        let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        let (promised, devices) = (number(CONTENT_LENGTH.as_str()), number(BACKUP_DEVICES));
+        let status = answer.status();
+        let mut body = answer.into_body();
+        if !status.is_success() {
+            let collected = tokio::time::timeout(TIMEOUT, Limited::new(body, ANSWER_LIMIT).collect()).await;
+            let collected = collected.map_err(|_| ClientError::TimedOut)?;
+            return Err(refusal(
+                status,
+                &collected.map_err(|error| ClientError::Protocol(error.to_string()))?.to_bytes(),
+            ));
+        }
+        let mut bytes = 0;
+        while let Some(frame) = tokio::time::timeout(TIMEOUT, body.frame()).await.map_err(|_| ClientError::TimedOut)? {
+            let broken = |error: hyper::Error| ClientError::Protocol(format!("the copy broke off: {error}"));
+            if let Some(chunk) = frame.map_err(broken)?.data_ref() {
+                output.write_all(chunk).map_err(ClientError::Output)?;
+                bytes += chunk.len() as u64;
+            }
+        }
+        if promised != Some(bytes) {
+            let promised = promised.map_or("an unknown number of".to_owned(), |promised| promised.to_string());
+            return Err(ClientError::Protocol(format!("{bytes} bytes came of {promised} bytes")));
+        }
+        Ok(BackupSummary { bytes, devices })
+    }
+
     async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.exchange(Method::GET, path, None).await
     }
@@ -259,10 +399,7 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
-        match serde_json::from_slice(&answer) {
-            Ok(problem) => Err(ClientError::Problem(problem)),
-            Err(_) => Err(ClientError::Protocol(format!("status {status} without problem details"))),
-        }
+        Err(refusal(status, &answer))
     }
 
     async fn send_unhurried(
@@ -311,10 +448,26 @@ impl Drop for Connection {
     }
 }
 
+/// What an answer that is no success says.
+fn refusal(status: StatusCode, answer: &[u8]) -> ClientError {
+    match serde_json::from_slice(answer) {
+        Ok(problem) => ClientError::Problem(problem),
+        Err(_) => ClientError::Protocol(format!("status {status} without problem details")),
+    }
+}
+
 /// What a request carries.
 struct Body<'a> {
     media_type: &'static str,
     fields: &'a Map<String, Value>,
+}
+
+/// A body's members.
+fn fields_of(body: &impl serde::Serialize) -> Result<Map<String, Value>, ClientError> {
+    match serde_json::to_value(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(ClientError::Protocol("the request cannot be written as JSON".to_owned())),
+    }
 }
 
 fn request(
@@ -332,7 +485,7 @@ fn request(
 
 #[cfg(test)]
 mod tests {
-    use super::{Client, ClientError};
+    use super::{BackupSummary, Client, ClientError};
 
     #[tokio::test]
     async fn nobody_there_is_said_so() {
@@ -354,5 +507,35 @@ mod tests {
         });
         assert!(matches!(Client::new(&path).status().await, Err(ClientError::Protocol(_))));
         babbler.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_not_whole_is_none() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        for (answer, whole) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\nbootstrapd-devices: 7\r\n\r\nabc", true),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nabc", false),
+            ("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", false),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false),
+            ("HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\nabc", false),
+        ] {
+            let scratch = tempfile::tempdir().unwrap();
+            let path = scratch.path().join("other.sock");
+            let listener = tokio::net::UnixListener::bind(&path).unwrap();
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            });
+            let mut copy = Vec::new();
+            let taken = Client::new(&path).backup(&mut copy).await;
+            match whole {
+                true => assert_eq!(taken.unwrap(), BackupSummary { bytes: 3, devices: Some(7) }),
+                false => assert!(matches!(taken, Err(ClientError::Protocol(_))), "{answer}: {taken:?}"),
+            }
+            server.await.unwrap();
+        }
     }
 }

@@ -25,6 +25,9 @@ pub enum Lookup {
     Known(Box<KnownDevice>),
     /// There is no such device.
     Unknown,
+    /// There is no such device, and it is not refused for good; why, as a sentence. The client meets silence and comes
+    /// again.
+    Held(String),
     /// The credentials that the client proved are no longer those of the device: they were changed, or the device was
     /// removed, after the handshake.
     Outdated,
@@ -39,8 +42,28 @@ pub struct KnownDevice {
     pub endpoint: String,
     /// The PSK identity that it must prove, if it has bootstrap credentials.
     pub psk_identity: Option<Vec<u8>>,
-    /// What it is to receive, or why that cannot be said, as a sentence.
-    pub provision: Result<Provision, String>,
+    /// Whether the operator has blocked it.
+    pub blocked: bool,
+    /// What it is to receive.
+    pub provision: Result<Provision, Withheld>,
+}
+
+/// Why it cannot be said what a device is to receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// The definitions make nothing that can be written; why, as a sentence.
+    Invalid(String),
+    /// Credentials must be issued and kept first. That is done only for a client that may have them.
+    MustIssue,
+}
+
+/// What a client that is not refused is to get.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Grant {
+    /// This.
+    Provision(Box<Provision>),
+    /// What is known once credentials have been issued.
+    MustIssue,
 }
 
 /// Why a client is not served.
@@ -66,7 +89,8 @@ impl Refusal {
         Refusal { outcome: Outcome::RefusedFormat, reason, answer: Some(error.code()) }
     }
 
-    fn silent(outcome: Outcome, reason: impl Into<String>) -> Refusal {
+    /// Silence, so that the client comes again.
+    pub fn silent(outcome: Outcome, reason: impl Into<String>) -> Refusal {
         Refusal { outcome, reason: reason.into(), answer: None }
     }
 }
@@ -90,7 +114,8 @@ pub fn lookup_key(request: &BootstrapRequest, peer: &Peer) -> Result<LookupKey, 
     }
 }
 
-/// Decides whether the client gets the provision that was found for it.
+/// Decides whether the client gets the provision that was found for it: its identity first, then whether it is blocked.
+/// Nothing is issued for a client that has no right to it.
 ///
 /// `insecure_secrets` says whether the listener may carry keys without protection.
 ///
@@ -101,10 +126,11 @@ pub fn authorise(
     peer: &Peer,
     lookup: Lookup,
     insecure_secrets: bool,
-) -> Result<Provision, Refusal> {
+) -> Result<Grant, Refusal> {
     let device = match lookup {
         Lookup::Known(device) => device,
         Lookup::Unknown => return Err(unknown(request, peer)),
+        Lookup::Held(reason) => return Err(Refusal::silent(Outcome::RefusedUnknown, reason)),
         Lookup::Outdated => {
             return Err(Refusal::definite(
                 Outcome::RefusedIdentity,
@@ -114,7 +140,15 @@ pub fn authorise(
         Lookup::Unavailable(reason) => return Err(Refusal::silent(Outcome::Internal, reason)),
     };
     check_identity(request, peer, &device)?;
-    let provision = device.provision.map_err(|reason| Refusal::silent(Outcome::InvalidProvision, reason))?;
+    if device.blocked {
+        let reason = format!("The device `{}` is blocked.", printable(&device.endpoint));
+        return Err(Refusal::definite(Outcome::RefusedBlocked, reason));
+    }
+    let provision = match device.provision {
+        Ok(provision) => provision,
+        Err(Withheld::MustIssue) => return Ok(Grant::MustIssue),
+        Err(Withheld::Invalid(reason)) => return Err(Refusal::silent(Outcome::InvalidProvision, reason)),
+    };
     if !peer.is_authenticated() && provision.carries_secrets() && !insecure_secrets {
         return Err(Refusal::definite(
             Outcome::RefusedInsecure,
@@ -122,7 +156,7 @@ pub fn authorise(
              or set `insecure_secrets = true` on this listener.",
         ));
     }
-    Ok(provision)
+    Ok(Grant::Provision(Box::new(provision)))
 }
 
 fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice) -> Result<(), Refusal> {
@@ -175,26 +209,45 @@ mod tests {
     use super::{KnownDevice, Lookup, Outcome, authorise};
     use crate::bootstrap::request::BootstrapRequest;
     use crate::peer::Peer;
-    use crate::provision::{AccountCredentials, Discover, Provision, ProvisionedAccount, Writing};
+    use crate::provision::{
+        AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
+        ServerSettings, TimingOverride, Writing,
+    };
     use crate::secret::Secret;
 
     fn provision(with_key: bool) -> Provision {
-        let psk = || AccountCredentials::Psk { identity: "dev1".to_owned(), key: Secret::from(&b"key"[..]) };
-        let account = ProvisionedAccount {
-            name: "fleet".to_owned(),
+        let psk = || AccountCredentials::Psk { identity: b"dev1".to_vec(), key: Secret::from(&b"key"[..]) };
+        let settings = ServerSettings {
             short_server_id: 101,
-            uri: "coaps://eu.example.com:5684".to_owned(),
-            credentials: if with_key { psk() } else { AccountCredentials::NoSec },
             lifetime: 300,
             binding: "U".to_owned(),
             store_notifications: false,
-            default_minimum_period: None,
-            default_maximum_period: None,
-            disable_timeout: None,
+            resources: Vec::new(),
         };
-        let writing =
-            Writing { format: None, discover: Discover::Auto, delete: Vec::new(), bootstrap_account_instance: None };
-        Provision { endpoint: "dev1".to_owned(), profile: "p".to_owned(), accounts: vec![account], writing }
+        let account = ProvisionedAccount {
+            name: "fleet".to_owned(),
+            uri: "coaps://eu.example.com:5684".to_owned(),
+            credentials: if with_key { psk() } else { AccountCredentials::NoSec },
+            security_resources: Vec::new(),
+            role: AccountRole::Management(settings),
+            issued: None,
+        };
+        let writing = Writing {
+            format: None,
+            discover: Discover::Auto,
+            delete: Vec::new(),
+            access_control: AccessControl::Auto,
+            bootstrap_account_instance: None,
+            timing: TimingOverride::default(),
+        };
+        Provision {
+            endpoint: "dev1".to_owned(),
+            profile: "p".to_owned(),
+            choice: ProfileChoice::Device,
+            accounts: vec![account],
+            writes: Vec::new(),
+            writing,
+        }
     }
 
     /// The rule, said once more in its plainest form.

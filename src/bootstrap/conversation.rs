@@ -10,14 +10,14 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use zeroize::Zeroizing;
 
-use super::server::{CoapEndpoint, Output};
+use super::boundary::{CoapEndpoint, Output};
 use crate::coap::{BlockOption, Code, Exchange, Message, Timing, Token};
 use crate::lwm2m::{ContentFormat, Path};
 
 /// Where a session's messages go, and what they are made of.
 pub(super) struct Wire<'a> {
     pub(super) endpoint: CoapEndpoint,
-    pub(super) timing: &'a Timing,
+    pub(super) timing: Timing,
     pub(super) conversation: &'a mut Conversation,
     pub(super) message_ids: &'a mut MessageIds,
     pub(super) outputs: &'a mut VecDeque<Output>,
@@ -128,7 +128,7 @@ impl Wire<'_> {
     }
 
     fn start(&mut self, now: Instant, request: Message) -> Exchange {
-        let exchange = Exchange::start(now, self.timing, self.conversation.fraction(), request);
+        let exchange = Exchange::start(now, &self.timing, self.conversation.fraction(), request);
         self.repeat(exchange.datagram());
         exchange
     }

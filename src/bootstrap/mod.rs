@@ -4,20 +4,31 @@
 //! CoAP and LwM2M meet. This room knows no socket, no database, no clock and no DTLS: who the peer is comes in as a
 //! [`crate::peer::Peer`].
 //!
-//! Reading order: [`server`] (all sessions, the message layer), `session` (the states of one), [`plan`] (which
-//! operations, which instance ids), [`account`] (what is in a write), [`authorisation`] (who may have it),
-//! [`request`], `routing`, `conversation`, and [`outcome`] for what is told of it.
+//! Reading order: [`boundary`] (inputs and outputs), [`server`] (all sessions), `session` (the states of one), [`plan`] (which
+//! operations, which instance ids), [`account`] (what is in a write), [`consistency`] (whether the client could live with
+//! the result), [`authorisation`] (who may have it), [`request`], `routing`, `conversation`, [`format`](mod@format), and
+//! [`outcome`] for what is told of it. [`explain()`] tells it without a device, in the words of [`explanation`].
 
 pub mod account;
 pub mod authorisation;
+pub mod boundary;
+pub mod consistency;
 mod conversation;
+pub mod explain;
+pub mod explanation;
+pub mod format;
+mod known_clients;
 pub mod outcome;
+mod pending;
 pub mod plan;
 pub mod request;
 mod routing;
 pub mod server;
 mod session;
 
-pub use authorisation::{KnownDevice, Lookup, LookupKey};
+pub use authorisation::{KnownDevice, Lookup, LookupKey, Withheld};
+pub use boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId};
+pub use explain::explain;
+pub use explanation::Explanation;
 pub use outcome::{Outcome, SessionReport, Step};
-pub use server::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, Server, SessionId};
+pub use server::Server;

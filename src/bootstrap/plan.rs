@@ -1,36 +1,38 @@
 //! The plan: the ordered operations that carry a provision to a client whose Discover answer is known, or is not.
 //!
-//! LwM2M Core 1.2 sections 6.1.7.4 to 6.1.7.6; spec sheet `bootstrap.md`, sections 8, 9 and 17. Two rules stand above
-//! all: the instance that holds the client's bootstrap account is never written over and never deleted, and every
-//! write carries exactly one instance, because that works everywhere (spec sheet `clients.md`, section 3).
+//! LwM2M Core 1.2 sections 6.1.7.4 to 6.1.7.6; spec sheet `bootstrap.md`, sections 8 to 10 and 17. The order is safe with
+//! clients that apply each operation at once: deletes, link targets, per management account its Security and its Server
+//! Object instance, Access Control, further instances, and the bootstrap account as the last thing before Finish, so that
+//! a bootstrap that breaks off leaves the old one in force. Every write carries exactly one instance, because that works
+//! everywhere (spec sheet `clients.md`, section 3). Whether the result is consistent is [`super::consistency`]'s.
+
+mod access_control;
+mod allocation;
+mod operation;
+mod version_gate;
 
 use super::account::{self, BindingError, SECURITY, SERVER};
 use crate::lwm2m::link_format::DiscoverAnswer;
-use crate::lwm2m::path::{ObjectId, ObjectInstanceId, RESERVED_ID};
+use crate::lwm2m::objects::{ACCESS_CONTROL, DEVICE, OSCORE};
+use crate::lwm2m::path::{ObjectId, ObjectInstanceId};
 use crate::lwm2m::{ObjectInstance, Path, Version};
 use crate::provision::Provision;
+use crate::provision::rules::Rule;
+use allocation::Allocation;
 
-/// Where our instances start when nobody knows where the bootstrap account lies: real clients keep it at 0 or at 1
-/// (spec sheet `clients.md`, section 1).
-const FIRST_SAFE_INSTANCE: ObjectInstanceId = 2;
+pub use operation::{Operation, Purpose, Write};
+pub use version_gate::VersionError;
 
-/// One operation between Discover and Finish.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Operation {
-    /// Bootstrap-Delete of an object.
-    Delete(Path),
-    /// Bootstrap-Write of one object instance.
-    Write(ObjectId, ObjectInstance),
-}
+/// Objects that others link to: OSCORE, COSE, MQTT Server and APN Connection Profile. They are written first.
+const LINK_TARGETS: [ObjectId; 4] = [OSCORE, 23, 24, 11];
 
-impl Operation {
-    /// Its target.
-    pub fn path(&self) -> Path {
-        match self {
-            Operation::Delete(path) => *path,
-            Operation::Write(object, instance) => Path::ObjectInstance(*object, instance.id),
-        }
-    }
+/// What is to be done with a client, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The operations between Discover and Finish.
+    pub operations: Vec<Operation>,
+    /// What was left out as a whole, and why: clauses for the trace.
+    pub notes: Vec<String>,
 }
 
 /// Why no plan can be made.
@@ -39,12 +41,42 @@ pub enum PlanError {
     /// A binding that the client cannot have.
     #[error(transparent)]
     Binding(#[from] BindingError),
+    /// Something else that the client's version does not have, and that cannot be left out.
+    #[error(transparent)]
+    Version(#[from] VersionError),
     /// No object instance id is free.
     #[error("the client has no free instance of object {0} left")]
     NoFreeInstance(ObjectId),
+    /// The bootstrap account must go where the client keeps its own, and nobody knows where that is.
+    #[error(
+        "server account `{0}` is to take the place of the client's bootstrap account, and where the client keeps that \
+         is not known: let the profile ask (`discover`), or say it (`bootstrap_account_instance`)"
+    )]
+    BootstrapAccountUnknown(String),
+    /// What the profile says of the place of the bootstrap account is not what the client shows.
+    #[error(
+        "the profile says that the client keeps its bootstrap account at /0/{stated}, and the client shows it elsewhere: \
+         correct `bootstrap_account_instance`, or leave it out"
+    )]
+    BootstrapAccountElsewhere {
+        /// What the profile says.
+        stated: ObjectInstanceId,
+    },
 }
 
-/// Makes the operations in their order: deletes, then per account its Security and its Server Object instance.
+impl PlanError {
+    /// The rule of spec sheet `objects.md`, section 10, that the plan would break.
+    pub fn rule(&self) -> Option<Rule> {
+        match self {
+            PlanError::Binding(_) | PlanError::Version(_) => Some(Rule::E19),
+            PlanError::NoFreeInstance(_) => None,
+            PlanError::BootstrapAccountUnknown(_) => Some(Rule::E5),
+            PlanError::BootstrapAccountElsewhere { .. } => Some(Rule::E6),
+        }
+    }
+}
+
+/// Makes the plan for a client of `version`, as far as that is known, that answered Discover so, if it did.
 ///
 /// # Errors
 /// [`PlanError`] where the provision does not fit the client.
@@ -52,20 +84,58 @@ pub fn plan(
     provision: &Provision,
     version: Option<Version>,
     discovered: Option<&DiscoverAnswer>,
-) -> Result<Vec<Operation>, PlanError> {
-    let deletes: Vec<ObjectId> =
-        provision.writing.delete.iter().copied().filter(|object| must_be_emptied(*object, discovered)).collect();
-    let security_ids = allocate(SECURITY, provision, discovered)?;
-    let server_ids = allocate(SERVER, provision, discovered)?;
-    let mut operations: Vec<Operation> =
-        deletes.into_iter().map(|object| Operation::Delete(Path::Object(object))).collect();
-    for ((account, settings), (security, server)) in
-        provision.management().zip(security_ids.into_iter().zip(server_ids))
-    {
-        operations.push(Operation::Write(SECURITY, account::security_instance(security, account)));
-        operations.push(Operation::Write(SERVER, account::server_instance(server, account, settings, version)?));
+) -> Result<Plan, PlanError> {
+    let allocation = Allocation::of(provision, discovered)?;
+    let mut plan = Plan::default();
+    let access_control =
+        access_control::instances(provision, version, discovered, &allocation.servers, &mut plan.notes);
+    plan.operations.extend(deletes(provision, discovered, access_control.must_be_emptied));
+    let extra = |wanted: fn(ObjectId) -> bool| {
+        let fitting = provision.writes.iter().filter(move |(object, _)| wanted(*object));
+        fitting.flat_map(|(object, instance)| extra_writes(*object, instance))
+    };
+    let mut writes: Vec<Write> = extra(|object| LINK_TARGETS.contains(&object)).collect();
+    for ((account, settings), (security, server)) in provision.management().zip(allocation.pairs()) {
+        version_gate::check(account, version)?;
+        writes.push(Write::account(SECURITY, account::security_instance(security, account)));
+        writes.push(Write::account(SERVER, account::server_instance(server, account, settings, version)?));
     }
-    Ok(operations)
+    let automatic = |instance| Write::new(ACCESS_CONTROL, instance, Purpose::AutomaticAccessControl);
+    writes.extend(access_control.instances.into_iter().map(automatic));
+    writes.extend(extra(|object| object == ACCESS_CONTROL));
+    writes.extend(extra(|object| object != ACCESS_CONTROL && !LINK_TARGETS.contains(&object)));
+    if let (Some(account), Some(instance)) = (provision.bootstrap_account(), allocation.bootstrap_account) {
+        version_gate::check(account, version)?;
+        writes.push(Write::account(SECURITY, account::security_instance(instance, account)));
+    }
+    if version.is_some_and(|version| version < Version::V1_1) {
+        writes.iter_mut().for_each(version_gate::leave_out_later_resources);
+    }
+    plan.operations.extend(writes.into_iter().map(Operation::Write));
+    Ok(plan)
+}
+
+/// The operator's instance; of the Device Object each resource by itself, because writing its instance would take the
+/// client's own resources away.
+fn extra_writes(object: ObjectId, instance: &ObjectInstance) -> Vec<Write> {
+    if object != DEVICE {
+        return vec![Write::new(object, instance.clone(), Purpose::Extra)];
+    }
+    let single = |resource| ObjectInstance { id: instance.id, resources: vec![resource] };
+    let resources = instance.resources.iter().cloned();
+    resources.map(|resource| Write::new(object, single(resource), Purpose::Resource)).collect()
+}
+
+/// The objects to empty: those of the profile, and Access Control where it is written anew.
+fn deletes(
+    provision: &Provision,
+    discovered: Option<&DiscoverAnswer>,
+    access_control: bool,
+) -> impl Iterator<Item = Operation> {
+    let stated = &provision.writing.delete;
+    let added = (access_control && !stated.contains(&ACCESS_CONTROL)).then_some(ACCESS_CONTROL);
+    let objects = stated.iter().copied().chain(added).filter(move |object| must_be_emptied(*object, discovered));
+    objects.map(|object| Operation::Delete(Path::Object(object)))
 }
 
 /// Whether a Delete of `object` is needed. What Discover shows to be empty is not deleted: a round trip saved. Of the
@@ -74,55 +144,4 @@ fn must_be_emptied(object: ObjectId, discovered: Option<&DiscoverAnswer>) -> boo
     let Some(answer) = discovered else { return true };
     let spared = answer.bootstrap_account().filter(|_| object == SECURITY);
     answer.instances_of(object).any(|instance| Some(instance.instance) != spared)
-}
-
-/// Chooses the instance of `object` for each account: the one that carries its SSID already, else the lowest free one
-/// (spec sheet `bootstrap.md`, section 8).
-fn allocate(
-    object: ObjectId,
-    provision: &Provision,
-    discovered: Option<&DiscoverAnswer>,
-) -> Result<Vec<ObjectInstanceId>, PlanError> {
-    let present = || discovered.into_iter().flat_map(|answer| answer.instances_of(object));
-    let spared = spared_instances(object, provision, discovered);
-    let bootstrap_account_known = discovered.and_then(DiscoverAnswer::bootstrap_account).is_some()
-        || provision.writing.bootstrap_account_instance.is_some();
-    let first = if bootstrap_account_known { 0 } else { FIRST_SAFE_INSTANCE };
-    let emptied = provision.writing.delete.contains(&object);
-
-    let mut chosen: Vec<Option<ObjectInstanceId>> = Vec::with_capacity(provision.accounts.len());
-    for (_, settings) in provision.management() {
-        let same = present().find(|instance| instance.short_server_id == Some(settings.short_server_id));
-        chosen.push(same.map(|instance| instance.instance).filter(|id| !spared.contains(id)));
-    }
-    for position in 0..chosen.len() {
-        if chosen[position].is_none() {
-            let is_free = |id: &ObjectInstanceId| {
-                let occupied = !emptied && present().any(|instance| instance.instance == *id);
-                !occupied && !spared.contains(id) && !chosen.contains(&Some(*id))
-            };
-            chosen[position] = Some((first..RESERVED_ID).find(is_free).ok_or(PlanError::NoFreeInstance(object))?);
-        }
-    }
-    Ok(chosen.into_iter().flatten().collect())
-}
-
-/// Instances that are, or may be, the client's bootstrap account.
-///
-/// What Discover shows without an SSID may be it, and where several lack one, which of them cannot be told; what the
-/// operator says of its place is spared as well. The Server Object holds no instance of the bootstrap account.
-fn spared_instances(
-    object: ObjectId,
-    provision: &Provision,
-    discovered: Option<&DiscoverAnswer>,
-) -> Vec<ObjectInstanceId> {
-    if object != SECURITY {
-        return Vec::new();
-    }
-    let nameless = discovered
-        .into_iter()
-        .flat_map(|answer| answer.instances_of(SECURITY))
-        .filter(|instance| instance.short_server_id.is_none())
-        .map(|instance| instance.instance);
-    nameless.chain(provision.writing.bootstrap_account_instance).collect()
 }

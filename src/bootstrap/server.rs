@@ -11,132 +11,20 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use zeroize::Zeroizing;
 
-use super::authorisation::{self, Lookup, LookupKey, Refusal};
+use super::authorisation::{self, Grant, Lookup, Refusal};
+use super::boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId, Statistics};
 use super::conversation::{self, Conversation, MessageIds, Wire};
 use super::outcome::{Outcome, SessionReport};
 use super::request::BootstrapRequest;
 use super::routing::{self, Rejection};
 use super::session::{Session, Turn};
 use crate::coap::{Code, Deduplication, Message, MessageType, Reply, Ticket, Timing, Verdict};
-use crate::peer::Peer;
 use crate::provision::Provision;
-use crate::route::Route;
 
 /// If the store has not answered by then, the request is acknowledged by an empty message and answered later. It is
 /// well below the client's first time-out of 2 s (RFC 7252 section 5.2.2).
 const PIGGYBACK_WAIT: Duration = Duration::from_secs(1);
-
-/// Numbers the sessions of one server from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(pub u64);
-
-/// The other end of CoAP messages (RFC 7252 section 1.2): over DTLS the association, not the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CoapEndpoint {
-    /// A client without DTLS.
-    Address {
-        /// Index of the listener.
-        listener: usize,
-        /// Its address, and ours.
-        route: Route,
-    },
-    /// A client's DTLS association.
-    Association {
-        /// Index of the listener.
-        listener: usize,
-        /// Number of the association, unique for the listener.
-        number: u64,
-    },
-}
-
-impl CoapEndpoint {
-    /// Index of the listener through which the client is reached.
-    pub fn listener(&self) -> usize {
-        match self {
-            CoapEndpoint::Address { listener, .. } | CoapEndpoint::Association { listener, .. } => *listener,
-        }
-    }
-}
-
-/// A datagram's origin: who sent it, which way, and what it proved.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
-    /// The CoAP endpoint.
-    pub endpoint: CoapEndpoint,
-    /// The way it came, for the report.
-    pub route: Route,
-    /// What the transport has proven.
-    pub peer: &'a Peer,
-}
-
-/// What holds for all clients of one listener.
-#[derive(Clone, Debug)]
-pub struct ListenerPolicy {
-    /// Retransmission parameters.
-    pub timing: Timing,
-    /// Whether keys may travel unprotected.
-    pub insecure_secrets: bool,
-}
-
-/// Bounds of the server.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Sessions at one time; further clients meet silence and come again.
-    pub sessions: usize,
-    /// Remembered requests, for de-duplication.
-    pub remembered_requests: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { sessions: 50_000, remembered_requests: 100_000 }
-    }
-}
-
-/// What the server wants done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send this to the client.
-    Datagram {
-        /// To whom.
-        to: CoapEndpoint,
-        /// A CoAP message.
-        bytes: Zeroizing<Vec<u8>>,
-    },
-    /// Look a client up and call [`Server::handle_lookup`].
-    Resolve {
-        /// For which session.
-        session: SessionId,
-        /// With whom it is.
-        endpoint: CoapEndpoint,
-        /// Under which key.
-        key: LookupKey,
-    },
-    /// A session is over.
-    Ended {
-        /// With whom it was.
-        endpoint: CoapEndpoint,
-        /// The record of the device that it served, if one was found and identified.
-        device: Option<String>,
-        /// Everything about it.
-        report: Box<SessionReport>,
-    },
-}
-
-/// Events that leave no session behind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Datagrams that are not CoAP messages.
-    pub malformed: u64,
-    /// Retransmissions of clients that were recognised.
-    pub duplicates: u64,
-    /// Messages that belong to nothing under way.
-    pub unmatched: u64,
-    /// Bootstrap-Requests that met silence, because of a drain, a limit or another client's session.
-    pub ignored_requests: u64,
-}
 
 /// All sessions of all clients.
 pub struct Server {
@@ -172,18 +60,20 @@ struct Unanswered {
     ticket: Ticket,
     acknowledge_at: Instant,
     acknowledged: bool,
+    /// Whether credentials have been issued for it.
+    has_issued: bool,
 }
 
 impl Entry {
     /// The session, and the means by which it speaks.
     fn speaking<'a>(
         &'a mut self,
-        timing: &'a Timing,
+        timing: &Timing,
         conversation: &'a mut Conversation,
         outputs: &'a mut VecDeque<Output>,
     ) -> (&'a mut Session, Wire<'a>) {
         let Entry { session, message_ids, .. } = self;
-        let endpoint = session.endpoint;
+        let (endpoint, timing) = (session.endpoint, session.timing(timing));
         (session, Wire { endpoint, timing, conversation, message_ids, outputs })
     }
 
@@ -282,17 +172,20 @@ impl Server {
         }
     }
 
-    /// The store has answered a [`Output::Resolve`].
-    pub fn handle_lookup(&mut self, now: Instant, session: SessionId, lookup: Lookup) {
-        let Some(entry) = self.sessions.get_mut(&session) else { return };
-        let Some(unanswered) = entry.unanswered.take() else { return };
+    /// The store has answered a [`Output::Resolve`] or [`Output::Issue`]. Says whether the client is served now: then it
+    /// has every right to what it proved.
+    pub fn handle_lookup(&mut self, now: Instant, session: SessionId, lookup: Lookup) -> bool {
+        let Some(entry) = self.sessions.get_mut(&session) else { return false };
+        let Some(unanswered) = entry.unanswered.take() else { return false };
         let endpoint = entry.session.endpoint;
         let insecure_secrets = self.listeners.get(endpoint.listener()).is_some_and(|policy| policy.insecure_secrets);
         let store_is_down = matches!(lookup, Lookup::Unavailable(_));
         let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
         match decision {
-            Ok(provision) if self.may_displace(session, &provision.endpoint) => {
-                self.answer_and_begin(now, session, unanswered, provision);
+            Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
+            Ok(Grant::Provision(provision)) if self.may_displace(session, &provision.endpoint) => {
+                self.answer_and_begin(now, session, unanswered, *provision);
+                return true;
             }
             Ok(_) => {
                 // Another client's session goes on; this one may come again when it is over.
@@ -307,6 +200,24 @@ impl Server {
                 self.refuse(now, session, &unanswered, refusal);
             }
         }
+        false
+    }
+
+    /// Asks for credentials to be issued, once; the request goes on waiting.
+    fn have_issued(&mut self, now: Instant, id: SessionId, mut unanswered: Unanswered) {
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let key = authorisation::lookup_key(&entry.session.request, &entry.session.peer);
+        let refusal = match key {
+            Ok(key) if !unanswered.has_issued => {
+                unanswered.has_issued = true;
+                entry.unanswered = Some(unanswered);
+                let endpoint = entry.session.endpoint;
+                return self.outputs.push_back(Output::Issue { session: id, endpoint, key });
+            }
+            Ok(_) => Refusal::silent(Outcome::Internal, "Credentials were issued, and new ones were due at once."),
+            Err(refusal) => refusal,
+        };
+        self.refuse(now, id, &unanswered, refusal);
     }
 
     /// The association of this endpoint is gone.
@@ -365,8 +276,13 @@ impl Server {
             Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
         };
         let session = Session::new(id, origin.endpoint, origin.route, origin.peer.clone(), request, now);
-        let unanswered =
-            Unanswered { request: message, ticket, acknowledge_at: now + PIGGYBACK_WAIT, acknowledged: false };
+        let unanswered = Unanswered {
+            request: message,
+            ticket,
+            acknowledge_at: now + PIGGYBACK_WAIT,
+            acknowledged: false,
+            has_issued: false,
+        };
         let message_ids = self.conversation.message_ids();
         self.sessions.insert(id, Entry { session, message_ids, unanswered: None, scheduled: None });
         match key {
@@ -400,12 +316,14 @@ impl Server {
         self.by_device.insert(provision.endpoint.clone(), id);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let timing = &self.listeners[endpoint.listener()].timing;
+        entry.session.accept(now, &provision);
         let turn = if unanswered.acknowledged {
+            let timing = entry.session.timing(timing);
             let message_id = entry.message_ids.next();
             let response = Message::separate_response(Code::CHANGED, message_id, unanswered.request.token);
-            let reply = Reply::start(now, timing, self.conversation.fraction(), response);
+            let reply = Reply::start(now, &timing, self.conversation.fraction(), response);
             conversation::send(&mut self.outputs, endpoint, reply.datagram());
-            entry.session.confirm(now, provision, reply)
+            entry.session.confirm(provision, reply)
         } else {
             // The 2.04 goes first, always (spec sheet `bootstrap.md`, section 5).
             let bytes = Message::piggybacked_response(&unanswered.request, Code::CHANGED).encode();
@@ -536,8 +454,10 @@ impl Server {
         let Some(entry) = self.remove(id) else { return };
         let endpoint = entry.session.endpoint;
         let device = entry.session.device().map(str::to_owned);
+        let confirmed = entry.session.pending.confirmed_by(outcome);
+        let reason = entry.session.pending.remark(outcome, reason);
         let report = Box::new(entry.session.into_report(now, outcome, reason));
-        self.outputs.push_back(Output::Ended { endpoint, device, report });
+        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, report });
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {

@@ -4,19 +4,23 @@
 //! the order of the protocol and own what they need. A session sees decoded responses and the passing of time; sockets,
 //! de-duplication and other clients are [`super::server`]'s.
 
+mod execution;
+
 use std::time::{Duration, Instant};
 
 use super::authorisation::printable;
+use super::boundary::{CoapEndpoint, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
-use super::plan::{self, Operation};
+use super::pending::PendingCredentials;
+use super::plan::Operation;
 use super::request::BootstrapRequest;
-use super::server::{CoapEndpoint, SessionId};
-use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Progress, Reaction, Reply, ReplyReaction};
-use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Object, Version};
+use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Progress, Reaction, Reply, ReplyReaction, Timing};
+use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Version};
 use crate::peer::Peer;
-use crate::provision::{Discover, Provision};
+use crate::provision::{Discover, Provision, TimingOverride};
 use crate::route::Route;
+use execution::Execution;
 
 /// The whole session must end within EXCHANGE_LIFETIME of the 2.04: some clients count from there and never re-arm
 /// (spec sheet `bootstrap.md`, sections 13 and 15).
@@ -27,11 +31,6 @@ const LARGEST_DISCOVER_ANSWER: usize = lwm2m::link_format::MAX_LENGTH;
 
 /// Steps that are kept of one session.
 const LONGEST_TRACE: usize = 128;
-
-/// Formats to try, in this order, when the client answers the first write with 4.15 (spec sheet `bootstrap.md`,
-/// section 8).
-const FORMATS_AFTER_REFUSAL: [ContentFormat; 3] =
-    [ContentFormat::SenmlCbor, ContentFormat::SenmlJson, ContentFormat::Tlv];
 
 /// One running bootstrap.
 pub(super) struct Session {
@@ -48,7 +47,9 @@ pub(super) struct Session {
     device: Option<String>,
     profile: Option<String>,
     format: Option<ContentFormat>,
+    timing: TimingOverride,
     steps: Vec<Step>,
+    pub(super) pending: PendingCredentials,
 }
 
 /// What this session has learned of the client.
@@ -72,17 +73,6 @@ enum State {
     Finishing(Exchange),
     /// It is over.
     Ended,
-}
-
-/// How far the plan has got.
-struct Execution {
-    operations: Vec<Operation>,
-    position: usize,
-    /// Whether any write has been accepted; before that a 4.15 changes the format.
-    has_written: bool,
-    fixed_format: bool,
-    /// Bytes of payload of the operation under way.
-    payload_length: usize,
 }
 
 /// What becomes of a session after an event.
@@ -124,7 +114,9 @@ impl Session {
             device: None,
             profile: None,
             format: None,
+            timing: TimingOverride::default(),
             steps: Vec::new(),
+            pending: PendingCredentials::default(),
         }
     }
 
@@ -145,25 +137,35 @@ impl Session {
         next.min(self.must_end)
     }
 
+    /// Retransmission parameters towards this client: the listener's, but for what its profile says.
+    pub(super) fn timing(&self, listener: &Timing) -> Timing {
+        Timing {
+            ack_timeout: self.timing.ack_timeout.unwrap_or(listener.ack_timeout),
+            max_retransmit: self.timing.max_retransmit.unwrap_or(listener.max_retransmit),
+            ..*listener
+        }
+    }
+
+    /// The client has been identified and is to receive this; its request is about to be answered with 2.04.
+    pub(super) fn accept(&mut self, now: Instant, provision: &Provision) {
+        self.must_end = now + LONGEST_SESSION;
+        self.device = Some(provision.endpoint.clone());
+        self.profile = Some(provision.profile.clone());
+        self.pending = PendingCredentials::of(provision);
+        self.timing = provision.writing.timing;
+        self.record_request(now, Code::CHANGED);
+    }
+
     /// The 2.04 has been sent piggy-backed: the first operation may follow it.
     pub(super) fn begin(&mut self, now: Instant, provision: Provision, wire: &mut Wire<'_>) -> Turn {
-        self.accept(now, &provision);
         let next = self.first_operation(now, Box::new(provision), wire);
         self.settle(next)
     }
 
     /// The 2.04 goes out separately: nothing is sent before the client has acknowledged it.
-    pub(super) fn confirm(&mut self, now: Instant, provision: Provision, reply: Reply) -> Turn {
-        self.accept(now, &provision);
+    pub(super) fn confirm(&mut self, provision: Provision, reply: Reply) -> Turn {
         self.state = State::Confirming(reply, Box::new(provision));
         Turn::Continue
-    }
-
-    fn accept(&mut self, now: Instant, provision: &Provision) {
-        self.must_end = now + LONGEST_SESSION;
-        self.device = Some(provision.endpoint.clone());
-        self.profile = Some(provision.profile.clone());
-        self.record_request(now, Code::CHANGED);
     }
 
     /// Adds the client's own request to the trace, with the code that answered it.
@@ -371,109 +373,8 @@ impl Session {
         if provision.writing.discover == Discover::Always {
             return Err((Outcome::DiscoverFailed, format!("{trouble} The profile insists on it.")));
         }
-        if let Some(step) = self.steps.last_mut() {
-            let note = step.note.get_or_insert_default();
-            note.push_str(if note.is_empty() { "" } else { "; " });
-            note.push_str("going on without knowing what the client has");
-        }
+        self.note("going on without knowing what the client has");
         self.execute_plan(now, &provision, None, wire)
-    }
-
-    fn execute_plan(
-        &mut self,
-        now: Instant,
-        provision: &Provision,
-        discovered: Option<&DiscoverAnswer>,
-        wire: &mut Wire<'_>,
-    ) -> Next {
-        let operations = plan::plan(provision, self.client.version, discovered)
-            .map_err(|error| (Outcome::InvalidProvision, format!("Nothing was written: {error}.")))?;
-        let preferred = provision.writing.format.or(self.request.preferred_content_format);
-        // TLV is the one format of LwM2M 1.0 that writes instances, and nearly all later clients still take it.
-        self.format = Some(preferred.unwrap_or(ContentFormat::Tlv));
-        let fixed_format = provision.writing.format.is_some();
-        self.perform(
-            now,
-            Execution { operations, position: 0, has_written: false, fixed_format, payload_length: 0 },
-            wire,
-        )
-    }
-
-    /// Sends the operation at the execution's position, or Finish when all are done.
-    fn perform(&mut self, now: Instant, mut execution: Execution, wire: &mut Wire<'_>) -> Next {
-        let Some(operation) = execution.operations.get(execution.position) else {
-            return Ok(State::Finishing(wire.finish(now)));
-        };
-        let exchange = match operation {
-            Operation::Delete(path) => {
-                execution.payload_length = 0;
-                wire.delete(now, path)
-            }
-            Operation::Write(object, instance) => {
-                let path = operation.path();
-                let format = self.format.unwrap_or(ContentFormat::Tlv);
-                let content = [Object { id: *object, instances: vec![instance.clone()] }];
-                let payload = lwm2m::encode(format, &path, &content).map_err(|error| {
-                    (Outcome::InvalidProvision, format!("{path} cannot be written in {format}: {error}."))
-                })?;
-                execution.payload_length = payload.len();
-                wire.write(now, &path, format, payload)
-            }
-        };
-        Ok(State::Executing(exchange, execution))
-    }
-
-    fn handle_operation_answer(
-        &mut self,
-        now: Instant,
-        message: &Message,
-        mut execution: Execution,
-        wire: &mut Wire<'_>,
-    ) -> Next {
-        let code = message.code;
-        let operation = &execution.operations[execution.position];
-        match operation {
-            // A client error to Delete is not fatal: some refuse what they do not have (`bootstrap.md`, section 9).
-            Operation::Delete(path) if !code.is_success() && !code.is_client_error() => {
-                let reason = format!("The client answered Bootstrap-Delete {path} with {code}.");
-                return Err((Outcome::DeleteFailed, reason));
-            }
-            Operation::Write(..) if code == Code::UNSUPPORTED_CONTENT_FORMAT && !execution.has_written => {
-                return self.change_format(now, execution, wire);
-            }
-            Operation::Write(..) if !code.is_success() => {
-                let explanation = diagnostic(message).map(|text| format!(" ({text})")).unwrap_or_default();
-                let reason = format!(
-                    "The client answered Bootstrap-Write {} with {code}{explanation}; Finish was not sent.",
-                    operation.path()
-                );
-                return Err((Outcome::WriteFailed, reason));
-            }
-            Operation::Write(..) => execution.has_written = true,
-            Operation::Delete(_) => {}
-        }
-        execution.position += 1;
-        self.perform(now, execution, wire)
-    }
-
-    /// Repeats the same write in another format that the client may know.
-    fn change_format(&mut self, now: Instant, execution: Execution, wire: &mut Wire<'_>) -> Next {
-        self.client.refused_formats.extend(self.format);
-        let may_know = |format: &ContentFormat| {
-            let too_new = self.client.version == Some(Version::V1_0) && *format != ContentFormat::Tlv;
-            !too_new && !self.client.refused_formats.contains(format)
-        };
-        let other = FORMATS_AFTER_REFUSAL.into_iter().find(may_know).filter(|_| !execution.fixed_format);
-        let Some(other) = other else {
-            let refused: Vec<String> = self.client.refused_formats.iter().map(ContentFormat::to_string).collect();
-            let remedy =
-                if execution.fixed_format { " The profile allows no other: set its format to `auto`." } else { "" };
-            let reason =
-                format!("The client takes none of the formats that were tried: {}.{remedy}", refused.join(", "));
-            return Err((Outcome::WriteFailed, reason));
-        };
-        self.format = Some(other);
-        self.perform(now, execution, wire)
     }
 
     /// What is under way, for the trace and for reasons.
@@ -484,7 +385,7 @@ impl Session {
             State::Discovering(..) => "Bootstrap-Discover /".to_owned(),
             State::Executing(_, execution) => match &execution.operations[execution.position] {
                 Operation::Delete(path) => format!("Bootstrap-Delete {path}"),
-                write @ Operation::Write(..) => format!("Bootstrap-Write {}", write.path()),
+                Operation::Write(write) => format!("Bootstrap-Write {}", write.path()),
             },
             State::Finishing(_) => "Bootstrap-Finish".to_owned(),
             State::Ended => "nothing".to_owned(),
@@ -511,6 +412,15 @@ impl Session {
             self.steps.push(step);
         } else if let Some(last) = self.steps.last_mut() {
             last.note = Some("further steps are not listed".to_owned());
+        }
+    }
+
+    /// Adds to what the trace says of the latest step.
+    fn note(&mut self, words: &str) {
+        if let Some(step) = self.steps.last_mut() {
+            let note = step.note.get_or_insert_default();
+            note.push_str(if note.is_empty() { "" } else { "; " });
+            note.push_str(words);
         }
     }
 

@@ -8,7 +8,6 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
-use super::definitions::RunVerb;
 use super::device::DeviceFilter;
 use super::failure::Failure;
 use super::report::{Report, Table};
@@ -16,7 +15,7 @@ use crate::admin::client::ClientError;
 
 /// What is done with many devices.
 #[derive(Debug, Subcommand)]
-pub enum DeviceVerb {
+pub enum TableVerb {
     /// Adds the devices of a CSV file, all or none; every row that cannot be added is named.
     ///
     /// The first line names the columns: endpoint, psk_identity, psk (hex:..., base64:... or text:...), profile, state
@@ -26,11 +25,11 @@ pub enum DeviceVerb {
     Export(Export),
 }
 
-impl RunVerb for DeviceVerb {
-    fn run(self, context: &Context) -> Result<Report, Failure> {
+impl TableVerb {
+    pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
         match self {
-            DeviceVerb::Import(import) => import.run(context),
-            DeviceVerb::Export(export) => export.run(context),
+            TableVerb::Import(import) => import.run(context),
+            TableVerb::Export(export) => export.run(context),
         }
     }
 }

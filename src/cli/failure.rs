@@ -34,6 +34,14 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// A list of devices cannot be read.
+    #[error("cannot read {}: {source}", source_name(path))]
+    ListFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A key file holds no key.
     #[error("{}: {source}", source_name(path))]
     Key {
@@ -71,13 +79,26 @@ pub enum Failure {
     /// The system gives no event loop.
     #[error("cannot wait for answers: {0}")]
     Runtime(io::Error),
+    /// A copy of the database cannot be kept.
+    #[error("cannot {action} {}: {source}", path.display())]
+    BackupFile {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is a file already.
+    #[error("{} exists: give --force to overwrite it", .0.display())]
+    BackupExists(PathBuf),
     /// What was found out cannot be told.
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
 }
 
 /// A key file in words; `-` is stdin.
-fn source_name(path: &Path) -> String {
+pub fn source_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
@@ -87,6 +108,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => USAGE,
             Failure::InUse(_) => CONFLICT,
+            Failure::BackupExists(_) => CONFLICT,
             Failure::Daemon(ClientError::Problem(problem)) => match problem.status {
                 404 => NOT_FOUND,
                 409 => CONFLICT,

@@ -5,26 +5,32 @@
 //! | `definitions` | `list show add set delete` of every kind of definition |
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
 //! | `device_table`, `fleet` | many at once: devices as CSV, a fleet as TOML files |
-//! | `session`, `status`, `simulate` | the commands that only look or try |
+//! | `issued` | credentials, blocking and unknown clients: the further verbs of devices |
+//! | `session`, `status`, `explain`, `simulate` | the commands that only look or try |
+//! | `backup` | a copy of the live database, into a file |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
-//! | `key_input`, `numbers`, `confirm` | keys come from files; which numbers are taken; deleting asks |
+//! | `key_input`, `resources`, `numbers`, `confirm` | keys come from files; values by resource id; which numbers are taken; deleting asks |
 //! | `wording` | the daemon's sentences in the flags of the command line |
 //!
 //! One struct per subcommand becomes a `Report`. JSON is what the API answers. Nothing here exits the
 //! process: [`run`] returns the exit code.
 
+mod backup;
 mod confirm;
 mod definitions;
 mod device;
 mod device_table;
+mod explain;
 mod failure;
 mod fleet;
 mod human;
+mod issued;
 mod key_input;
 mod load;
 mod numbers;
 mod profile;
 mod report;
+mod resources;
 mod server;
 mod session;
 mod simulate;
@@ -78,7 +84,7 @@ enum Noun {
     Profile(Verb<profile::ProfileFields>),
     /// Devices: endpoint names, their bootstrap credentials and profiles.
     #[command(subcommand)]
-    Device(Verb<device::DeviceFields>),
+    Device(device::DeviceVerb),
     /// Sessions: the bootstraps that the daemon remembers, step by step.
     #[command(subcommand)]
     Session(session::Verb),
@@ -92,6 +98,10 @@ enum Noun {
     Apply(fleet::Apply),
     /// Prints what the database defines as TOML, or writes it into a directory; what `apply` reads.
     Export(fleet::Export),
+    /// Writes a copy of the live database, without its sealing key, into a file.
+    Backup(backup::Backup),
+    /// What a device would receive, operation by operation, and what is wrong with it; sends nothing.
+    Explain(explain::Explain),
     /// Plays a device against any Bootstrap-Server, or many devices at once.
     Simulate(Box<simulate::Simulate>),
 }
@@ -163,6 +173,8 @@ impl Noun {
             Noun::Audit(audit) => audit.run(context),
             Noun::Apply(apply) => apply.run(context),
             Noun::Export(export) => export.run(context),
+            Noun::Backup(backup) => backup.run(context),
+            Noun::Explain(explain) => explain.run(context),
             Noun::Simulate(simulate) => simulate.run(),
         }
     }

@@ -142,6 +142,7 @@ impl Report {
     /// What stdout gets.
     pub fn render(&self, format: Format) -> String {
         match format {
+            Format::Csv if self.table.header.is_empty() => String::new(),
             Format::Csv => self.table.to_csv(),
             Format::Table if self.text.is_empty() => String::new(),
             Format::Table => format!("{}\n", self.text),

@@ -51,7 +51,7 @@ impl Reload {
 impl Audit {
     pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
         let list = context.wait(context.client.audit(Some(self.limit)))?;
-        let columns = ["time", "who", "verb", "kind", "name", "fields"];
+        let columns = ["time", "who", "verb", "kind", "name", "fields", "reason"];
         Ok(Report::list(Table::new(columns).rows(list.items.iter().map(row)), &list))
     }
 }
@@ -68,6 +68,7 @@ fn row(line: &AuditLine) -> Vec<String> {
         line.kind.clone(),
         line.name.clone(),
         line.fields.join(" "),
+        line.reason.clone().unwrap_or_default(),
     ]
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{check, life, logging};
+use super::{check, life, logging, rekey, restore};
 use crate::demo;
 
 /// Exit code for what the operator can mend: a file with mistakes, a port that is taken.
@@ -33,6 +33,27 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Seals the database with another key, while the daemon does not run.
+    ///
+    /// Both key files are only read. Where the old key is the daemon's own (`sealing.key` in the state directory), the
+    /// new one takes its place. Killed half-way, the database belongs to one of the two keys; give the command again.
+    Rekey {
+        /// The config file.
+        file: PathBuf,
+        /// File with the key that the database is sealed with; left out, it is the key that the daemon would take.
+        #[arg(long, value_name = "FILE")]
+        old_key: Option<PathBuf>,
+        /// File with the key that it is to be sealed with: 32 bytes.
+        #[arg(long, value_name = "FILE")]
+        new_key: PathBuf,
+    },
+    /// Puts a copy that `bootstrapctl backup` made in the place of the database, while the daemon does not run.
+    Restore {
+        /// The config file.
+        file: PathBuf,
+        /// The copy.
+        backup: PathBuf,
+    },
     /// Serves an embedded config from a scratch directory and bootstraps a made device, to show how it looks.
     Demo(demo::Arguments),
 }
@@ -42,6 +63,8 @@ impl Arguments {
     pub fn run(self) -> ExitCode {
         let outcome = match self.command {
             Some(Command::Check { file }) => check::check(&file),
+            Some(Command::Rekey { file, old_key, new_key }) => rekey::rekey(&file, old_key.as_deref(), &new_key),
+            Some(Command::Restore { file, backup }) => restore::restore(&file, &backup),
             Some(Command::Demo(arguments)) => logging::start_logging(&self.log).and_then(|()| arguments.run()),
             None => logging::start_logging(&self.log).and_then(|()| serve(&self.config)),
         };

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::reload::{self, Degraded};
-use super::supervisor;
+use super::{rekey, supervisor};
 use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, SocketError, serve};
 use crate::config::Config;
 use crate::driver::{self, DriverError, Handle};
@@ -67,7 +67,7 @@ pub struct Running {
 pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running, DaemonError> {
     let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hang_up = signal(SignalKind::hangup())?;
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let credentials = rekey::credentials_directory();
     let key =
         SealingKey::load_or_create(&config.state_dir, config.sealing_key_file.as_deref(), credentials.as_deref())?;
     let store = Store::open(&config.state_dir, key)?;

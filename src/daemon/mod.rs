@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`command`] | the command line of `bootstrapd` |
 //! | `check` | the file beside the database: what is wrong with it |
+//! | `rekey`, `restore` | another sealing key, and a copy put back, while no daemon runs |
 //! | `life` | from start to end, signals included |
 //! | `reload` | the file, put in force at start and on SIGHUP |
 //! | `logging` | where log lines go |
@@ -14,7 +15,9 @@ pub mod command;
 mod check;
 mod life;
 mod logging;
+mod rekey;
 mod reload;
+mod restore;
 mod supervisor;
 
 pub use life::{DaemonError, Running, start};

@@ -10,7 +10,7 @@ use super::check;
 use crate::admin::api::ReloadSummary;
 use crate::coap::Timing;
 use crate::config::{self, Config, Diagnostic};
-use crate::driver::{Handle, ListenerConfiguration, Security};
+use crate::driver::{Handle, ListenerConfiguration, Security, UnknownClients};
 use crate::store::{FileApplied, FileDefinitions, FileMode, Store, StoreError};
 
 /// Why the daemon is not all it should be, as sentences; `status` shows them.
@@ -34,7 +34,17 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
         ack_random_factor: listener.ack_random_factor,
         max_retransmit: listener.max_retransmit,
     };
-    ListenerConfiguration { bind: listener.bind, security, insecure_secrets: listener.insecure_secrets, timing }
+    ListenerConfiguration {
+        bind: listener.bind,
+        security,
+        insecure_secrets: listener.insecure_secrets,
+        timing,
+        unknown: match &listener.unknown {
+            config::UnknownClients::Refuse => UnknownClients::Refuse,
+            config::UnknownClients::Pending => UnknownClients::Pending,
+            config::UnknownClients::Accept { profile } => UnknownClients::Accept { profile: Some(profile.clone()) },
+        },
+    }
 }
 
 /// Takes the definitions out of the config: once they are in the store, their keys have no business in memory.

@@ -1,13 +1,18 @@
-//! The driver's thread: one loop over datagrams, timers and commands.
+//! The driver's thread: one loop over datagrams, timers, commands and what the store has finished.
+
+mod clients;
 
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 use tracing::{debug, error};
 
+use self::clients::{Awaited, Strangers};
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
 use super::listener::{
@@ -15,7 +20,7 @@ use super::listener::{
 };
 use super::log::SessionLog;
 use super::lookup::{Directory, Fingerprint};
-use crate::bootstrap::{self, CoapEndpoint, Limits, Lookup, Origin, SessionReport};
+use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionReport};
 use crate::dtls;
 use crate::net::{self, Buffers, UdpListener};
 use crate::peer::Peer;
@@ -88,6 +93,13 @@ struct Driver {
     store: Store,
     /// Endpoints whose look-up found that what they proved has changed.
     outdated: Vec<CoapEndpoint>,
+    /// Draws the credentials that are issued.
+    random: StdRng,
+    /// What becomes of clients that are on no record.
+    strangers: Strangers,
+    /// What the store has finished for sessions that wait for it.
+    finished: mpsc::UnboundedReceiver<Awaited>,
+    finish: mpsc::UnboundedSender<Awaited>,
     history: History,
     log: SessionLog,
     unwritten: HashMap<String, DeviceOutcome>,
@@ -120,12 +132,17 @@ impl Driver {
             listeners.push(Listener::open(configuration, seed()?)?);
         }
         let policies = configurations.iter().map(ListenerConfiguration::policy).collect();
+        let (finish, finished) = mpsc::unbounded_channel();
         Ok(Driver {
             listeners,
             server: bootstrap::Server::new(policies, Limits::default(), seed()?),
             directory: Directory::new(store.reader()?, seed()?)?,
             store,
             outdated: Vec::new(),
+            random: StdRng::from_seed(seed()?),
+            strangers: Strangers::new(configurations),
+            finished,
+            finish,
             history: History::default(),
             log: SessionLog::default(),
             unwritten: HashMap::new(),
@@ -152,6 +169,7 @@ impl Driver {
                     Some(command) => self.handle_command(command),
                     None => return,
                 },
+                Some(awaited) = self.finished.recv() => self.handle_awaited(Instant::now(), awaited),
                 () = &mut timer => {}
                 index = net::any_readable(&sockets, self.last_served) => {
                     self.last_served = index;
@@ -241,26 +259,23 @@ impl Driver {
         self.outdated.clear();
     }
 
-    fn carry_out(&mut self, now: Instant, output: bootstrap::server::Output) {
+    fn carry_out(&mut self, now: Instant, output: bootstrap::Output) {
         match output {
-            bootstrap::server::Output::Datagram { to: CoapEndpoint::Address { listener, route }, bytes } => {
+            bootstrap::Output::Datagram { to: CoapEndpoint::Address { listener, route }, bytes } => {
                 let sent = self.listeners[listener].socket.send(&route, &bytes);
                 self.count_sent(sent);
             }
-            bootstrap::server::Output::Datagram { to: CoapEndpoint::Association { listener, number }, bytes } => {
+            bootstrap::Output::Datagram { to: CoapEndpoint::Association { listener, number }, bytes } => {
                 if let Some(front) = &mut self.listeners[listener].dtls {
                     front.send(now, number, &bytes);
                 }
             }
-            bootstrap::server::Output::Resolve { session, endpoint, key } => {
-                let lookup = self.directory.look_up(&key, self.proof(endpoint));
-                let is_outdated = lookup == Lookup::Outdated;
-                self.server.handle_lookup(now, session, lookup);
-                if is_outdated {
-                    self.outdated.push(endpoint);
-                }
+            bootstrap::Output::Resolve { session, endpoint, key } => {
+                self.resolve(now, session, endpoint, key);
             }
-            bootstrap::server::Output::Ended { endpoint, device, report } => {
+            bootstrap::Output::Issue { session, endpoint, key } => self.issue(now, Awaited::of(session, endpoint, key)),
+            bootstrap::Output::Ended { endpoint, device, confirmed, report } => {
+                self.confirm_issued(confirmed);
                 self.release(now, endpoint);
                 self.record(now, device, *report);
             }
@@ -383,7 +398,14 @@ impl Driver {
             }
             Command::Reconfigure(configurations, answer) => {
                 self.server.set_listeners(configurations.iter().map(ListenerConfiguration::policy).collect());
+                self.strangers.set_listeners(&configurations);
                 let _ = answer.send(());
+            }
+            Command::Held(answer) => {
+                let _ = answer.send(self.strangers.inbox.list());
+            }
+            Command::Release(endpoint, answer) => {
+                let _ = answer.send(self.strangers.inbox.remove(&endpoint));
             }
             Command::Drain(patience, answer) => {
                 self.server.drain();
@@ -434,6 +456,7 @@ impl Driver {
             datagrams_out: self.datagrams_out,
             drops: drops.map(|(cause, count)| (cause.to_owned(), count)).to_vec(),
             draining: self.draining.is_some(),
+            degraded: self.strangers.degraded(Instant::now()),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::history::SessionRecord;
+use super::inbox::HeldClient;
 use super::listener::ListenerConfiguration;
 use crate::bootstrap::Outcome;
 
@@ -54,6 +55,8 @@ pub struct DriverStatus {
     pub drops: Vec<(String, u64)>,
     /// Whether new sessions are refused because the process is about to end.
     pub draining: bool,
+    /// Why it is not doing all it should, as sentences.
+    pub degraded: Vec<String>,
 }
 
 /// What the driver is asked.
@@ -62,6 +65,8 @@ pub(super) enum Command {
     Session(u64, oneshot::Sender<Option<SessionRecord>>),
     Status(oneshot::Sender<DriverStatus>),
     Reconfigure(Vec<ListenerConfiguration>, oneshot::Sender<()>),
+    Held(oneshot::Sender<Vec<HeldClient>>),
+    Release(String, oneshot::Sender<bool>),
     Drain(Duration, oneshot::Sender<usize>),
 }
 
@@ -94,6 +99,16 @@ impl Handle {
     /// Puts new timing and NoSec rules of the same listeners in force.
     pub async fn reconfigure(&self, listeners: Vec<ListenerConfiguration>) {
         self.ask(|answer| Command::Reconfigure(listeners, answer)).await.unwrap_or_default()
+    }
+
+    /// The unknown clients that wait to be approved, the last seen first.
+    pub async fn held(&self) -> Vec<HeldClient> {
+        self.ask(Command::Held).await.unwrap_or_default()
+    }
+
+    /// Takes an unknown client out of the inbox; says whether it was there.
+    pub async fn release(&self, endpoint: String) -> bool {
+        self.ask(|answer| Command::Release(endpoint, answer)).await.unwrap_or_default()
     }
 
     /// Takes no new sessions, lets those running finish for at most `patience` and ends the driver. Returns how many

@@ -33,6 +33,23 @@ pub struct ListenerConfiguration {
     pub insecure_secrets: bool,
     /// CoAP retransmission.
     pub timing: Timing,
+    /// What becomes of clients that are on no record; means something for NoSec only.
+    pub unknown: UnknownClients,
+}
+
+/// What becomes of clients that are on no record and prove nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum UnknownClients {
+    /// They are refused with 4.00.
+    #[default]
+    Refuse,
+    /// They meet silence, and the operator may approve them.
+    Pending,
+    /// They are recorded as devices and served.
+    Accept {
+        /// The profile of such a device; none leaves it to the rules and the default.
+        profile: Option<String>,
+    },
 }
 
 impl ListenerConfiguration {

@@ -1,17 +1,20 @@
 //! Who a client is and what it is to receive: asks the store, and resolves what it says.
 //!
 //! A look-up is two point queries of microseconds on this thread's own connection; server accounts and profiles are kept
-//! in memory and read again only after one of them has changed.
+//! in memory and read again only after one of them has changed. Issued credentials are read only for a device of which an
+//! account draws something at random.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tracing::error;
 
-use crate::bootstrap::{KnownDevice, Lookup, LookupKey};
-use crate::provision::{Catalog, Client, Resolution, resolve};
+use crate::bootstrap::{KnownDevice, Lookup, LookupKey, Withheld};
+use crate::provision::{
+    Catalog, Client, DeviceState, IssuedCredentials, NewCredentials, Resolution, ResolveError, issue, resolve,
+};
 use crate::secret::Secret;
-use crate::store::{DeviceRecord, Reader, StoreError};
+use crate::store::{DeviceRecord, Reader, StoreError, UnixMillis};
 
 /// A keyed digest of a key: tells whether it is still the same without holding it.
 #[derive(Clone, Copy)]
@@ -21,6 +24,28 @@ impl PartialEq for Fingerprint {
     fn eq(&self, other: &Fingerprint) -> bool {
         self.0.ct_eq(&other.0).into()
     }
+}
+
+/// What is known of a client.
+pub(super) struct Found {
+    /// For the bootstrap server.
+    pub(super) lookup: Lookup,
+    /// Number of the issued credentials that the client has proven, where it had not proven them before.
+    pub(super) unproven: Option<i64>,
+}
+
+impl From<Lookup> for Found {
+    fn from(lookup: Lookup) -> Found {
+        Found { lookup, unproven: None }
+    }
+}
+
+/// What is to be kept for a device before it may be sent.
+pub(super) struct Drawn {
+    /// Number of the device.
+    pub(super) device: i64,
+    /// For each account that is due.
+    pub(super) credentials: Vec<NewCredentials>,
 }
 
 /// The store as the driver sees it.
@@ -46,14 +71,25 @@ impl Directory {
 
     /// The client's record and provision. `proof` is the key that the client has proven, where it has proven one: it
     /// must still be the device's, or whoever held an old key would be served on an old association.
-    pub(super) fn look_up(&mut self, key: &LookupKey, proof: Option<Fingerprint>) -> Lookup {
-        match self.try_look_up(key, proof) {
-            Ok(lookup) => lookup,
-            Err(error) => {
-                error!(%error, "the store cannot be read");
-                Lookup::Unavailable(format!("The store cannot be read: {error}."))
-            }
+    pub(super) fn look_up(&mut self, key: &LookupKey, proof: Option<Fingerprint>, at: UnixMillis) -> Found {
+        match self.try_look_up(key, proof, at) {
+            Ok(found) => found,
+            Err(error) => unavailable(&error).into(),
         }
+    }
+
+    /// Draws what is due for the client; none where nothing is, or the client is on no record any more.
+    ///
+    /// # Errors
+    /// What to answer instead.
+    pub(super) fn draw(
+        &mut self,
+        key: &LookupKey,
+        proof: Option<Fingerprint>,
+        at: UnixMillis,
+        random: &mut impl rand::CryptoRng,
+    ) -> Result<Option<Drawn>, Lookup> {
+        self.try_draw(key, proof, at, random).map_err(|error| unavailable(&error))
     }
 
     /// The key of a PSK identity. A store that cannot be read is told apart from an identity that is not known.
@@ -71,32 +107,74 @@ impl Directory {
         Fingerprint(mac.finalize().into_bytes().into())
     }
 
-    fn try_look_up(&mut self, key: &LookupKey, proof: Option<Fingerprint>) -> Result<Lookup, StoreError> {
-        self.refresh()?;
-        let record = match key {
-            LookupKey::EndpointName(name) => self.reader.device_by_endpoint(name)?,
-            LookupKey::PskIdentity(identity) => match self.reader.device_and_key(identity)? {
-                Some((record, current)) if proof == Some(self.fingerprint(&current)) => Some(record),
-                Some(_) | None => return Ok(Lookup::Outdated),
-            },
+    fn try_look_up(
+        &mut self,
+        key: &LookupKey,
+        proof: Option<Fingerprint>,
+        at: UnixMillis,
+    ) -> Result<Found, StoreError> {
+        let Some(record) = self.record(key, proof)? else {
+            return Ok(match key {
+                LookupKey::EndpointName(_) => Lookup::Unknown.into(),
+                LookupKey::PskIdentity(_) => Lookup::Outdated.into(),
+            });
         };
-        Ok(record.map_or(Lookup::Unknown, |record| Lookup::Known(Box::new(self.known(record)))))
+        let provision = match self.resolve(&record, at)? {
+            Ok((Resolution::Provision(provision), _)) => Ok(*provision),
+            Ok((Resolution::MustIssue(_), _)) => Err(Withheld::MustIssue),
+            Err(error) => Err(Withheld::Invalid(error.to_string())),
+        };
+        let unproven = record.proof.filter(|proof| !proof.is_confirmed || !record.retired).map(|proof| proof.id);
+        // A device that has proven what was issued to it has that to prove, whatever its definition says.
+        let psk_identity = record.identity.or_else(|| record.retired.then(Vec::new));
+        let blocked = record.definition.state == DeviceState::Blocked;
+        let device = KnownDevice { endpoint: record.definition.endpoint, psk_identity, blocked, provision };
+        Ok(Found { lookup: Lookup::Known(Box::new(device)), unproven })
     }
 
-    fn known(&self, record: DeviceRecord) -> KnownDevice {
-        let client = Client {
-            device: &record.definition,
-            id: Some(record.id),
-            issued: &[],
-            rotation_requested: record.rotation_requested,
-            now: 0,
-        };
-        let provision = match resolve(&client, &self.catalog) {
-            Ok(Resolution::Provision(provision)) => Ok(*provision),
-            Ok(Resolution::MustIssue(_)) => Err("credentials cannot be issued".to_owned()),
-            Err(error) => Err(error.to_string()),
-        };
-        KnownDevice { endpoint: record.definition.endpoint, psk_identity: record.identity, provision }
+    /// The record of a client, if the key that it has proven is the one on record.
+    fn record(&mut self, key: &LookupKey, proof: Option<Fingerprint>) -> Result<Option<DeviceRecord>, StoreError> {
+        self.refresh()?;
+        match key {
+            LookupKey::EndpointName(name) => self.reader.device_by_endpoint(name),
+            LookupKey::PskIdentity(identity) => {
+                let found = self.reader.device_and_key(identity)?;
+                Ok(found.filter(|(_, key)| proof == Some(self.fingerprint(key))).map(|(record, _)| record))
+            }
+        }
+    }
+
+    /// What the client is to receive, and the issued credentials that this was resolved with.
+    fn resolve(&mut self, record: &DeviceRecord, at: UnixMillis) -> Result<Resolved, StoreError> {
+        match resolve(&client(record, &[], at), &self.catalog) {
+            Ok(Resolution::MustIssue(_)) => {}
+            settled => return Ok(settled.map(|resolution| (resolution, Vec::new()))),
+        }
+        let mut issued = self.reader.issued(record.id)?;
+        for credentials in &mut issued {
+            // The store hears of the proof only once the client is served.
+            if record.proof.is_some_and(|proof| proof.id == credentials.id) {
+                credentials.confirmed.get_or_insert(at.0);
+            }
+        }
+        let resolution = resolve(&client(record, &issued, at), &self.catalog);
+        Ok(resolution.map(|resolution| (resolution, issued)))
+    }
+
+    fn try_draw(
+        &mut self,
+        key: &LookupKey,
+        proof: Option<Fingerprint>,
+        at: UnixMillis,
+        random: &mut impl rand::CryptoRng,
+    ) -> Result<Option<Drawn>, StoreError> {
+        let Some(record) = self.record(key, proof)? else { return Ok(None) };
+        let Ok((Resolution::MustIssue(servers), issued)) = self.resolve(&record, at)? else { return Ok(None) };
+        let client = client(&record, &issued, at);
+        let drawn = servers.iter().map(|server| issue(&client, &self.catalog, server, random));
+        // What cannot be drawn cannot be resolved either, and the next look-up says why.
+        let credentials = drawn.collect::<Result<Vec<_>, ResolveError>>().ok();
+        Ok(credentials.map(|credentials| Drawn { device: record.id, credentials }))
     }
 
     fn refresh(&mut self) -> Result<(), StoreError> {
@@ -110,6 +188,19 @@ impl Directory {
     }
 }
 
+/// What is found, together with the issued credentials that were looked at.
+type Resolved = Result<(Resolution, Vec<IssuedCredentials>), ResolveError>;
+
+fn client<'a>(record: &'a DeviceRecord, issued: &'a [IssuedCredentials], at: UnixMillis) -> Client<'a> {
+    let DeviceRecord { id, definition, rotation_requested, .. } = record;
+    Client { device: definition, id: Some(*id), issued, rotation_requested: *rotation_requested, now: at.0 }
+}
+
+fn unavailable(error: &StoreError) -> Lookup {
+    error!(%error, "the store cannot be read");
+    Lookup::Unavailable(format!("The store cannot be read: {error}."))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
@@ -118,7 +209,7 @@ mod tests {
     use crate::bootstrap::{Lookup, LookupKey};
     use crate::provision::{DeviceDefinition, KeyText};
     use crate::secret::Secret;
-    use crate::store::{Actor, Key, SealingKey, Store};
+    use crate::store::{Actor, Key, SealingKey, Store, UnixMillis};
 
     fn device(key: &str) -> DeviceDefinition {
         let psk = Some(KeyText::parse(key).unwrap());
@@ -135,7 +226,7 @@ mod tests {
         let identity = LookupKey::PskIdentity(b"meter".to_vec());
         let first = Some(directory.fingerprint(&Secret::from(&b"first-key-of-16b"[..])));
         let second = Some(directory.fingerprint(&Secret::from(&b"other-key-of-16b"[..])));
-        let mut is_known = |proof| match directory.look_up(&identity, proof) {
+        let mut is_known = |proof| match directory.look_up(&identity, proof, UnixMillis(0)).lookup {
             Lookup::Known(device) => device.endpoint == "meter",
             other => {
                 assert_eq!(other, Lookup::Outdated);

@@ -7,6 +7,7 @@
 //! | `engine` | the thread's loop: datagrams, timers, commands |
 //! | `log` | a line for each session |
 //! | `lookup` | who a client is and what it is to receive, from the store |
+//! | `inbox` | unknown clients that wait to be approved |
 //! | [`history`] | the last sessions, in a bounded ring |
 //!
 //! Everything that belongs to a session lives on the driver's thread. Several drivers side by side stay possible.
@@ -15,6 +16,7 @@ pub mod handle;
 pub mod history;
 
 mod engine;
+mod inbox;
 mod listener;
 mod log;
 mod lookup;
@@ -22,4 +24,5 @@ mod lookup;
 pub use engine::{DriverError, start};
 pub use handle::{DriverStatus, Handle, ListenerStatus, SessionQuery};
 pub use history::SessionRecord;
-pub use listener::{ListenerConfiguration, Security};
+pub use inbox::HeldClient;
+pub use listener::{ListenerConfiguration, Security, UnknownClients};

@@ -56,6 +56,15 @@ pub struct IssuedCredentials {
     pub values: IssuedValues,
 }
 
+/// Issued credentials in a provision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuedReference {
+    /// Number of the record.
+    pub id: i64,
+    /// Whether the client is not yet known to have taken them.
+    pub is_pending: bool,
+}
+
 /// What is to be kept before it may be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewCredentials {
@@ -200,8 +209,7 @@ fn bootstrap_credentials(
     };
     let identity = issued.psk_identity.as_ref().ok_or(IssueError::IdentityNotNew)?;
     let identity = identity_bytes(identity.value.expose()).map_err(|_| IssueError::Unusable)?;
-    let key = server.psk.as_ref().and_then(|key| key.read(value.expose()).ok()).ok_or(IssueError::Unusable)?;
-    let text = zeroize::Zeroizing::new(format!("hex:{}", data_encoding::HEXLOWER.encode(key.expose())));
+    let text = server.psk.as_ref().and_then(|key| key.read_as_hex(value.expose()).ok()).ok_or(IssueError::Unusable)?;
     let key = KeyText::parse(&text).map_err(|_| IssueError::Unusable)?;
     Ok(Some(BootstrapCredentials { identity, key }))
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::issued::IssuedReference;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId};
 use crate::lwm2m::{ContentFormat, ObjectInstance, Resource, ResourceValue, Value};
 use crate::secret::Secret;
@@ -50,8 +51,8 @@ pub struct ProvisionedAccount {
     pub security_resources: Vec<Resource>,
     /// Where the account leads.
     pub role: AccountRole,
-    /// Number of the issued credentials in it, where there are any.
-    pub issued: Option<i64>,
+    /// The issued credentials in it, where there are any.
+    pub issued: Option<IssuedReference>,
 }
 
 /// Where an account leads, and what the client keeps of it beside the Security Object instance.

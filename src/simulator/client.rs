@@ -19,7 +19,8 @@ use super::provisioned::{Provisioned, Traffic};
 use crate::coap::{
     Code, Deduplication, Exchange, Expiry, Message, MessageType, OptionRefused, Reaction, Ticket, Token, Verdict,
 };
-use crate::lwm2m::ContentFormat;
+use crate::lwm2m::path::ObjectId;
+use crate::lwm2m::{ContentFormat, ObjectInstance};
 
 /// Requests of the server that are remembered; a bootstrap has far fewer.
 const REMEMBERED_REQUESTS: usize = 256;
@@ -181,6 +182,13 @@ impl Client {
     /// The next thing to do; none when everything has been said.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Every object instance, its bootstrap account included, that it would still hold if its power failed now.
+    ///
+    /// Empty once the bootstrap has succeeded: [`Provisioned`] has them then.
+    pub fn lasting(&self) -> impl Iterator<Item = (ObjectId, ObjectInstance)> {
+        self.model.lasting()
     }
 
     /// What it has cost so far.

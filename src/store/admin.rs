@@ -37,7 +37,8 @@ pub(super) fn update<N: Noun, E>(
     }
     N::check(work.connection, Some((old.id, &old.definition)), &new)?;
     let entry = noun::update::<N>(work, &old, new, stamp.at)?;
-    audit::write::<N>(work.connection, stamp, Verb::Change, Some(&old.definition), Some(&entry.definition))?;
+    let verb = N::verb_of_change(&old.definition, &entry.definition);
+    audit::write::<N>(work.connection, stamp, verb, Some(&old.definition), Some(&entry.definition))?;
     Ok(without_secret::<N>(entry))
 }
 
@@ -48,6 +49,7 @@ pub(super) fn delete<N: Noun>(work: &Work<'_>, stamp: Stamp, key: &Key) -> Resul
         N::check_unused(work.connection, &entry.definition)?;
     }
     noun::delete::<N>(work, entry.id)?;
+    N::forget(work.connection, &entry.definition)?;
     audit::write::<N>(work.connection, stamp, Verb::Delete, Some(&entry.definition), None)
 }
 

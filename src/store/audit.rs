@@ -29,6 +29,10 @@ pub(super) enum Verb {
     Import,
     /// Many definitions from files.
     Apply,
+    Rotate,
+    Block,
+    Unblock,
+    Backup,
 }
 
 impl Verb {
@@ -40,6 +44,10 @@ impl Verb {
             Verb::Reveal => "reveal",
             Verb::Import => "import",
             Verb::Apply => "apply",
+            Verb::Rotate => "rotate",
+            Verb::Block => "block",
+            Verb::Unblock => "unblock",
+            Verb::Backup => "backup",
         }
     }
 }
@@ -55,7 +63,7 @@ pub(super) fn write<N: Noun>(
     let Some(either) = new.or(old) else { return Ok(()) };
     // What a deleted entry held is of no interest; that it is gone is.
     let fields = new.map(|new| changed_fields::<N>(old, new)).transpose()?.unwrap_or_default();
-    insert(connection, stamp, verb, N::KIND, N::name(either), &fields)
+    insert(connection, stamp, verb, (N::KIND, N::name(either)), &fields, None)
 }
 
 /// Writes the line of secrets that were shown.
@@ -64,7 +72,26 @@ pub(super) fn write_reveal<N: Noun>(
     stamp: Stamp,
     definition: &N::Definition,
 ) -> Result<(), StoreError> {
-    insert(connection, stamp, Verb::Reveal, N::KIND, N::name(definition), &definition.secrets().fields())
+    let fields = definition.secrets().fields();
+    insert(connection, stamp, Verb::Reveal, (N::KIND, N::name(definition)), &fields, None)
+}
+
+/// Writes the line of what was done to one device, and why where the operator said so.
+pub(super) fn write_deed(
+    connection: &Connection,
+    stamp: Stamp,
+    verb: Verb,
+    endpoint: &str,
+    fields: &[&str],
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+    insert(connection, stamp, verb, (Kind::Device, endpoint), &fields, reason)
+}
+
+/// Writes the line of a copy of the database file `name`.
+pub(super) fn write_backup(connection: &Connection, stamp: Stamp, name: &str) -> Result<(), StoreError> {
+    insert(connection, stamp, Verb::Backup, (Kind::Database, name), &[], None)
 }
 
 /// Writes one line about many entries, which `name` counts.
@@ -75,23 +102,23 @@ pub(super) fn write_many(
     kind: Kind,
     name: &str,
 ) -> Result<(), StoreError> {
-    insert(connection, stamp, verb, kind, name, &[])
+    insert(connection, stamp, verb, (kind, name), &[], None)
 }
 
 fn insert(
     connection: &Connection,
     stamp: Stamp,
     verb: Verb,
-    kind: Kind,
-    name: &str,
+    (kind, name): (Kind, &str),
     fields: &[String],
+    reason: Option<&str>,
 ) -> Result<(), StoreError> {
     let Stamp { actor: Actor { uid, what }, at } = stamp;
     let fields = to_json(kind, name, &fields)?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO audit (at, uid, actor, verb, kind, name, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO audit (at, uid, actor, verb, kind, name, fields, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    statement.execute((at.0, uid, what, verb.name(), kind.name(), name, fields))?;
+    statement.execute((at.0, uid, what, verb.name(), kind.name(), name, fields, reason))?;
     Ok(())
 }
 
@@ -123,7 +150,7 @@ fn fields<N: Noun>(definition: &N::Definition) -> Result<Map<String, Value>, Sto
 /// The last `limit` lines before line `before`, the latest first.
 pub(super) fn list(connection: &Connection, limit: u32, before: Option<i64>) -> Result<Vec<AuditLine>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, at, uid, actor, verb, kind, name, fields FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        "SELECT id, at, uid, actor, verb, kind, name, fields, reason FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
     )?;
     let lines = statement.query_map((before.unwrap_or(i64::MAX), limit), |row| {
         let fields: String = row.get(7)?;
@@ -135,6 +162,7 @@ pub(super) fn list(connection: &Connection, limit: u32, before: Option<i64>) -> 
             verb: row.get(4)?,
             kind: row.get(5)?,
             name: row.get(6)?,
+            reason: row.get(8)?,
             fields: serde_json::from_str(&fields).map_err(|error| {
                 rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Text, error.into())
             })?,

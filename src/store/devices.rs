@@ -8,8 +8,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 use zeroize::Zeroizing;
 
-use super::entry::DeviceRecord;
+use super::audit::Verb;
+use super::entry::{DeviceRecord, Entry, IssuedProof};
 use super::error::{Kind, StoreError};
+use super::issued::{self, Proof};
 use super::noun::{self, Noun};
 use super::profiles::Profiles;
 use super::sealing::Sealer;
@@ -105,6 +107,24 @@ impl Noun for Devices {
         check_identity_free(connection, old.map(|(id, _)| id), new)
     }
 
+    fn verb_of_change(old: &DeviceDefinition, new: &DeviceDefinition) -> Verb {
+        match (old.state, new.state) {
+            (DeviceState::Enabled, DeviceState::Blocked) => Verb::Block,
+            (DeviceState::Blocked, DeviceState::Enabled) => Verb::Unblock,
+            _ => Verb::Change,
+        }
+    }
+
+    /// Other credentials in the definition take the place of those that were issued.
+    fn follow_up(
+        connection: &Connection,
+        old: &Entry<DeviceDefinition>,
+        new: &DeviceDefinition,
+    ) -> Result<(), StoreError> {
+        let is_same = old.definition.psk == new.psk && identity(&old.definition) == identity(new);
+        if is_same { Ok(()) } else { issued::withdraw_proofs(connection, old.id) }
+    }
+
     /// Nothing refers to a device.
     fn check_unused(_connection: &Connection, _definition: &DeviceDefinition) -> Result<(), StoreError> {
         Ok(())
@@ -132,7 +152,7 @@ fn state(endpoint: &str, name: &str) -> Result<DeviceState, StoreError> {
 
 /// What [`record`] reads.
 const RECORD: &str = "id, endpoint, psk_identity, profile, identity, properties, state, rotation_requested,
-    (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk";
+    (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk, retired";
 
 /// The device with this endpoint that is in force.
 pub(super) fn by_endpoint(connection: &Connection, endpoint: &str) -> Result<Option<DeviceRecord>, StoreError> {
@@ -148,14 +168,31 @@ pub(super) fn by_identity_with_key(
     sealer: &Sealer,
     identity: &[u8],
 ) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
-    let sql = format!("SELECT {RECORD} FROM devices WHERE identity = ?1 AND shadowed = 0");
+    let sql = format!("SELECT {RECORD} FROM devices WHERE identity = ?1 AND shadowed = 0 AND retired = 0");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([identity])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = rows.next()? else { return by_issued_identity(connection, sealer, identity) };
     let record = record(row)?;
     let sealed: Vec<u8> = row.get(9)?;
     let key = unseal_key(sealer, record.id, &record.definition.endpoint, &sealed)?;
     Ok(Some((record, key)))
+}
+
+/// The device to which this identity was issued, and its key.
+fn by_issued_identity(
+    connection: &Connection,
+    sealer: &Sealer,
+    identity: &[u8],
+) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
+    let Some(Proof { id, device, is_confirmed, key }) = issued::by_identity(connection, sealer, identity)? else {
+        return Ok(None);
+    };
+    let sql = format!("SELECT {RECORD} FROM devices WHERE id = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([device])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let proof = Some(IssuedProof { id, is_confirmed });
+    Ok(Some((DeviceRecord { identity: Some(identity.to_vec()), proof, ..record(row)? }, key)))
 }
 
 /// Reads a row of [`RECORD`].
@@ -170,7 +207,14 @@ fn record(row: &Row<'_>) -> Result<DeviceRecord, StoreError> {
         state: state(&endpoint, row.get_ref(6)?.as_str().unwrap_or_default())?,
         endpoint,
     };
-    Ok(DeviceRecord { id: row.get(0)?, definition, identity: row.get(4)?, rotation_requested: row.get(7)? })
+    Ok(DeviceRecord {
+        id: row.get(0)?,
+        definition,
+        identity: row.get(4)?,
+        retired: row.get(10)?,
+        rotation_requested: row.get(7)?,
+        proof: None,
+    })
 }
 
 /// The key of this effective PSK identity.
@@ -179,11 +223,14 @@ pub(super) fn psk_for_identity(
     sealer: &Sealer,
     identity: &[u8],
 ) -> Result<Option<Secret>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, endpoint, psk FROM devices WHERE identity = ?1 AND shadowed = 0")?;
+    let mut statement = connection
+        .prepare_cached("SELECT id, endpoint, psk FROM devices WHERE identity = ?1 AND shadowed = 0 AND retired = 0")?;
     let found: Option<(i64, String, Vec<u8>)> =
         statement.query_row([identity], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    found.map(|(id, endpoint, sealed)| unseal_key(sealer, id, &endpoint, &sealed)).transpose()
+    match found {
+        Some((id, endpoint, sealed)) => unseal_key(sealer, id, &endpoint, &sealed).map(Some),
+        None => Ok(issued::by_identity(connection, sealer, identity)?.map(|proof| proof.key)),
+    }
 }
 
 fn unseal_key(sealer: &Sealer, id: i64, endpoint: &str, sealed: &[u8]) -> Result<Secret, StoreError> {
@@ -201,11 +248,11 @@ fn check_identity_free(connection: &Connection, own: Option<i64>, new: &DeviceDe
     )?;
     let other: Option<(i64, String, bool)> =
         statement.query_row((&identity, own), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    match other {
-        None => Ok(()),
-        Some((id, endpoint, hidden)) => {
-            let identity = String::from_utf8_lossy(&identity).into_owned();
-            Err(StoreError::IdentityTaken { identity, endpoint, shadowed: hidden.then_some(id) })
-        }
-    }
+    let other = match other {
+        Some((id, endpoint, hidden)) => Some((endpoint, hidden.then_some(id))),
+        None => issued::holder(connection, &identity, own)?.map(|endpoint| (endpoint, None)),
+    };
+    let Some((endpoint, shadowed)) = other else { return Ok(()) };
+    let identity = String::from_utf8_lossy(&identity).into_owned();
+    Err(StoreError::IdentityTaken { identity, endpoint, shadowed })
 }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::outcome::Outcome;
-use crate::provision::{DeviceDefinition, DeviceState, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, DeviceState, IssuedCredentials, ProfileDefinition, ServerDefinition};
 
 /// A definition and what the store knows about it.
 ///
@@ -41,6 +41,8 @@ pub struct DeviceEntry {
     pub entry: Entry<DeviceDefinition>,
     /// How its last session ended; none where it has had none.
     pub last: Option<LastOutcome>,
+    /// Whether it has proven issued credentials towards us, so that those of its definition are good no more.
+    pub retired: bool,
 }
 
 /// How the last session of a device ended.
@@ -65,8 +67,54 @@ pub struct DeviceRecord {
     pub definition: DeviceDefinition,
     /// The PSK identity that the device must prove, in bytes; none where it has no key.
     pub identity: Option<Vec<u8>>,
+    /// Whether it has proven issued credentials towards us: those of its definition are good no more, and it is not to be
+    /// served without a proof.
+    pub retired: bool,
     /// When an operator last asked for new issued credentials.
     pub rotation_requested: Option<i64>,
+    /// The issued credentials by whose identity the record was found; none where it was found by its definition.
+    pub proof: Option<IssuedProof>,
+}
+
+/// Issued credentials by which a client proves itself to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuedProof {
+    /// Number of the record.
+    pub id: i64,
+    /// Whether the client is known to have proven them before.
+    pub is_confirmed: bool,
+}
+
+/// The issued credentials of one device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceCredentials {
+    /// Its endpoint.
+    pub endpoint: String,
+    /// When an operator last asked for new ones, in milliseconds since 1970.
+    pub rotation_requested: Option<i64>,
+    /// Every record, the last issued first.
+    pub records: Vec<IssuedRecord>,
+}
+
+/// Issued credentials, and how they stand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IssuedRecord {
+    /// How they stand.
+    pub state: CredentialState,
+    /// What was issued; secret.
+    pub credentials: IssuedCredentials,
+}
+
+/// How issued credentials stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialState {
+    /// The client is known to have taken them.
+    Current,
+    /// They are the last that were issued, and it is not known whether the client has taken them.
+    Pending,
+    /// Others were issued since, and still it is not known whether the client has taken these.
+    Previous,
 }
 
 /// All definitions that provisions are resolved from, secrets included: what is in force, the file's before the
@@ -203,7 +251,7 @@ pub struct AuditLine {
     pub uid: Option<u32>,
     /// Which way the change came, such as `admin socket`.
     pub actor: String,
-    /// `add`, `change`, `delete` or `reveal`.
+    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block` or `unblock`.
     pub verb: String,
     /// `server`, `profile` or `device`.
     pub kind: String,
@@ -211,6 +259,8 @@ pub struct AuditLine {
     pub name: String,
     /// Names of the fields concerned; never their values.
     pub fields: Vec<String>,
+    /// Why, where the operator said so.
+    pub reason: Option<String>,
 }
 
 /// Who makes a change.
@@ -226,6 +276,11 @@ impl Actor {
     /// Whoever speaks over the admin socket.
     pub fn admin_socket(uid: Option<u32>) -> Actor {
         Actor { uid, what: "admin socket" }
+    }
+
+    /// A listener that takes unknown clients in.
+    pub fn listener() -> Actor {
+        Actor { uid: None, what: "listener" }
     }
 
     /// The config file.

@@ -37,8 +37,8 @@ pub enum OpenError {
     },
     /// The sealing key is not the one the database was made with.
     #[error(
-        "the sealing key does not belong to the database {}: give the key that it was made with, or move the database \
-         away to start anew", path.display()
+        "the sealing key does not belong to the database {}: give the key that it is sealed with (after a rekey that is \
+         the new one), or move the database away to start anew", path.display()
     )]
     WrongKey {
         /// The database.
@@ -104,6 +104,15 @@ pub enum StoreError {
         /// The other device's number, where it is hidden behind the config file.
         shadowed: Option<i64>,
     },
+    /// An identity that was drawn at random is taken: draw again.
+    #[error("the PSK identity that was drawn is taken")]
+    IssuedIdentityTaken,
+    /// The listener has taken in as many unknown clients as it may.
+    #[error("{0} unknown clients were accepted, and that is the limit: delete some, or take the tag `accepted` away")]
+    TooManyAccepted(u64),
+    /// Of a batch, some cannot be changed, so that none was.
+    #[error("nothing was changed: {}", list(.0))]
+    Batch(Vec<StoreError>),
     /// The entry belongs to the config file.
     #[error("{kind} `{name}` is defined in the config file: change it there and reload")]
     DefinedInFile {
@@ -198,6 +207,16 @@ pub enum StoreError {
     /// SQLite failed: the disk is full, the file is damaged.
     #[error("the database failed: {0}")]
     Database(Arc<rusqlite::Error>),
+    /// A file for a copy of the database could not be made or read.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Backup {
+        /// What was tried.
+        action: &'static str,
+        /// The copy.
+        path: PathBuf,
+        /// Why not.
+        source: Arc<io::Error>,
+    },
     /// The store has been closed, or its thread is gone.
     #[error("the store is closed")]
     Closed,
@@ -235,6 +254,8 @@ pub enum Kind {
     Profile,
     /// A device.
     Device,
+    /// The database as a whole.
+    Database,
 }
 
 impl Kind {
@@ -244,6 +265,7 @@ impl Kind {
             Kind::Server => "server",
             Kind::Profile => "profile",
             Kind::Device => "device",
+            Kind::Database => "database",
         }
     }
 }
@@ -373,8 +395,8 @@ fn hidden_note(shadowed: Option<i64>) -> String {
     }
 }
 
-fn list(conflicts: &[FileConflict]) -> String {
-    let shown = conflicts.iter().take(10).map(FileConflict::to_string).collect::<Vec<_>>().join("; ");
+fn list(conflicts: &[impl fmt::Display]) -> String {
+    let shown = conflicts.iter().take(10).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let more = conflicts.len().saturating_sub(10);
     if more > 0 { format!("{shown}; and {more} more") } else { shown }
 }

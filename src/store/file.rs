@@ -148,7 +148,8 @@ fn apply_noun<N: Noun>(
     }
     for (old, new) in changed {
         noun::update::<N>(work, &old, new.clone(), stamp.at)?;
-        audit::write::<N>(work.connection, stamp, Verb::Change, Some(&old.definition), Some(new))?;
+        let verb = N::verb_of_change(&old.definition, new);
+        audit::write::<N>(work.connection, stamp, verb, Some(&old.definition), Some(new))?;
     }
     for new in added {
         noun::insert::<N>(work, Origin::File, new.clone(), stamp.at)?;

@@ -11,13 +11,18 @@ use std::thread::JoinHandle;
 
 use super::admin;
 use super::audit::{self, Stamp, Verb};
+use super::backup::{self, Backup};
+use super::blocking::{self, StatesChanged};
 use super::bulk::{self, DeviceRow, Import, ImportError, Imported};
 use super::cascade::{self, Hanging};
 use super::devices::Devices;
-use super::entry::{Actor, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis};
+use super::entry::{
+    Actor, DeviceCredentials, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis,
+};
 use super::error::{ChangeError, Kind, OpenError, StoreError};
 use super::file::{self, FileApplied, FileDefinitions, FileMode};
 use super::fleet::{self, Apply, FleetApplied, FleetError};
+use super::issued;
 use super::noun::Noun;
 use super::open::{self, Lock};
 use super::outcomes;
@@ -27,7 +32,7 @@ use super::sealing::Sealer;
 use super::sealing_key::SealingKey;
 use super::servers::Servers;
 use super::writer::{self, Job, Pending, Work};
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, DeviceState, NewCredentials, ProfileDefinition, ServerDefinition};
 
 /// The open store. Clones share one writer; when the last one is dropped, what waits is written and the files closed.
 #[derive(Clone)]
@@ -56,8 +61,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]: in use by another process, wrong key, later schema, or not usable. Nothing was changed then.
     pub fn open(state_dir: &Path, key: SealingKey) -> Result<Store, OpenError> {
-        let sealer = Sealer::new(&key);
-        let open::Opened { connection, database, lock } = open::open(state_dir, &sealer)?;
+        let open::Opened { connection, database, lock, sealer } = open::open(state_dir, &key)?;
         let generation = Arc::new(AtomicU64::new(0));
         let mut reader = Reader::open(&database, sealer.clone(), Arc::clone(&generation))
             .map_err(|source| OpenError::Database { path: database.clone(), source })?;
@@ -177,6 +181,14 @@ impl Store {
         self.delete::<Profiles>(Stamp { actor, at }, key)
     }
 
+    /// A profile with the secrets of its writes; the audit line is durable before the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub fn reveal_profile(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<ProfileEntry> {
+        self.reveal::<Profiles>(Stamp { actor, at }, key)
+    }
+
     /// Adds a device.
     ///
     /// # Errors
@@ -291,6 +303,67 @@ impl Store {
         })
     }
 
+    /// Keeps what was drawn for the device of this number. Nothing of it may be sent before the answer is there.
+    ///
+    /// # Errors
+    /// [`StoreError::IssuedIdentityTaken`]: draw again; [`StoreError::NotFound`]: the device has been deleted.
+    pub fn issue(&self, device: i64, at: UnixMillis, drawn: Vec<NewCredentials>) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::keep(work, device, at, &drawn))
+    }
+
+    /// The client has taken the issued credentials of these numbers; older ones of the same accounts are dropped.
+    pub fn confirm_issued(&self, ids: Vec<i64>, at: UnixMillis) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::confirm(work.connection, &ids, at))
+    }
+
+    /// The client has proven the issued credentials of this number to us: they are confirmed, older ones are dropped, and
+    /// the credentials of the device's definition are good no more.
+    pub fn prove_issued(&self, id: i64, at: UnixMillis) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::prove(work.connection, id, at))
+    }
+
+    /// Has new credentials issued at the device's next bootstrap, for every account that draws any.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub fn request_rotation(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::request_rotation(work, Stamp { actor, at }, &key))
+    }
+
+    /// The issued credentials of a device, to be shown; the audit line is durable before the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub fn reveal_credentials(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<DeviceCredentials> {
+        writer::submit(self.queue(), move |work: &Work<'_>| issued::reveal(work, Stamp { actor, at }, &key))
+    }
+
+    /// Blocks or unblocks every device of `endpoints`, or none of them. `reason` stands in the audit lines.
+    ///
+    /// # Errors
+    /// [`StoreError::Batch`] with one error for each device that cannot be changed.
+    pub fn set_states(
+        &self,
+        actor: Actor,
+        at: UnixMillis,
+        endpoints: Vec<String>,
+        state: DeviceState,
+        reason: Option<String>,
+    ) -> Pending<StatesChanged> {
+        writer::submit(self.queue(), move |work: &Work<'_>| {
+            blocking::set_state(work, Stamp { actor, at }, &endpoints, state, reason.as_deref())
+        })
+    }
+
+    /// Records a client that a listener takes in, tagged `accepted`, unless `limit` of them are on record.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManyAccepted`], and as for [`Store::add_device`].
+    pub fn accept_device(&self, at: UnixMillis, definition: DeviceDefinition, limit: u64) -> Pending<DeviceEntry> {
+        let stamp = Stamp { actor: Actor::listener(), at };
+        writer::submit(self.queue(), move |work: &Work<'_>| blocking::accept(work, stamp, definition, limit))
+    }
+
     /// Puts the definitions of the config file in place of those it had before, in one transaction. What is equal is
     /// not touched, and an entry that stays keeps its number.
     ///
@@ -299,6 +372,18 @@ impl Store {
     pub fn apply_file(&self, at: UnixMillis, definitions: FileDefinitions, mode: FileMode) -> Pending<FileApplied> {
         let stamp = Stamp { actor: Actor::config_file(), at };
         writer::submit(self.queue(), move |work: &Work<'_>| file::apply(work, stamp, &definitions, mode))
+    }
+
+    /// A consistent copy of the whole database as of now. The audit line is durable before the answer, and stands in
+    /// the copy. Made by a thread of its own, which keeps neither writer nor readers waiting.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Backup`] where the state directory has no room.
+    pub fn backup(&self, actor: Actor, at: UnixMillis) -> Pending<Backup> {
+        let audited = writer::submit(self.queue(), move |work: &Work<'_>| {
+            audit::write_backup(work.connection, Stamp { actor, at }, open::DATABASE_FILE)
+        });
+        backup::begin(self.inner.database.clone(), audited)
     }
 
     /// Notes how sessions ended, in one transaction and without audit lines. May be lost in a crash until answered.

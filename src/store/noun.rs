@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::audit::Verb;
 use super::entry::{Counts, Entry, Key, Origin, UnixMillis};
 use super::error::{Kind, StoreError};
 use super::sealing::{Place, Sealer};
@@ -74,6 +75,25 @@ pub(super) trait Noun: 'static {
         old: Option<(i64, &Self::Definition)>,
         new: &Self::Definition,
     ) -> Result<(), StoreError>;
+
+    /// What the audit trail calls a change.
+    fn verb_of_change(_old: &Self::Definition, _new: &Self::Definition) -> Verb {
+        Verb::Change
+    }
+
+    /// Sees to what else an operator's change from `old`, which has its secrets, to `new` brings about.
+    fn follow_up(
+        _connection: &Connection,
+        _old: &Entry<Self::Definition>,
+        _new: &Self::Definition,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Sees to what else an operator's deletion brings about.
+    fn forget(_connection: &Connection, _definition: &Self::Definition) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Refuses to delete what others in force depend on.
     fn check_unused(connection: &Connection, definition: &Self::Definition) -> Result<(), StoreError>;
@@ -277,6 +297,7 @@ pub(super) fn update<N: Noun>(
     let sql = format!("UPDATE {} SET {set} WHERE id = ?", N::TABLE);
     work.connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
     N::write_rest(work.connection, old.id, &new)?;
+    N::follow_up(work.connection, old, &new)?;
     changed::<N>(work);
     Ok(Entry { definition: new, secrets: secrets.fields(), changed: at, ..old.clone() })
 }

@@ -2,15 +2,18 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
+use super::backup;
 use super::error::OpenError;
 use super::schema::{self, SchemaError};
 use super::sealing::Sealer;
+use super::sealing_key::SealingKey;
 
 /// Name of the database in the state directory.
 pub(super) const DATABASE_FILE: &str = "bootstrapd.db";
@@ -22,6 +25,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 128;
 /// Bytes that the write-ahead log keeps on disk after a large change: 16 MiB.
 const LOG_LIMIT: i64 = 16 << 20;
+/// What stands as it is in the path of a `file:` URI (RFC 3986 section 3.3).
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// The lock on the state directory, held until it is dropped.
 pub(super) struct Lock {
@@ -33,17 +38,24 @@ pub(super) struct Opened {
     pub connection: Connection,
     pub database: PathBuf,
     pub lock: Lock,
+    pub sealer: Sealer,
 }
 
 /// Locks the state directory and opens the database in it for writing.
-pub(super) fn open(state_dir: &Path, sealer: &Sealer) -> Result<Opened, OpenError> {
+pub(super) fn open(state_dir: &Path, key: &SealingKey) -> Result<Opened, OpenError> {
+    let lock = enter(state_dir)?;
+    let database = state_dir.join(DATABASE_FILE);
+    backup::remove_left_overs(state_dir).map_err(|source| io_error("tidy up", state_dir, source))?;
+    make_private(state_dir, &database).map_err(|source| io_error("make the database", &database, source))?;
+    let (connection, sealer) = open_for_writing(&database, key).map_err(|error| name_file(error, &database))?;
+    Ok(Opened { connection, database, lock, sealer })
+}
+
+/// Locks the state directory, which is made where it is missing.
+pub(super) fn enter(state_dir: &Path) -> Result<Lock, OpenError> {
     make_state_dir(state_dir).map_err(|source| io_error("make the state directory", state_dir, source))?;
     check_state_dir(state_dir)?;
-    let lock = lock(state_dir)?;
-    let database = state_dir.join(DATABASE_FILE);
-    make_private(state_dir, &database).map_err(|source| io_error("make the database", &database, source))?;
-    let connection = open_for_writing(&database, sealer).map_err(|error| name_file(error, &database))?;
-    Ok(Opened { connection, database, lock })
+    lock(state_dir)
 }
 
 /// A connection that cannot write.
@@ -69,6 +81,46 @@ pub(super) fn open_to_look(state_dir: &Path) -> Result<Option<Connection>, OpenE
     Ok((version > 0).then_some(connection))
 }
 
+/// A connection that takes the file for unchanging: it makes neither lock nor log beside it.
+pub(super) fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = percent_encode(absolute.as_os_str().as_encoded_bytes(), PATH);
+    let connection = Connection::open_with_flags(format!("file://{path}?immutable=1"), flags)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+/// Whether there are changes beside the database that are not in it yet.
+pub(super) fn has_log(database: &Path) -> bool {
+    fs::metadata(with_suffix(database, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// Whether the database, which must be there, is sealed with `key`. Leaves it and its log as they are. Whoever calls
+/// holds the lock.
+pub(super) fn is_sealed_with(database: &Path, key: &SealingKey) -> Result<bool, OpenError> {
+    let inspect = || {
+        let connection = if has_log(database) { open_for_reading(database) } else { open_unchanging(database) }?;
+        schema::inspect(&connection, Some(&Sealer::new(key, schema::key_number(&connection)?)))
+    };
+    match inspect() {
+        Ok(version) => Ok(version > 0),
+        Err(SchemaError::WrongKey) => Ok(false),
+        Err(error) => Err(name_file(error, database)),
+    }
+}
+
+/// Moves everything from the write-ahead log into the database and cuts the log to nothing.
+pub(super) fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy {
+        let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(rusqlite::Error::SqliteFailure(failure, Some("another process reads it".to_owned())));
+    }
+    Ok(())
+}
+
 /// Makes the state directory with mode 0700 where it is missing.
 pub(super) fn make_state_dir(state_dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(state_dir)
@@ -77,6 +129,20 @@ pub(super) fn make_state_dir(state_dir: &Path) -> io::Result<()> {
 /// Makes what was created, linked or removed in `directory` survive a power cut.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// Gives a file in the state directory to whom the directory belongs, so that the daemon can use what root made.
+pub(super) fn own_like(path: &Path, state_dir: &Path) -> io::Result<()> {
+    let (present, wanted) = (fs::metadata(path)?, fs::metadata(state_dir)?);
+    if (present.uid(), present.gid()) == (wanted.uid(), wanted.gid()) || !is_root_owned(&present) {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(path, Some(wanted.uid()), Some(wanted.gid()))
+}
+
+/// Only root's files are given away; only root can.
+fn is_root_owned(metadata: &fs::Metadata) -> bool {
+    metadata.uid() == 0
 }
 
 fn check_state_dir(state_dir: &Path) -> Result<(), OpenError> {
@@ -94,7 +160,10 @@ fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).clone();
     let file = options.open(&path).map_err(|source| io_error("open the lock", &path, source))?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => {
+            own_like(&path, state_dir).map_err(|source| io_error("give away", &path, source))?;
+            Ok(Lock { _file: file })
+        }
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { state_dir: state_dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
     }
@@ -111,13 +180,15 @@ fn make_private(state_dir: &Path, database: &Path) -> io::Result<()> {
     }
 }
 
-fn open_for_writing(database: &Path, sealer: &Sealer) -> Result<Connection, SchemaError> {
+/// A connection that writes, on a schema brought up to date.
+pub(super) fn open_for_writing(database: &Path, key: &SealingKey) -> Result<(Connection, Sealer), SchemaError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(database, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Before anything is changed: a wrong key or a later schema must leave the database as it is.
-    let version = schema::inspect(&connection, Some(sealer))?;
+    let sealer = Sealer::new(key, schema::key_number(&connection)?);
+    let version = schema::inspect(&connection, Some(&sealer))?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -125,11 +196,11 @@ fn open_for_writing(database: &Path, sealer: &Sealer) -> Result<Connection, Sche
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_LIMIT, |_| Ok(()))?;
-    schema::migrate(&mut connection, sealer, version)?;
-    Ok(connection)
+    schema::migrate(&mut connection, &sealer, version)?;
+    Ok((connection, sealer))
 }
 
-fn name_file(error: SchemaError, database: &Path) -> OpenError {
+pub(super) fn name_file(error: SchemaError, database: &Path) -> OpenError {
     let path = database.to_owned();
     match error {
         SchemaError::Foreign => OpenError::Foreign { path },
@@ -140,6 +211,13 @@ fn name_file(error: SchemaError, database: &Path) -> OpenError {
     }
 }
 
-fn io_error(action: &'static str, path: &Path, source: io::Error) -> OpenError {
+pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> OpenError {
     OpenError::Io { action, path: path.to_owned(), source }
+}
+
+/// The path of a file beside `path`, named like it.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }

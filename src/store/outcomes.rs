@@ -1,6 +1,6 @@
 //! The end of each device's last session, in a table of its own, so that noting it touches neither definition nor seal.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::entry::{DeviceEntry, DeviceOutcome, Entry, LastOutcome, UnixMillis};
 use super::error::{Kind, StoreError};
@@ -23,16 +23,20 @@ pub(super) fn record(connection: &Connection, outcomes: &[DeviceOutcome]) -> Res
 
 /// The device with the end of its last session.
 pub(super) fn with_last(connection: &Connection, entry: Entry<DeviceDefinition>) -> Result<DeviceEntry, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT outcome, reason, at, sessions FROM device_outcomes WHERE device = ?1")?;
-    let found: Option<(String, String, i64, u64)> = statement
-        .query_row([entry.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, noun::number(row, 3)?)))
-        .optional()?;
-    let Some((outcome, reason, at, sessions)) = found else { return Ok(DeviceEntry { entry, last: None }) };
+    let mut statement = connection.prepare_cached(
+        "SELECT retired, outcome, reason, at, sessions FROM devices LEFT JOIN device_outcomes ON device = devices.id
+         WHERE devices.id = ?1",
+    )?;
+    let (retired, outcome): (bool, Option<String>) =
+        statement.query_row([entry.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some(outcome) = outcome else { return Ok(DeviceEntry { entry, last: None, retired }) };
+    let (reason, at, sessions) =
+        statement.query_row([entry.id], |row| Ok((row.get(2)?, row.get(3)?, noun::number(row, 4)?)))?;
     let outcome = outcome.parse().map_err(|_| StoreError::Corrupt {
         kind: Kind::Device,
         name: entry.definition.endpoint.clone(),
         what: "last outcome",
     })?;
-    Ok(DeviceEntry { entry, last: Some(LastOutcome { outcome, reason, at: UnixMillis(at), sessions }) })
+    let last = Some(LastOutcome { outcome, reason, at: UnixMillis(at), sessions });
+    Ok(DeviceEntry { entry, last, retired })
 }

@@ -13,16 +13,16 @@ use rusqlite::Connection;
 use super::cascade::{self, Hanging};
 use super::devices::{self, Devices};
 use super::entry::{
-    AuditLine, CatalogRows, Counts, DeviceEntry, DevicePage, DeviceQuery, DeviceRecord, Entry, Key, ProfileEntry,
-    ServerEntry,
+    AuditLine, CatalogRows, Counts, DeviceCredentials, DeviceEntry, DevicePage, DeviceQuery, DeviceRecord, Entry, Key,
+    ProfileEntry, ServerEntry,
 };
 use super::error::{Dangling, StoreError};
 use super::noun::{self, Noun};
 use super::profiles::{self, Profiles};
 use super::sealing::Sealer;
 use super::servers::{self, Servers};
-use super::{audit, file, open, outcomes, search};
-use crate::provision::DeviceDefinition;
+use super::{audit, file, issued, open, outcomes, search};
+use crate::provision::{DeviceDefinition, IssuedCredentials};
 use crate::secret::Secret;
 
 /// A read-only connection to the store.
@@ -46,8 +46,8 @@ impl Reader {
         devices::by_endpoint(&self.connection, endpoint)
     }
 
-    /// The device that has a key and this PSK identity, explicit or following from its endpoint; and the key, read at
-    /// the same moment.
+    /// The device that has a key and this PSK identity, explicit, following from its endpoint or issued; and the key,
+    /// read at the same moment. The record says which credentials they are.
     ///
     /// # Errors
     /// As for [`Reader::device_by_endpoint`], and [`StoreError::Seal`].
@@ -61,6 +61,25 @@ impl Reader {
     /// As for [`Reader::device_by_endpoint`], and [`StoreError::Seal`].
     pub fn psk_for_identity(&mut self, identity: &[u8]) -> Result<Option<Secret>, StoreError> {
         devices::psk_for_identity(&self.connection, &self.sealer, identity)
+    }
+
+    /// Every record of issued credentials that is kept for the device of this number, oldest first.
+    ///
+    /// # Errors
+    /// As for [`Reader::psk_for_identity`].
+    pub fn issued(&mut self, device: i64) -> Result<Vec<IssuedCredentials>, StoreError> {
+        issued::of_device(&self.connection, &self.sealer, device)
+    }
+
+    /// The issued credentials of one device; they are secret, and showing them is [`super::Store::reveal_credentials`]'s.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], and as for [`Reader::psk_for_identity`].
+    pub fn credentials(&mut self, key: &Key) -> Result<DeviceCredentials, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let credentials = issued::list(&transaction, &self.sealer, key)?;
+        transaction.commit()?;
+        Ok(credentials)
     }
 
     /// Every server account and profile in force, as one moment has them.

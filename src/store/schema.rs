@@ -4,10 +4,10 @@
 //! its number in it, so that a crash leaves a database of some version and never one in between. A step that has been
 //! released is never edited: what is to change is a new step.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
-use super::sealing::{Place, SealError, Sealer};
+use super::sealing::{FIRST_KEY, Place, SealError, Sealer};
 use super::search;
 use crate::provision::{SecretFields, SecretText};
 
@@ -62,6 +62,17 @@ pub(super) fn inspect(connection: &Connection, sealer: Option<&Sealer>) -> Resul
         }
     }
     Ok(version)
+}
+
+/// The number of the key that the database is sealed with, of whatever it may turn out to be.
+pub(super) fn key_number(connection: &Connection) -> Result<u8, SchemaError> {
+    let sealed = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'seal_check'";
+    if !connection.prepare(sealed)?.exists([])? {
+        return Ok(FIRST_KEY);
+    }
+    let check: Option<Vec<u8>> =
+        connection.query_row("SELECT sealed FROM seal_check", [], |row| row.get(0)).optional()?;
+    Ok(check.and_then(|sealed| sealed.first().copied()).unwrap_or(FIRST_KEY))
 }
 
 /// Brings an inspected database up to date.
@@ -145,6 +156,8 @@ ALTER TABLE devices ADD COLUMN properties TEXT NOT NULL DEFAULT '{}' CHECK (json
 ALTER TABLE devices ADD COLUMN state TEXT NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'blocked'));
 ALTER TABLE devices ADD COLUMN rotation_requested INTEGER;
 ALTER TABLE devices ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1));
+
+ALTER TABLE audit ADD COLUMN reason TEXT;
 
 CREATE TABLE device_tags (
     device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
@@ -254,12 +267,12 @@ CREATE TABLE audit (
 mod tests {
     use rusqlite::{Connection, Transaction};
 
-    use super::super::sealing::Sealer;
+    use super::super::sealing::{FIRST_KEY, SEALED, Sealer};
     use super::super::sealing_key::SealingKey;
     use super::{STEPS, SchemaError, Step, first_tables, inspect, migrate, migrate_by};
 
     fn sealer(byte: u8) -> Sealer {
-        Sealer::new(&SealingKey::new([byte; 32]))
+        Sealer::new(&SealingKey::new([byte; 32]), FIRST_KEY)
     }
 
     fn version(connection: &Connection) -> i64 {
@@ -275,6 +288,33 @@ mod tests {
         assert_eq!(inspect(&connection, Some(&sealer(1))).unwrap(), present);
         migrate(&mut connection, &sealer(1), present).unwrap();
         assert_eq!(version(&connection), present);
+    }
+
+    /// Columns of bytes that hold no secret.
+    const CLEAR: &[(&str, &str)] = &[("devices", "identity"), ("issued_credentials", "identity")];
+
+    /// A column that is missing in the list would keep the seals of the old key when the key is changed.
+    #[test]
+    fn every_column_of_bytes_is_known_as_sealed_or_clear() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &sealer(1), 0).unwrap();
+        let mut statement = connection
+            .prepare(
+                "SELECT tables.name, columns.name FROM pragma_table_list AS tables
+                 JOIN pragma_table_xinfo(tables.name) AS columns
+                 WHERE tables.type = 'table' AND tables.schema = 'main' AND columns.type IN ('BLOB', 'ANY', '')
+                 AND tables.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1, 2",
+            )
+            .unwrap();
+        let pairs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let found: Vec<(String, String)> = pairs.map(Result::unwrap).collect();
+        let known = |list: &[(&str, &str)], (table, column): &(String, String)| {
+            list.iter().any(|pair| *pair == (table.as_str(), column.as_str()))
+        };
+        for pair in &found {
+            assert!(known(SEALED, pair) != known(CLEAR, pair), "{pair:?} must stand in SEALED or in CLEAR");
+        }
+        assert_eq!(found.len(), SEALED.len() + CLEAR.len(), "a list names what is not there: {found:?}");
     }
 
     #[test]

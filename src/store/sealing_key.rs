@@ -12,6 +12,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
+use super::key_file;
 use super::open::{DATABASE_FILE, sync_directory};
 use crate::secret::Secret;
 
@@ -23,7 +24,7 @@ const CREDENTIAL: &str = "sealing-key";
 const KEY_FILE: &str = "sealing.key";
 
 /// The key that seals every secret of the database.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealingKey(Secret);
 
 /// Why there is no sealing key.
@@ -81,9 +82,8 @@ impl SealingKey {
         SealingKey(Secret::from(bytes.as_slice()))
     }
 
-    /// The key of this installation: the credential `sealing-key` in `credentials_directory` (which systemd names in
-    /// `$CREDENTIALS_DIRECTORY`), else `configured_file`, else `sealing.key` in `state_dir`, which is made with mode
-    /// 0400 where there is no database yet. The state directory is made where it is missing.
+    /// The key of this installation, from where [`KeySource::of`] finds it; `sealing.key` in `state_dir` is made with
+    /// mode 0400 where there is no database yet. The state directory is made where it is missing.
     ///
     /// # Errors
     /// [`SealingKeyError`], each with what to do.
@@ -92,26 +92,85 @@ impl SealingKey {
         configured_file: Option<&Path>,
         credentials_directory: Option<&Path>,
     ) -> Result<SealingKey, SealingKeyError> {
-        if let Some(path) = credentials_directory.map(|directory| directory.join(CREDENTIAL))
-            && let Some(file) = open_existing(&path)?
-        {
-            // systemd guards its credentials itself, with an access list that makes mode bits look open to the group.
-            return read_key(file, path);
+        let source = KeySource::of(state_dir, configured_file, credentials_directory)?;
+        match source.load(state_dir)? {
+            Some(key) => Ok(key),
+            None => create(state_dir, source.path()),
         }
-        if let Some(path) = configured_file {
-            let file = File::open(path).map_err(|source| io_error("open the sealing key", path, source))?;
-            return read_guarded(file, path.to_owned());
-        }
-        let path = state_dir.join(KEY_FILE);
-        match open_existing(&path)? {
-            Some(file) => read_guarded(file, path),
-            None => create(state_dir, &path),
-        }
+    }
+
+    /// The key in a file that an operator names. In `credentials_directory` mode bits are systemd's business.
+    ///
+    /// # Errors
+    /// [`SealingKeyError`], each with what to do.
+    pub fn read(path: &Path, credentials_directory: Option<&Path>) -> Result<SealingKey, SealingKeyError> {
+        let file = File::open(path).map_err(|source| io_error("open the sealing key", path, source))?;
+        let is_credential = credentials_directory.is_some_and(|directory| path.parent() == Some(directory));
+        if is_credential { read_key(file, path.to_owned()) } else { read_guarded(file, path.to_owned()) }
     }
 
     /// The key as the cipher wants it.
     pub(super) fn bytes(&self) -> &[u8; KEY_LENGTH] {
         self.0.expose().try_into().expect("both constructors take exactly 32 bytes")
+    }
+}
+
+/// Where the sealing key of an installation is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// The systemd credential `sealing-key`, which nobody but systemd writes.
+    Credential(PathBuf),
+    /// The file that the config names, which is the operator's.
+    Configured(PathBuf),
+    /// `sealing.key` in the state directory, which is the daemon's own.
+    Own(PathBuf),
+}
+
+impl KeySource {
+    /// The credential `sealing-key` where there is one in `credentials_directory` (which systemd names in
+    /// `$CREDENTIALS_DIRECTORY`), else `configured_file`, else `sealing.key` in `state_dir`.
+    ///
+    /// # Errors
+    /// [`SealingKeyError::Io`] where the directory of credentials cannot be looked into.
+    pub fn of(
+        state_dir: &Path,
+        configured_file: Option<&Path>,
+        credentials_directory: Option<&Path>,
+    ) -> Result<KeySource, SealingKeyError> {
+        if let Some(path) = credentials_directory.map(|directory| directory.join(CREDENTIAL))
+            && path.try_exists().map_err(|source| io_error("look for the sealing key", &path, source))?
+        {
+            return Ok(KeySource::Credential(path));
+        }
+        Ok(match configured_file {
+            Some(path) => KeySource::Configured(path.to_owned()),
+            None => KeySource::Own(state_dir.join(KEY_FILE)),
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            KeySource::Credential(path) | KeySource::Configured(path) | KeySource::Own(path) => path,
+        }
+    }
+
+    /// The key, where it is there; only the daemon's own may not be there yet. An exchange of the daemon's own key
+    /// that was cut short is finished first.
+    ///
+    /// # Errors
+    /// [`SealingKeyError`], each with what to do.
+    pub fn load(&self, state_dir: &Path) -> Result<Option<SealingKey>, SealingKeyError> {
+        match self {
+            // systemd guards its credentials itself, with an access list that makes mode bits look open to the group.
+            KeySource::Credential(path) => SealingKey::read(path, path.parent()).map(Some),
+            KeySource::Configured(path) => SealingKey::read(path, None).map(Some),
+            KeySource::Own(path) => {
+                key_file::finish_exchange(state_dir, path)?;
+                let file = open_existing(path)?;
+                file.map(|file| read_guarded(file, path.clone())).transpose()
+            }
+        }
     }
 }
 
@@ -164,8 +223,8 @@ fn create(state_dir: &Path, path: &Path) -> Result<SealingKey, SealingKeyError> 
     read_guarded(file, path.to_owned())
 }
 
-fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A draft of the same process number can only be what a crash left behind.
+/// Writes a key with mode 0400 down to the disk; what is there of that name can only be what a crash left behind.
+pub(super) fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Err(error) = fs::remove_file(draft)
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -176,7 +235,7 @@ fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn io_error(action: &'static str, path: &Path, source: io::Error) -> SealingKeyError {
+pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> SealingKeyError {
     SealingKeyError::Io { action, path: path.to_owned(), source }
 }
 

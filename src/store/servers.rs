@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
 use super::error::{Dependents, Kind, StoreError};
+use super::issued;
 use super::noun::{self, Noun};
 use super::profiles::Profiles;
 use super::sealing::Sealer;
@@ -42,6 +43,11 @@ impl Noun for Servers {
         new: &ServerDefinition,
     ) -> Result<(), StoreError> {
         if old.is_none() { noun::check_name_free::<Servers>(connection, &new.name) } else { Ok(()) }
+    }
+
+    /// What was issued for the account is of no more use.
+    fn forget(connection: &Connection, definition: &ServerDefinition) -> Result<(), StoreError> {
+        issued::forget_server(connection, &definition.name)
     }
 
     fn check_unused(connection: &Connection, definition: &ServerDefinition) -> Result<(), StoreError> {

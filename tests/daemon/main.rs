@@ -7,12 +7,14 @@
 mod harness;
 
 mod api;
+mod at_rest;
 mod bootstraps;
 mod canaries;
 mod check;
 mod definitions;
 mod demo;
 mod durability;
+mod explain;
 mod life;
 mod load;
 mod nosec;

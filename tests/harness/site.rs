@@ -1,5 +1,6 @@
 //! `Site`: a scratch directory with config, state directory and admin socket, which daemons may come to and go from.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -123,6 +124,13 @@ impl Site {
         let mut command = self.bootstrapd();
         command.arg("--config").arg(self.config());
         Answer::of(command, "")
+    }
+
+    /// Runs `bootstrapd COMMAND CONFIG` with more words behind.
+    pub fn offline(&self, command: &str, words: &[&OsStr]) -> Answer {
+        let mut bootstrapd = self.bootstrapd();
+        bootstrapd.arg(command).arg(self.config()).args(words);
+        Answer::of(bootstrapd, "")
     }
 
     /// Runs `bootstrapd check` on the config.

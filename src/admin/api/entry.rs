@@ -80,6 +80,11 @@ pub fn path_of<D: Resource>(key: &str) -> String {
     format!("/v1/{}/{}", D::COLLECTION, utf8_percent_encode(key, SEGMENT))
 }
 
+/// `text` as a segment of a path, whatever it holds.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
 /// A query such as `?limit=10&endpoint=a%20b` of those pairs that have a value; empty if none has.
 pub fn query_of(pairs: &[(&str, Option<String>)]) -> String {
     let mut query = String::new();
@@ -112,6 +117,19 @@ pub struct Record {
     /// How the last session of a device ended; none where it has had none, or for what is no device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_session: Option<LastSession>,
+    /// Which bootstrap credentials a device proves itself by; none where it has none, or for what is no device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootstrap_credentials: Option<BootstrapCredentials>,
+}
+
+/// Which bootstrap credentials a device proves itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BootstrapCredentials {
+    /// Those of its definition.
+    Defined,
+    /// Those that were issued to it: it has proven them, and those of its definition are good no more.
+    Issued,
 }
 
 /// How the last session of a device ended.
@@ -191,6 +209,7 @@ mod tests {
             created: Timestamp::from_milliseconds(0),
             changed: Timestamp::from_milliseconds(1000),
             last_session: None,
+            bootstrap_credentials: None,
         }
     }
 

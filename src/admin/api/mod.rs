@@ -3,17 +3,28 @@
 //! Definitions go in as `provision` defines them and come out as [`Entry`]: the definition's own fields, what the
 //! daemon knows about it beside them, and `secrets` in place of what is secret. These types know neither HTTP nor the store.
 
+mod credentials;
 mod entry;
+mod explanation;
 mod fleet;
 mod problem;
 mod session;
 mod status;
 mod timestamp;
 
-pub use entry::{Entry, LastSession, List, Origin, Record, Resource, path_of, query_of};
+pub use credentials::{
+    Approval, BatchChanged, CredentialState, Credentials, HeldClient, IssuedEntry, Revealed, StateChange,
+};
+pub use entry::{BootstrapCredentials, Entry, LastSession, List, Origin, Record, Resource, path_of, query_of, segment};
 pub use fleet::{
     CSV_MEDIA_TYPE, Dependents, Fleet, FleetChange, FleetSummary, ImportLine, ImportSummary, LINES_MEDIA_TYPE,
 };
+/// Media type of a copy of the database.
+pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";
+/// Header that says how many devices in force a copy of the database holds.
+pub const BACKUP_DEVICES: &str = "bootstrapd-devices";
+
+pub use explanation::{Check, DeviceExplanation, IssuedAccount};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
 pub use status::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, Status};

@@ -100,7 +100,7 @@ pub struct AuditLine {
     pub uid: Option<u32>,
     /// Which way the change came, such as `admin socket`.
     pub actor: String,
-    /// `add`, `change`, `delete` or `reveal`.
+    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block` or `unblock`.
     pub verb: String,
     /// `server`, `profile` or `device`.
     pub kind: String,
@@ -108,4 +108,7 @@ pub struct AuditLine {
     pub name: String,
     /// Names of the fields concerned; never their values.
     pub fields: Vec<String>,
+    /// Why, where the operator said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

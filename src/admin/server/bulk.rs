@@ -297,7 +297,7 @@ pub async fn apply(
     request: Request<Body>,
 ) -> Result<Json<FleetSummary>, Failure> {
     let Query(ApplyQuery { dry_run, prune, deletions }) = query?;
-    let mut body = input::object_up_to(request, &[input::JSON], FLEET_LIMIT).await?;
+    let mut body = input::object_within(request, &[input::JSON], FLEET_LIMIT).await?;
     let mut problems = Vec::new();
     let fleet = FileDefinitions {
         servers: definitions(&mut body, &mut problems),

@@ -3,7 +3,9 @@
 use axum::http::StatusCode;
 
 use super::failure::Failure;
-use crate::admin::api::{AuditLine, Entry, FieldProblem, LastSession, Origin, Record, Resource, Timestamp};
+use crate::admin::api::{
+    AuditLine, BootstrapCredentials, Entry, FieldProblem, LastSession, Origin, Record, Resource, Timestamp,
+};
 use crate::provision::{DeviceDefinition, Problem};
 use crate::store::{self, ChangeError, StoreError, UnixMillis};
 
@@ -21,13 +23,20 @@ pub fn entry<D: Resource>(stored: store::Entry<D>) -> Entry<D> {
         created: timestamp(stored.created),
         changed: timestamp(stored.changed),
         last_session: None,
+        bootstrap_credentials: None,
     };
     Entry::of(record, stored.definition)
 }
 
 /// A device with the end of its last session.
 pub fn device(stored: store::DeviceEntry) -> Entry<DeviceDefinition> {
+    let has_key = stored.entry.secrets.iter().any(|field| field == "psk");
     let mut entry = entry(stored.entry);
+    entry.record.bootstrap_credentials = match (stored.retired, has_key) {
+        (true, _) => Some(BootstrapCredentials::Issued),
+        (false, true) => Some(BootstrapCredentials::Defined),
+        (false, false) => None,
+    };
     entry.record.last_session = stored.last.map(|last| LastSession {
         outcome: last.outcome,
         reason: last.reason,
@@ -48,6 +57,7 @@ pub fn audit_line(line: store::AuditLine) -> AuditLine {
         kind: line.kind,
         name: line.name,
         fields: line.fields,
+        reason: line.reason,
     }
 }
 
@@ -61,7 +71,7 @@ pub fn field_problem(problem: Problem) -> FieldProblem {
 }
 
 /// The API knows no time before 1970, and neither does a daemon.
-fn timestamp(time: UnixMillis) -> Timestamp {
+pub(super) fn timestamp(time: UnixMillis) -> Timestamp {
     Timestamp::from_milliseconds(u64::try_from(time.0).unwrap_or(0))
 }
 
@@ -70,6 +80,9 @@ impl From<StoreError> for Failure {
         let status = match &error {
             StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
             StoreError::NoSuchPlace => StatusCode::BAD_REQUEST,
+            StoreError::Batch(errors) if errors.iter().all(|error| matches!(error, StoreError::NotFound { .. })) => {
+                StatusCode::NOT_FOUND
+            }
             StoreError::UnknownReference { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             StoreError::Exists { .. }
             | StoreError::IdentityTaken { .. }
@@ -79,10 +92,16 @@ impl From<StoreError> for Failure {
             | StoreError::OtherDependents { .. }
             | StoreError::SecondDefault { .. }
             | StoreError::Renamed { .. }
+            | StoreError::Batch(_)
+            | StoreError::IssuedIdentityTaken
+            | StoreError::TooManyAccepted(_)
             | StoreError::FileConflicts(_)
             | StoreError::FileContradiction(_) => StatusCode::CONFLICT,
             StoreError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            StoreError::Seal { .. } | StoreError::Corrupt { .. } | StoreError::Database(_) => {
+            StoreError::Seal { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Database(_)
+            | StoreError::Backup { .. } => {
                 tracing::error!(%error, "the store failed a request on the admin socket");
                 StatusCode::INTERNAL_SERVER_ERROR
             }

@@ -17,7 +17,7 @@ use super::connection::PeerUid;
 use super::failure::Failure;
 use super::stored::{Listed, Stamp, Stored};
 use super::{Service, Shared, convert, input, merge};
-use crate::admin::api::{Dependents, Entry, FieldProblem, List, Origin, Resource, path_of};
+use crate::admin::api::{Dependents, Entry, FieldProblem, List, Origin, Resource, Revealed, path_of};
 use crate::provision::{DeviceDefinition, DeviceState};
 use crate::store::{self, Actor, CatalogRows, DeviceOrder, DeviceQuery, UnixMillis};
 
@@ -129,6 +129,15 @@ pub async fn show<D: Stored>(
     Ok(Json(service.store.read(move |reader| D::show(reader, &key)).await?))
 }
 
+/// A definition with its secrets; the audit line is durable before the answer.
+pub async fn reveal<D: Stored>(
+    State(service): State<Shared>,
+    Extension(peer): Extension<PeerUid>,
+    segment: Result<Path<String>, PathRejection>,
+) -> Result<Json<Revealed<D>>, Failure> {
+    Ok(Json(D::reveal(&service.store, stamp(peer), D::key_of(&segment?.0)).await?))
+}
+
 pub async fn create<D: Stored>(
     State(service): State<Shared>,
     Extension(peer): Extension<PeerUid>,
@@ -226,7 +235,7 @@ fn patched<D: Resource>(current: &D, mut patch: Map<String, Value>) -> Result<D,
 }
 
 /// Refuses a definition in which the checks find mistakes; what is only worth a look comes back.
-fn checked<D: Stored>(definition: &D, others: &CatalogRows) -> Result<Vec<FieldProblem>, Failure> {
+pub(super) fn checked<D: Stored>(definition: &D, others: &CatalogRows) -> Result<Vec<FieldProblem>, Failure> {
     let mut problems = definition.check();
     problems.extend(definition.check_among(others));
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error());

@@ -6,21 +6,29 @@
 //! | `connection` | [`serve`]: accepts, limits, and tells each request who asks |
 //! | `definitions`, `stored` | servers, profiles and devices: list, show, create, change, delete |
 //! | `bulk`, `table` | many definitions at once: import, export, apply; devices as CSV |
+//! | `credentials` | issued credentials: list, reveal, rotate; devices blocked by the batch |
+//! | `pending` | unknown clients that wait to be approved |
 //! | `observe` | sessions, status, audit trail, reload |
+//! | `backup` | a copy of the live database |
+//! | `explain` | what a device would receive |
 //! | `input`, `merge` | a body as a definition; a change as a merge patch |
 //! | `failure`, `convert` | errors as problem details; what the store says as types of the API |
 //!
 //! A definition is checked by `provision` before the store sees it, and durable before it is acknowledged. This room
 //! knows no CoAP and no SQL.
 
+mod backup;
 mod bulk;
 mod connection;
 mod convert;
+mod credentials;
 mod definitions;
+mod explain;
 mod failure;
 mod input;
 mod merge;
 mod observe;
+mod pending;
 mod socket;
 mod stored;
 mod table;
@@ -116,25 +124,37 @@ fn changing<T: 'static>(method: Method, path: &'static str, handler: impl Handle
 /// Every route of `/v1`.
 fn routes() -> Vec<Route> {
     use bulk::{apply, export_devices, export_fleet, import_devices, reveal_devices, reveal_fleet};
-    use definitions::{change, create, delete, dependents, devices, list, show};
+    use definitions::{change, create, delete, dependents, devices, list, reveal, show};
     vec![
         reading("/v1/servers", list::<ServerDefinition>),
         changing(Method::POST, "/v1/servers", create::<ServerDefinition>),
         reading("/v1/servers/{key}", show::<ServerDefinition>),
         changing(Method::PATCH, "/v1/servers/{key}", change::<ServerDefinition>),
         changing(Method::DELETE, "/v1/servers/{key}", delete::<ServerDefinition>),
+        changing(Method::POST, "/v1/servers/{key}/reveal", reveal::<ServerDefinition>),
         reading("/v1/servers/{key}/dependents", dependents::<ServerDefinition>),
         reading("/v1/profiles", list::<ProfileDefinition>),
         changing(Method::POST, "/v1/profiles", create::<ProfileDefinition>),
         reading("/v1/profiles/{key}", show::<ProfileDefinition>),
         changing(Method::PATCH, "/v1/profiles/{key}", change::<ProfileDefinition>),
         changing(Method::DELETE, "/v1/profiles/{key}", delete::<ProfileDefinition>),
+        changing(Method::POST, "/v1/profiles/{key}/reveal", reveal::<ProfileDefinition>),
         reading("/v1/profiles/{key}/dependents", dependents::<ProfileDefinition>),
         reading("/v1/devices", devices),
         changing(Method::POST, "/v1/devices", create::<DeviceDefinition>),
         reading("/v1/devices/{key}", show::<DeviceDefinition>),
         changing(Method::PATCH, "/v1/devices/{key}", change::<DeviceDefinition>),
         changing(Method::DELETE, "/v1/devices/{key}", delete::<DeviceDefinition>),
+        changing(Method::POST, "/v1/devices/{key}/reveal", reveal::<DeviceDefinition>),
+        changing(Method::POST, "/v1/devices/{key}/rotate", credentials::rotate),
+        reading("/v1/devices/{key}/credentials", credentials::list),
+        changing(Method::POST, "/v1/devices/{key}/credentials", credentials::reveal),
+        reading("/v1/devices/{key}/explain", explain::explain),
+        changing(Method::POST, "/v1/block", credentials::block),
+        changing(Method::POST, "/v1/unblock", credentials::unblock),
+        reading("/v1/pending", pending::list),
+        changing(Method::DELETE, "/v1/pending/{endpoint}", pending::reject),
+        changing(Method::POST, "/v1/pending/{endpoint}/approve", pending::approve),
         // Not below `devices`, where any word may be an endpoint name.
         changing(Method::POST, "/v1/import/devices", import_devices),
         reading("/v1/export/devices", export_devices),
@@ -146,6 +166,8 @@ fn routes() -> Vec<Route> {
         reading("/v1/sessions/{id}", observe::session),
         reading("/v1/status", observe::status),
         changing(Method::POST, "/v1/reload", observe::reload),
+        // It shows no secret in clear, and yet all of them, sealed.
+        changing(Method::GET, "/v1/backup", backup::backup),
         reading("/v1/audit", observe::audit),
     ]
 }

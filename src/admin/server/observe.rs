@@ -70,6 +70,7 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
     let (counts, dangling) = service.store.read(|reader| Ok((reader.counts()?, reader.dangling()?))).await?;
     let mut degraded = service.degraded.read().unwrap_or_else(PoisonError::into_inner).clone();
     degraded.extend(dangling.iter().map(|reference| format!("{reference}.")));
+    degraded.extend(driver.degraded);
     let outcomes = driver.outcomes.into_iter().filter(|(_, count)| *count > 0);
     let listeners = driver.listeners.into_iter().map(|listener| Listener {
         address: listener.address.to_string(),

@@ -4,8 +4,10 @@ use std::future::Future;
 
 use super::convert;
 use super::failure::Failure;
-use crate::admin::api::{Entry, Resource};
-use crate::provision::{AccountType, Catalog, DeviceDefinition, Problem, ProfileDefinition, ServerDefinition};
+use crate::admin::api::{Entry, Resource, Revealed};
+use crate::provision::{
+    AccountType, Catalog, DeviceDefinition, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition,
+};
 use crate::provision::{check_device, check_device_in, check_profile, check_profile_in, check_server};
 use crate::store::{Actor, CatalogRows, ChangeError, Hanging, Key, Reader, Store, StoreError, UnixMillis};
 
@@ -32,6 +34,9 @@ pub trait Stored: Resource {
     fn check_among(&self, others: &CatalogRows) -> Vec<Problem>;
     /// Reads one.
     fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError>;
+    /// Reads one with its secrets, and says so in the audit trail.
+    fn reveal(store: &Store, stamp: Stamp, key: Key)
+    -> impl Future<Output = Result<Revealed<Self>, StoreError>> + Send;
     /// Adds one.
     fn add(self, store: &Store, stamp: Stamp) -> impl Future<Output = Result<Entry<Self>, StoreError>> + Send;
     /// Changes one.
@@ -94,6 +99,12 @@ impl Stored for ServerDefinition {
         reader.server(key).map(convert::entry)
     }
 
+    async fn reveal(store: &Store, stamp: Stamp, key: Key) -> Result<Revealed<Self>, StoreError> {
+        let entry = store.reveal_server(stamp.actor, stamp.at, key).await?;
+        let revealed = entry.definition.secrets();
+        Ok(Revealed { entry: convert::entry(entry), revealed })
+    }
+
     async fn add(self, store: &Store, stamp: Stamp) -> Result<Entry<Self>, StoreError> {
         store.add_server(stamp.actor, stamp.at, self).await.map(convert::entry)
     }
@@ -145,6 +156,12 @@ impl Stored for ProfileDefinition {
 
     fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError> {
         reader.profile(key).map(convert::entry)
+    }
+
+    async fn reveal(store: &Store, stamp: Stamp, key: Key) -> Result<Revealed<Self>, StoreError> {
+        let entry = store.reveal_profile(stamp.actor, stamp.at, key).await?;
+        let revealed = entry.definition.secrets();
+        Ok(Revealed { entry: convert::entry(entry), revealed })
     }
 
     async fn add(self, store: &Store, stamp: Stamp) -> Result<Entry<Self>, StoreError> {
@@ -199,6 +216,12 @@ impl Stored for DeviceDefinition {
 
     fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError> {
         reader.device(key).map(convert::device)
+    }
+
+    async fn reveal(store: &Store, stamp: Stamp, key: Key) -> Result<Revealed<Self>, StoreError> {
+        let device = store.reveal_device(stamp.actor, stamp.at, key).await?;
+        let revealed = device.entry.definition.secrets();
+        Ok(Revealed { entry: convert::device(device), revealed })
     }
 
     async fn add(self, store: &Store, stamp: Stamp) -> Result<Entry<Self>, StoreError> {

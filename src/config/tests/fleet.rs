@@ -69,7 +69,7 @@ fn a_mistake_is_said_of_the_file_in_which_it_is() {
     ]);
     let said = said(scratch.path());
     for expected in [
-        "bootstrapd.toml:1:27: warning: no file matches this pattern",
+        "bootstrapd.toml:1:28: warning: no file matches this pattern",
         "fleet.d/a.toml:1:1: error: a fleet file holds `[[server]]`, `[[profile]]` and `[[device]]` only: remove `state_dir`",
         "fleet.d/a.toml:4:11: error: no profile `defualt`: did you mean `default`?",
         "fleet.d/a.toml:5:1: error: unknown key `lifetme`",
@@ -80,7 +80,7 @@ fn a_mistake_is_said_of_the_file_in_which_it_is() {
     }
     let twice = said.iter().find(|line| line.contains("defined twice")).unwrap();
     assert!(twice.starts_with("fleet.d/b.toml:2:8: error: server `fleet-eu` is defined twice"), "{twice}");
-    assert!(twice.contains("(the first is on line 6 of ") && twice.ends_with("bootstrapd.toml)"), "{twice}");
+    assert!(twice.contains("(the first is on line 7 of ") && twice.ends_with("bootstrapd.toml)"), "{twice}");
     assert!(said.iter().map(|line| line.split(':').next().unwrap()).is_sorted(), "{said:#?}");
 }
 

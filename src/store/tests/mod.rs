@@ -1,6 +1,7 @@
 //! Behaviour of the whole store on real files.
 
 mod admin;
+mod backup;
 mod bulk;
 mod cascade;
 mod lookups;

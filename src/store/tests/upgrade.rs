@@ -9,8 +9,8 @@ use super::super::{Actor, Key, OpenError, SealingKey, Store, UnixMillis};
 use crate::provision::{DeviceState, HoldsSecrets as _, SecurityMode};
 
 /// Written by the daemon of that time, which then closed it.
-const SCHEMA_1: &str = include_str!("schema-1.sql");
-const KEY: [u8; 32] = *b"upgrade-test-sealing-key-of-32-b";
+pub(super) const SCHEMA_1: &str = include_str!("schema-1.sql");
+pub(super) const KEY: [u8; 32] = *b"upgrade-test-sealing-key-of-32-b";
 
 /// A state directory that an earlier release left behind.
 fn left_behind(dump: &str) -> tempfile::TempDir {
@@ -18,7 +18,8 @@ fn left_behind(dump: &str) -> tempfile::TempDir {
     DirBuilder::new().mode(0o700).create(scratch.path().join("state")).unwrap();
     let database = scratch.path().join("state/bootstrapd.db");
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).unwrap();
-    Connection::open(&database).unwrap().execute_batch(dump).unwrap();
+    let connection = Connection::open(&database).unwrap();
+    connection.execute_batch(&format!("PRAGMA foreign_keys = OFF; {dump}")).unwrap();
     scratch
 }
 

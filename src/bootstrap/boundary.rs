@@ -1,0 +1,132 @@
+//! What crosses the boundary of the bootstrap server: who sends, what holds for a listener, and what it wants done.
+
+use zeroize::Zeroizing;
+
+use super::authorisation::LookupKey;
+use super::outcome::SessionReport;
+use crate::coap::Timing;
+use crate::peer::Peer;
+use crate::route::Route;
+
+/// Numbers the sessions of one server from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// The other end of CoAP messages (RFC 7252 section 1.2): over DTLS the association, not the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CoapEndpoint {
+    /// A client without DTLS.
+    Address {
+        /// Index of the listener.
+        listener: usize,
+        /// Its address, and ours.
+        route: Route,
+    },
+    /// A client's DTLS association.
+    Association {
+        /// Index of the listener.
+        listener: usize,
+        /// Number of the association, unique for the listener.
+        number: u64,
+    },
+}
+
+impl CoapEndpoint {
+    /// Index of the listener through which the client is reached.
+    pub fn listener(&self) -> usize {
+        match self {
+            CoapEndpoint::Address { listener, .. } | CoapEndpoint::Association { listener, .. } => *listener,
+        }
+    }
+}
+
+/// A datagram's origin: who sent it, which way, and what it proved.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The CoAP endpoint.
+    pub endpoint: CoapEndpoint,
+    /// The way it came, for the report.
+    pub route: Route,
+    /// What the transport has proven.
+    pub peer: &'a Peer,
+}
+
+/// What holds for all clients of one listener.
+#[derive(Clone, Debug)]
+pub struct ListenerPolicy {
+    /// Retransmission parameters.
+    pub timing: Timing,
+    /// Whether keys may travel unprotected.
+    pub insecure_secrets: bool,
+}
+
+/// Bounds of the server.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Sessions at one time; further clients meet silence and come again.
+    pub sessions: usize,
+    /// Remembered requests, for de-duplication.
+    pub remembered_requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { sessions: 50_000, remembered_requests: 100_000 }
+    }
+}
+
+/// What the server wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send this to the client.
+    Datagram {
+        /// To whom.
+        to: CoapEndpoint,
+        /// A CoAP message.
+        bytes: Zeroizing<Vec<u8>>,
+    },
+    /// Look a client up and call [`Server::handle_lookup`](super::Server::handle_lookup).
+    Resolve {
+        /// For which session.
+        session: SessionId,
+        /// With whom it is.
+        endpoint: CoapEndpoint,
+        /// Under which key.
+        key: LookupKey,
+    },
+    /// Issue the credentials that this client is to receive, keep them, look it up again and call
+    /// [`Server::handle_lookup`](super::Server::handle_lookup).
+    Issue {
+        /// For which session.
+        session: SessionId,
+        /// With whom it is.
+        endpoint: CoapEndpoint,
+        /// Under which key.
+        key: LookupKey,
+    },
+    /// A session is over.
+    Ended {
+        /// With whom it was.
+        endpoint: CoapEndpoint,
+        /// The record of the device that it served, if one was found and identified.
+        device: Option<String>,
+        /// Numbers of the issued credentials that the client is now known to have taken. Those of a bootstrap account
+        /// are not among them: it proves them in its next handshake.
+        confirmed: Vec<i64>,
+        /// Everything about it.
+        report: Box<SessionReport>,
+    },
+}
+
+/// Events that leave no session behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Datagrams that are not CoAP messages.
+    pub malformed: u64,
+    /// Retransmissions of clients that were recognised.
+    pub duplicates: u64,
+    /// Messages that belong to nothing under way.
+    pub unmatched: u64,
+    /// Bootstrap-Requests that met silence, because of a drain, a limit or another client's session.
+    pub ignored_requests: u64,
+}
