@@ -89,8 +89,6 @@ pub enum Access {
 
 /// A way into the API.
 struct Route {
-    /// For whoever wants to try every route.
-    #[cfg(test)]
     method: Method,
     path: &'static str,
     /// What a socket must give for it.
@@ -100,25 +98,18 @@ struct Route {
 
 /// A route that changes nothing and shows no secret: every socket has it.
 fn reading<T: 'static>(path: &'static str, handler: impl Handler<T, Shared>) -> Route {
-    Route {
-        #[cfg(test)]
-        method: Method::GET,
-        path,
-        needs: Access::ReadOnly,
-        handler: get(handler),
-    }
+    Route { method: Method::GET, path, needs: Access::ReadOnly, handler: get(handler) }
 }
 
 /// A route that changes something, or shows secrets.
 fn changing<T: 'static>(method: Method, path: &'static str, handler: impl Handler<T, Shared>) -> Route {
-    let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::POST);
-    Route {
-        #[cfg(test)]
-        method,
-        path,
-        needs: Access::Full,
-        handler: on(filter, handler),
-    }
+    let handler = on(filter(&method), handler);
+    Route { method, path, needs: Access::Full, handler }
+}
+
+fn filter(method: &Method) -> MethodFilter {
+    // Every method of the table has one.
+    MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::POST)
 }
 
 /// Every route of `/v1`.
@@ -172,22 +163,17 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-/// The routes that a socket with this access has, and no others.
+/// The routes that a socket with this access has; in the place of each of the others stands a refusal.
 fn router(service: Shared, access: Access) -> Router {
-    let there = routes().into_iter().filter(|route| access == Access::Full || route.needs == Access::ReadOnly);
-    let router = there.fold(Router::new(), |router, route| router.route(route.path, route.handler));
-    let router = match access {
-        Access::Full => router.fallback(no_such_path).method_not_allowed_fallback(no_such_method),
-        Access::ReadOnly => router.fallback(only_reading).method_not_allowed_fallback(only_reading),
-    };
-    router.with_state(service)
+    let mut router = Router::new();
+    for Route { method, path, needs, handler } in routes() {
+        let is_there = access == Access::Full || needs == Access::ReadOnly;
+        router = router.route(path, if is_there { handler } else { on(filter(&method), only_reading) });
+    }
+    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).with_state(service)
 }
 
-/// What the read-only socket says to whatever it has no route for.
-async fn only_reading(method: Method, uri: Uri) -> Failure {
-    if method == Method::GET || method == Method::HEAD {
-        return no_such_path(uri).await;
-    }
+async fn only_reading() -> Failure {
     Failure::new(StatusCode::FORBIDDEN, "this socket is read-only: use the full one for changes and secrets")
 }
 

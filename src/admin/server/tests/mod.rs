@@ -1,5 +1,6 @@
 //! The admin socket as its users see it: over a real socket, on a real store.
 
+mod read_only;
 pub(crate) mod world;
 
 use std::os::unix::fs::MetadataExt;

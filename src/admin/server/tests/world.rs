@@ -18,6 +18,7 @@ use crate::store::{SealingKey, Store};
 /// A service that runs, and everything around it.
 pub struct World {
     pub socket: PathBuf,
+    pub service: Arc<Service>,
     pub store: Store,
     pub client: Client,
     pub reloads: mpsc::Receiver<ReloadRequest>,
@@ -59,14 +60,15 @@ impl World {
             config: Some(PathBuf::from("/etc/bootstrapd/bootstrapd.toml")),
             degraded: Arc::clone(&degraded),
         };
+        let service = Arc::new(service);
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {
             let _ = stopped.await;
         };
         let serving =
-            tokio::spawn(serve(AdminSocket::bind(&socket).unwrap(), Arc::new(service), Access::Full, stopped));
+            tokio::spawn(serve(AdminSocket::bind(&socket).unwrap(), Arc::clone(&service), Access::Full, stopped));
         let client = Client::new(&socket);
-        World { socket, store, client, reloads, degraded, stop, serving, scratch }
+        World { socket, service, store, client, reloads, degraded, stop, serving, scratch }
     }
 
     /// Sends one request in plain HTTP/1.1 and reads until the connection closes.
