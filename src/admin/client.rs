@@ -19,11 +19,13 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 use super::api::{
-    Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, DeviceExplanation, Entry, HeldClient, List,
-    Problem, ReloadSummary, Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of,
+    Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, Dependents, DeviceExplanation, Entry, HeldClient,
+    List, Problem, ReloadSummary, Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of,
     segment,
 };
 use crate::provision::DeviceDefinition;
+
+mod bulk;
 
 /// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -84,15 +86,50 @@ pub struct ExplainQuery {
     pub discover: Option<String>,
 }
 
-/// Which devices are asked for.
+/// Which devices are asked for, as the API spells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceQuery {
-    /// Only those whose endpoint name holds this text.
+    /// Only those whose endpoint name, PSK identity, tags or properties (`name=value`) hold this text.
     pub search: Option<String>,
-    /// Only those behind this one: `next` of the page before.
+    /// Only those that name this profile.
+    pub profile: Option<String>,
+    /// Only those with this tag.
+    pub tag: Option<String>,
+    /// `enabled` or `blocked`.
+    pub state: Option<String>,
+    /// `file` or `database`.
+    pub origin: Option<String>,
+    /// Only those whose last session ended so.
+    pub last_outcome: Option<String>,
+    /// Only those with this property, as `NAME=VALUE`.
+    pub property: Option<String>,
+    /// `endpoint`, `created`, `changed` or `last-session`.
+    pub sort: Option<String>,
+    /// Whether the last one comes first.
+    pub descending: bool,
+    /// Only those behind this place: `next` of the page before.
     pub after: Option<String>,
     /// At most this many.
     pub limit: Option<usize>,
+}
+
+impl DeviceQuery {
+    /// As it stands behind the path.
+    fn to_text(&self) -> String {
+        query_of(&[
+            ("search", self.search.clone()),
+            ("profile", self.profile.clone()),
+            ("tag", self.tag.clone()),
+            ("state", self.state.clone()),
+            ("origin", self.origin.clone()),
+            ("last_outcome", self.last_outcome.clone()),
+            ("property", self.property.clone()),
+            ("sort", self.sort.clone()),
+            ("descending", self.descending.then(|| "true".to_owned())),
+            ("after", self.after.clone()),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+        ])
+    }
 }
 
 /// Which sessions are asked for.
@@ -112,22 +149,20 @@ impl Client {
         Client { socket: socket.to_owned() }
     }
 
-    /// All server accounts or profiles, or the first page of devices.
+    /// All server accounts or profiles, or those that hold a text.
     ///
     /// # Errors
     /// [`ClientError`], as every call here.
-    pub async fn list<D: Resource>(&self) -> Result<List<Entry<D>>, ClientError> {
-        self.fetch(&format!("/v1/{}", D::COLLECTION)).await
+    pub async fn list<D: Resource>(&self, search: Option<String>) -> Result<List<Entry<D>>, ClientError> {
+        self.fetch(&format!("/v1/{}{}", D::COLLECTION, query_of(&[("search", search)]))).await
     }
 
-    /// A page of devices, by endpoint name.
+    /// A page of devices.
     ///
     /// # Errors
-    /// [`ClientError`].
-    pub async fn devices<D: Resource>(&self, query: DeviceQuery) -> Result<List<Entry<D>>, ClientError> {
-        let limit = query.limit.map(|limit| limit.to_string());
-        let query = query_of(&[("search", query.search), ("after", query.after), ("limit", limit)]);
-        self.fetch(&format!("/v1/{}{query}", D::COLLECTION)).await
+    /// [`ClientError`]; a problem of status 400 for an order, outcome or place that is none.
+    pub async fn devices<D: Resource>(&self, query: &DeviceQuery) -> Result<List<Entry<D>>, ClientError> {
+        self.fetch(&format!("/v1/{}{}", D::COLLECTION, query.to_text())).await
     }
 
     /// The definition that `key` names.
@@ -291,15 +326,31 @@ impl Client {
         self.fetch(&format!("/v1/audit{query}")).await
     }
 
+    /// What depends on a server account or a profile.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is none.
+    pub async fn dependents<D: Resource>(&self, key: &str) -> Result<Dependents, ClientError> {
+        self.fetch(&format!("{}/dependents", path_of::<D>(key))).await
+    }
+
+    /// Removes a definition with `expected` entries that depend on it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 409 where other entries depend on it, or the file defines some.
+    pub async fn delete_cascading<D: Resource>(&self, key: &str, expected: u64) -> Result<(), ClientError> {
+        let path = format!("{}?cascade=true&expect={expected}", path_of::<D>(key));
+        self.send(Method::DELETE, &path, None).await.map(|_| ())
+    }
+
     /// Writes a copy of the live database to `output`.
     ///
     /// # Errors
     /// [`ClientError`]; [`ClientError::Protocol`] where less came than was promised, [`ClientError::Output`] where
     /// `output` takes no more. What was written until then is no copy.
     pub async fn backup(&self, output: &mut impl io::Write) -> Result<BackupSummary, ClientError> {
-        let begun = self.begin(Method::GET, "/v1/backup", None);
-        let (connection, answer) = tokio::time::timeout(TIMEOUT, begun).await.map_err(|_| ClientError::TimedOut)??;
-        let _connection = AbortOnDrop(connection);
+        let begun = self.open(Method::GET, "/v1/backup", None);
+        let (answer, _connection) = tokio::time::timeout(TIMEOUT, begun).await.map_err(|_| ClientError::TimedOut)??;
         let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
         let (promised, devices) = (number(CONTENT_LENGTH.as_str()), number(BACKUP_DEVICES));
         let status = answer.status();
@@ -357,20 +408,20 @@ impl Client {
         path: &str,
         body: Option<Body<'_>>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let (connection, answer) = self.begin(method, path, body).await?;
+        let body = body.map(|body| (body.media_type, Bytes::from(Value::Object(body.fields.clone()).to_string())));
+        let (answer, _connection) = self.open(method, path, body).await?;
         let status = answer.status();
         let collected = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
-        connection.abort();
         collected.map(|body| (status, body.to_bytes())).map_err(|error| ClientError::Protocol(error.to_string()))
     }
 
-    /// Sends one request and waits for the head of its answer. The connection is to be ended by whoever calls.
-    async fn begin(
+    /// Sends one request and returns the head of the answer, whose body comes as long as the connection is kept.
+    async fn open(
         &self,
         method: Method,
         path: &str,
-        body: Option<Body<'_>>,
-    ) -> Result<(Connection, Response<Incoming>), ClientError> {
+        body: Option<(&str, Bytes)>,
+    ) -> Result<(Response<Incoming>, Connection), ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
             ErrorKind::PermissionDenied => ClientError::AccessDenied(self.socket.clone()),
             _ => ClientError::Unreachable { socket: self.socket.clone(), source },
@@ -379,20 +430,19 @@ impl Client {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| protocol(&error))?;
         // The connection ends with its one exchange; an error of it reaches the exchange as well.
-        let connection = tokio::spawn(connection);
+        let connection = Connection(tokio::spawn(async {
+            let _ = connection.await;
+        }));
         let request = request(method, path, body).map_err(|error| protocol(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| protocol(&error))?;
-        Ok((connection, answer))
+        Ok((answer, connection))
     }
 }
 
-/// The task that moves the bytes of a connection.
-type Connection = JoinHandle<Result<(), hyper::Error>>;
+/// The task that moves the bytes of a connection; it ends with this.
+struct Connection(JoinHandle<()>);
 
-/// Ends a connection with the exchange that it was made for, however that ends.
-struct AbortOnDrop(Connection);
-
-impl Drop for AbortOnDrop {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -420,15 +470,16 @@ fn fields_of(body: &impl serde::Serialize) -> Result<Map<String, Value>, ClientE
     }
 }
 
-fn request(method: Method, path: &str, body: Option<Body<'_>>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+fn request(
+    method: Method,
+    path: &str,
+    body: Option<(&str, Bytes)>,
+) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
     let request =
         Request::builder().method(method).uri(path).header(HOST, "localhost").header(ACCEPT, "application/json");
     match body {
         None => request.body(Full::default()),
-        Some(body) => {
-            let text = Value::Object(body.fields.clone()).to_string();
-            request.header(CONTENT_TYPE, body.media_type).body(Full::from(text))
-        }
+        Some((media_type, body)) => request.header(CONTENT_TYPE, media_type).body(Full::from(body)),
     }
 }
 

@@ -14,11 +14,11 @@ use serde_json::{Map, Value};
 use super::Context;
 use super::confirm::confirm;
 use super::failure::Failure;
-use super::human::{NOTHING, or_nothing, printable};
+use super::human::{NOTHING, printable};
 use super::key_input::{self, FileValue};
 use super::report::{Report, Table};
 use super::wording::Wording;
-use crate::admin::api::{Entry, List, Resource};
+use crate::admin::api::{Dependents, Entry, List, Resource};
 use crate::admin::client::{Client, ClientError};
 
 /// The flags of one kind of definition. Serialised, they are the fields that were given, as the API names them.
@@ -29,6 +29,8 @@ pub trait Fields: Args + Serialize {
     type Listing: Args + std::fmt::Debug;
     /// Fields that can be taken away, in kebab-case.
     const REMOVABLE: &'static [&'static str];
+    /// Whether others depend on it, which may be deleted with it.
+    const CASCADES: bool;
     /// Those of them whose flag names a file, and ends with `-file`.
     const FROM_FILES: &'static [&'static str] = &[];
     /// Columns of `list`.
@@ -124,6 +126,9 @@ pub struct Delete {
     /// Does not ask.
     #[arg(long, short)]
     yes: bool,
+    /// Of a server account or a profile: deletes what depends on it too, the profiles and the devices that name them.
+    #[arg(long)]
+    cascade: bool,
 }
 
 impl<F: Fields> Verb<F> {
@@ -145,7 +150,7 @@ fn list<F: Fields>(listing: F::Listing, context: &Context) -> Result<Report, Fai
     Ok(match &list.next {
         None => report,
         Some(next) => {
-            let total = or_nothing(list.total);
+            let total = list.total.map_or_else(|| "many".to_owned(), |total| total.to_string());
             report.remark(format!("{} of {total}; the next ones come with --after '{next}'", list.items.len()))
         }
     })
@@ -209,11 +214,59 @@ impl<F: Fields> Set<F> {
 impl Delete {
     fn run<F: Fields>(self, context: &Context) -> Result<Report, Failure> {
         let what = format!("{} `{}`", F::Definition::NOUN, printable(&self.name));
+        if F::CASCADES {
+            let dependents = context.wait(context.client.dependents::<F::Definition>(&self.name))?;
+            if dependents.count() > 0 || !dependents.of_file.is_empty() {
+                return self.run_cascading::<F>(&what, &dependents, context);
+            }
+        }
         confirm(&format!("Delete {what}?"), self.yes)?;
         context.wait(context.client.delete::<F::Definition>(&self.name))?;
-        let table = Table::new(["deleted"]).row(vec![self.name]);
-        Ok(Report::text(format!("deleted {what}"), table, &()))
+        Ok(deleted(&what, self.name))
     }
+
+    fn run_cascading<F: Fields>(
+        self,
+        what: &str,
+        dependents: &Dependents,
+        context: &Context,
+    ) -> Result<Report, Failure> {
+        let list = list_of(dependents);
+        if !self.cascade {
+            return Err(Failure::InUse(format!("{what} is in use:\n{list}give --cascade to delete these with it")));
+        }
+        confirm(&format!("Deleting {what} deletes with it:\n{list}Delete all of this?"), self.yes)?;
+        context.wait(context.client.delete_cascading::<F::Definition>(&self.name, dependents.count()))?;
+        Ok(deleted(&format!("{what} with {} entries that depended on it", dependents.count()), self.name))
+    }
+}
+
+/// What goes, and what stays, one kind per line.
+fn list_of(dependents: &Dependents) -> String {
+    let Dependents { profiles, devices, first_devices, unnamed_devices, of_file } = dependents;
+    let names = |names: &[String]| names.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+    let mut list = String::new();
+    if !profiles.is_empty() {
+        list += &format!("  {} profiles: {}\n", profiles.len(), names(profiles));
+    }
+    if *devices > 0 {
+        let more = if *devices > first_devices.len() as u64 { ", ..." } else { "" };
+        list += &format!("  {devices} devices: {}{more}\n", names(first_devices));
+    }
+    if *unnamed_devices > 0 {
+        list += &format!("  ({unnamed_devices} devices that name no profile may lose theirs; they stay)\n");
+    }
+    if !of_file.is_empty() {
+        list += &format!(
+            "  of these the config file defines {}: nothing can be deleted before it lets go of them\n",
+            names(of_file)
+        );
+    }
+    list
+}
+
+fn deleted(what: &str, name: String) -> Report {
+    Report::text(format!("deleted {what}"), Table::new(["deleted"]).row(vec![name]), &())
 }
 
 /// The fields that were given, those in files with them.

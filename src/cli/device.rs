@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::definitions::{Fields, Verb};
+use super::device_table::TableVerb;
 use super::failure::Failure;
 use super::human::or_nothing;
 use super::key_input::{FileValue, KeyInput};
@@ -14,12 +15,18 @@ use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError, DeviceQuery};
 use crate::provision::DeviceDefinition;
 
+/// Devices on a page at most, as the daemon has it.
+const LARGEST_PAGE: usize = 10_000;
+
 /// What is done with devices.
 #[derive(Debug, Subcommand)]
 pub enum DeviceVerb {
     /// With their definitions.
     #[command(flatten)]
     Definition(Verb<DeviceFields>),
+    /// Many at once, as a table.
+    #[command(flatten)]
+    Table(TableVerb),
     /// With what was issued to them, their state, and clients that are to become devices.
     #[command(flatten)]
     Issued(issued::Verb),
@@ -29,6 +36,7 @@ impl DeviceVerb {
     pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
         match self {
             DeviceVerb::Definition(verb) => verb.run(context),
+            DeviceVerb::Table(verb) => verb.run(context),
             DeviceVerb::Issued(verb) => verb.run(context),
         }
     }
@@ -78,18 +86,59 @@ fn tag(text: &str) -> Result<String, &'static str> {
     if text.is_empty() { Err("an empty tag: --unset tags takes all tags away") } else { Ok(text.to_owned()) }
 }
 
+/// Which devices are meant.
+#[derive(Args, Debug, Default)]
+pub struct DeviceFilter {
+    /// Only devices whose endpoint name, PSK identity, tags or properties (as NAME=VALUE) hold this text.
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Only devices that name this profile.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Only devices with this tag.
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// Only devices in this state.
+    #[arg(long, value_parser = ["enabled", "blocked"])]
+    state: Option<String>,
+    /// Only devices that are defined there.
+    #[arg(long, value_parser = ["file", "database"])]
+    origin: Option<String>,
+    /// Only devices whose last session ended so.
+    #[arg(long, value_name = "OUTCOME")]
+    last_outcome: Option<String>,
+    /// Only devices with this property.
+    #[arg(long, value_name = "NAME=VALUE")]
+    property: Option<String>,
+}
+
 /// Which devices to list.
 #[derive(Args, Debug)]
 pub struct DeviceListing {
-    /// Only devices whose endpoint name or PSK identity holds this text.
-    #[arg(long, value_name = "TEXT")]
-    search: Option<String>,
-    /// Only devices behind this endpoint name: the next page.
-    #[arg(long, value_name = "ENDPOINT")]
+    #[command(flatten)]
+    filter: DeviceFilter,
+    /// What they are sorted by; devices without a session stand last.
+    #[arg(long, default_value = "endpoint", value_parser = ["endpoint", "created", "changed", "last-session"])]
+    sort: String,
+    /// The last one first.
+    #[arg(long)]
+    descending: bool,
+    /// Only devices behind this place: the next page.
+    #[arg(long, value_name = "PLACE")]
     after: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = numbers::limit, allow_negative_numbers = true)]
     limit: usize,
+    /// All of them, page by page; for a large fleet `device export` is quicker.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+impl DeviceFilter {
+    pub(super) fn query(self) -> DeviceQuery {
+        let DeviceFilter { search, profile, tag, state, origin, last_outcome, property } = self;
+        DeviceQuery { search, profile, tag, state, origin, last_outcome, property, ..DeviceQuery::default() }
+    }
 }
 
 impl Fields for DeviceFields {
@@ -97,6 +146,7 @@ impl Fields for DeviceFields {
     type Listing = DeviceListing;
     const REMOVABLE: &'static [&'static str] = &["psk-identity", "psk", "profile", "property", "tags", "state"];
     const FROM_FILES: &'static [&'static str] = &["psk"];
+    const CASCADES: bool = false;
     const COLUMNS: &'static [&'static str] =
         &["endpoint", "psk identity", "key", "profile", "origin", "last outcome", "ended"];
 
@@ -135,7 +185,16 @@ impl Fields for DeviceFields {
     }
 
     async fn list(client: &Client, listing: DeviceListing) -> Result<List<Entry<DeviceDefinition>>, ClientError> {
-        let DeviceListing { search, after, limit } = listing;
-        client.devices(DeviceQuery { search, after, limit: Some(limit) }).await
+        let DeviceListing { filter, sort, descending, after, limit, all } = listing;
+        let limit = Some(if all { LARGEST_PAGE } else { limit });
+        let mut query = DeviceQuery { sort: Some(sort), descending, after, limit, ..filter.query() };
+        let mut list = client.devices(&query).await?;
+        while all && list.next.is_some() {
+            query.after = list.next.take();
+            let page = client.devices(&query).await?;
+            list.items.extend(page.items);
+            list.next = page.next;
+        }
+        Ok(list)
     }
 }

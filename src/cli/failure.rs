@@ -53,8 +53,22 @@ pub enum Failure {
     /// A key file holds nothing at all.
     #[error("{} is empty: it must hold one key, as hex:..., base64:... or text:...", source_name(.0))]
     EmptyKey(PathBuf),
+    /// Others depend on it.
+    #[error("{0}")]
+    InUse(String),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", source_name(path))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The files of a fleet hold mistakes.
+    #[error("{0}")]
+    Fleet(String),
     /// The operator thought better of it.
-    #[error("nothing was deleted")]
+    #[error("nothing was changed")]
     Declined,
     /// The simulated device got nothing.
     #[error("{0}")]
@@ -93,6 +107,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Failure::Usage(_) => USAGE,
+            Failure::InUse(_) => CONFLICT,
             Failure::BackupExists(_) => CONFLICT,
             Failure::Daemon(ClientError::Problem(problem)) => match problem.status {
                 404 => NOT_FOUND,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `definitions` | `list show add set delete` of every kind of definition |
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
+//! | `device_table`, `fleet` | many at once: devices as CSV, a fleet as TOML files |
 //! | `issued` | credentials, blocking and unknown clients: the further verbs of devices |
 //! | `session`, `status`, `explain`, `simulate` | the commands that only look or try |
 //! | `backup` | a copy of the live database, into a file |
@@ -18,8 +19,10 @@ mod backup;
 mod confirm;
 mod definitions;
 mod device;
+mod device_table;
 mod explain;
 mod failure;
+mod fleet;
 mod human;
 mod issued;
 mod key_input;
@@ -91,6 +94,10 @@ enum Noun {
     Reload(status::Reload),
     /// Who changed what: the last lines of the audit trail.
     Audit(status::Audit),
+    /// Makes the database say what the TOML files of a directory say, in one transaction.
+    Apply(fleet::Apply),
+    /// Prints what the database defines as TOML, or writes it into a directory; what `apply` reads.
+    Export(fleet::Export),
     /// Writes a copy of the live database, without its sealing key, into a file.
     Backup(backup::Backup),
     /// What a device would receive, operation by operation, and what is wrong with it; sends nothing.
@@ -164,6 +171,8 @@ impl Noun {
             Noun::Status(status) => status.run(context),
             Noun::Reload(reload) => reload.run(context),
             Noun::Audit(audit) => audit.run(context),
+            Noun::Apply(apply) => apply.run(context),
+            Noun::Export(export) => export.run(context),
             Noun::Backup(backup) => backup.run(context),
             Noun::Explain(explain) => explain.run(context),
             Noun::Simulate(simulate) => simulate.run(),

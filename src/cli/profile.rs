@@ -10,7 +10,7 @@ use super::definitions::Fields;
 use super::failure::Failure;
 use super::human::or_nothing;
 use super::key_input::read_fields;
-use super::server::Everything;
+use super::server::Listing;
 use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError};
 use crate::provision::ProfileDefinition;
@@ -148,7 +148,7 @@ fn writes(paths: &[PathBuf]) -> Result<Value, Failure> {
 
 impl Fields for ProfileFields {
     type Definition = ProfileDefinition;
-    type Listing = Everything;
+    type Listing = Listing;
     const REMOVABLE: &'static [&'static str] = &[
         "servers",
         "default",
@@ -163,6 +163,7 @@ impl Fields for ProfileFields {
         "ack-timeout",
         "max-retransmit",
     ];
+    const CASCADES: bool = true;
     const COLUMNS: &'static [&'static str] = &["id", "name", "servers", "default", "format", "discover", "origin"];
 
     fn field_of(flag: &str) -> String {
@@ -199,8 +200,8 @@ impl Fields for ProfileFields {
         ]
     }
 
-    async fn list(client: &Client, _: Everything) -> Result<List<Entry<ProfileDefinition>>, ClientError> {
-        client.list().await
+    async fn list(client: &Client, listing: Listing) -> Result<List<Entry<ProfileDefinition>>, ClientError> {
+        client.list(listing.search).await
     }
 }
 

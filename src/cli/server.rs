@@ -26,9 +26,14 @@ use crate::admin::client::{Client, ClientError};
 use crate::lwm2m::objects::{SECURITY, SERVER};
 use crate::provision::{SecurityMode, ServerDefinition};
 
-/// A list without flags.
+/// Which of them to list.
 #[derive(Args, Debug)]
-pub struct Everything {}
+pub struct Listing {
+    /// Only those that hold this text: a server account in name, URI or PSK identity, a profile in its name or in those
+    /// of its server accounts.
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+}
 
 /// What an operator says about a server account.
 #[derive(Args, Debug, Default, Serialize)]
@@ -99,7 +104,7 @@ struct Resources {
 
 impl Fields for ServerFields {
     type Definition = ServerDefinition;
-    type Listing = Everything;
+    type Listing = Listing;
     const REMOVABLE: &'static [&'static str] = &[
         "type",
         "transport",
@@ -153,6 +158,7 @@ impl Fields for ServerFields {
         "private-key",
         "sms-binding-secret-keys",
     ];
+    const CASCADES: bool = true;
     const COLUMNS: &'static [&'static str] = &["id", "name", "ssid", "uri", "security", "lifetime", "origin"];
 
     fn field_of(flag: &str) -> String {
@@ -209,8 +215,8 @@ impl Fields for ServerFields {
         ]
     }
 
-    async fn list(client: &Client, _: Everything) -> Result<List<Entry<ServerDefinition>>, ClientError> {
-        client.list().await
+    async fn list(client: &Client, listing: Listing) -> Result<List<Entry<ServerDefinition>>, ClientError> {
+        client.list(listing.search).await
     }
 }
 

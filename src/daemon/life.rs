@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::reload::{self, Degraded};
 use super::{rekey, supervisor};
-use crate::admin::server::{AdminSocket, ReloadRequest, Service, SocketError, serve};
+use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, SocketError, serve};
 use crate::config::Config;
 use crate::driver::{self, DriverError, Handle};
 use crate::store::{FileMode, OpenError, SealingKey, SealingKeyError, Store, StoreError};
@@ -73,6 +73,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let store = Store::open(&config.state_dir, key)?;
     let degraded = Degraded::default();
     let admin = AdminSocket::bind(&config.admin.socket)?;
+    let read_only = config.admin.read_only_socket.as_deref().map(AdminSocket::bind).transpose()?;
     reload::apply(&mut config, &store, FileMode::Start, &degraded).await?;
     let driver = driver::start(reload::listeners(&config), store.clone())?;
     let (reload, reloads) = mpsc::channel(1);
@@ -87,14 +88,32 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         degraded: Arc::clone(&degraded),
     };
     let (stop_admin, stopped) = oneshot::channel::<()>();
-    let admin = tokio::spawn(serve(admin, service, async {
-        // Dropped or used, both mean the end.
-        let _ = stopped.await;
-    }));
+    let service = Arc::new(service);
+    let (stop_reading, reading_stopped) = oneshot::channel::<()>();
+    let read_only = read_only.map(|socket| {
+        tokio::spawn(serve(socket, Arc::clone(&service), Access::ReadOnly, async {
+            let _ = reading_stopped.await;
+        }))
+    });
+    let admin = tokio::spawn(async move {
+        serve(admin, service, Access::Full, async {
+            // Dropped or used, both mean the end.
+            let _ = stopped.await;
+        })
+        .await;
+        drop(stop_reading);
+        if let Some(read_only) = read_only {
+            // A panic there has been said by the thread that had it.
+            let _ = read_only.await;
+        }
+    });
     let mut listeners = Vec::new();
     for listener in driver.status().await.listeners {
         info!("listening on {} ({})", listener.address, listener.security);
         listeners.push(listener.address);
+    }
+    if let Some(socket) = &config.admin.read_only_socket {
+        info!("read-only socket at {}", socket.display());
     }
     info!("admin socket at {}", config.admin.socket.display());
     supervisor::ready("Serving.");

@@ -25,6 +25,10 @@ pub(super) enum Verb {
     Change,
     Delete,
     Reveal,
+    /// Many devices from a table.
+    Import,
+    /// Many definitions from files.
+    Apply,
     Rotate,
     Block,
     Unblock,
@@ -38,6 +42,8 @@ impl Verb {
             Verb::Change => "change",
             Verb::Delete => "delete",
             Verb::Reveal => "reveal",
+            Verb::Import => "import",
+            Verb::Apply => "apply",
             Verb::Rotate => "rotate",
             Verb::Block => "block",
             Verb::Unblock => "unblock",
@@ -88,6 +94,17 @@ pub(super) fn write_backup(connection: &Connection, stamp: Stamp, name: &str) ->
     insert(connection, stamp, Verb::Backup, (Kind::Database, name), &[], None)
 }
 
+/// Writes one line about many entries, which `name` counts.
+pub(super) fn write_many(
+    connection: &Connection,
+    stamp: Stamp,
+    verb: Verb,
+    kind: Kind,
+    name: &str,
+) -> Result<(), StoreError> {
+    insert(connection, stamp, verb, (kind, name), &[], None)
+}
+
 fn insert(
     connection: &Connection,
     stamp: Stamp,
@@ -106,7 +123,10 @@ fn insert(
 }
 
 /// Names of the fields in which `new` differs from `old`, or of all that are set.
-fn changed_fields<N: Noun>(old: Option<&N::Definition>, new: &N::Definition) -> Result<Vec<String>, StoreError> {
+pub(super) fn changed_fields<N: Noun>(
+    old: Option<&N::Definition>,
+    new: &N::Definition,
+) -> Result<Vec<String>, StoreError> {
     let new_fields = fields::<N>(new)?;
     let old_fields = old.map(fields::<N>).transpose()?.unwrap_or_default();
     let differs = |name: &&String| old_fields.get(*name) != new_fields.get(*name);

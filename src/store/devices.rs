@@ -9,13 +9,13 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use zeroize::Zeroizing;
 
 use super::audit::Verb;
-use super::entry::{DevicePage, DeviceQuery, DeviceRecord, Entry, IssuedProof};
+use super::entry::{DeviceRecord, Entry, IssuedProof};
 use super::error::{Kind, StoreError};
 use super::issued::{self, Proof};
 use super::noun::{self, Noun};
-use super::outcomes;
 use super::profiles::Profiles;
 use super::sealing::Sealer;
+use super::search;
 use super::servers::{check_reference, from_json, to_json};
 use crate::provision::identity_text::identity_bytes;
 use crate::provision::{DeviceDefinition, DeviceState, KeyText, SecretFields, SecretText};
@@ -83,7 +83,7 @@ impl Noun for Devices {
         for tag in &definition.tags {
             statement.execute((id, tag))?;
         }
-        Ok(())
+        search::index(connection, id)
     }
 
     fn release(connection: &Connection, id: i64) -> Result<(), StoreError> {
@@ -238,26 +238,6 @@ fn unseal_key(sealer: &Sealer, id: i64, endpoint: &str, sealed: &[u8]) -> Result
     let key = secrets.at("psk").and_then(|psk| KeyText::parse(psk.expose()).ok());
     let corrupt = || StoreError::Corrupt { kind: Kind::Device, name: endpoint.to_owned(), what: "key" };
     Ok(key.ok_or_else(corrupt)?.key().clone())
-}
-
-/// A page of the devices in force; run it in a transaction, so that page and total belong together.
-pub(super) fn page(connection: &Connection, query: &DeviceQuery) -> Result<DevicePage, StoreError> {
-    let DeviceQuery { after, limit, search, profile } = query;
-    let condition = "WHERE shadowed = 0 AND (?1 IS NULL OR profile = ?1)
-                     AND (?2 IS NULL OR instr(endpoint, ?2) > 0 OR instr(psk_identity, ?2) > 0)";
-    let mut statement = connection.prepare_cached(&format!("SELECT count(*) FROM devices {condition}"))?;
-    let total = statement.query_row((profile, search), |row| noun::number(row, 0))?;
-    // One more than asked for tells whether there is a next page. Every endpoint comes after the empty one.
-    let more = i64::from(*limit) + 1;
-    let condition = format!("{condition} AND endpoint > ?3 ORDER BY endpoint LIMIT ?4");
-    let after = after.as_deref().unwrap_or_default();
-    let mut found = noun::query::<Devices>(connection, &condition, (profile, search, after, more))?;
-    let complete = found.len() <= *limit as usize;
-    found.truncate(*limit as usize);
-    let devices = found.into_iter().map(|stored| outcomes::with_last(connection, stored.entry));
-    let devices = devices.collect::<Result<Vec<_>, _>>()?;
-    let last = devices.last().map(|device| device.entry.definition.endpoint.clone());
-    Ok(DevicePage { devices, total, next: if complete { None } else { last } })
 }
 
 /// Refuses a PSK identity that another device has, be it one that is not in force.

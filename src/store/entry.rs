@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::outcome::Outcome;
-use crate::provision::{DeviceDefinition, IssuedCredentials, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, DeviceState, IssuedCredentials, ProfileDefinition, ServerDefinition};
 
 /// A definition and what the store knows about it.
 ///
@@ -127,32 +127,89 @@ pub struct CatalogRows {
     pub profiles: Vec<ProfileDefinition>,
 }
 
-/// Which devices to list.
+/// Which devices to list, in which order. Texts are compared byte for byte; a device must meet all that is said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceQuery {
-    /// Only endpoints after this one, in byte order.
+    /// Only devices behind this place: [`DevicePage::next`] of the page before, asked for in the same order.
     pub after: Option<String>,
     /// At most so many.
     pub limit: u32,
-    /// Only devices whose endpoint or PSK identity contains this, compared byte for byte.
+    /// Only devices whose endpoint, PSK identity, tags, or properties as `name=value`, contain this.
     pub search: Option<String>,
     /// Only devices that name this profile.
     pub profile: Option<String>,
+    /// Only devices with this tag.
+    pub tag: Option<String>,
+    /// Only devices in this state.
+    pub state: Option<DeviceState>,
+    /// Only devices defined here.
+    pub origin: Option<Origin>,
+    /// Only devices whose last session ended so.
+    pub last_outcome: Option<Outcome>,
+    /// Only devices that have these properties, by name and value.
+    pub properties: Vec<(String, String)>,
+    /// What they are sorted by.
+    pub order: DeviceOrder,
+    /// Whether the last one comes first.
+    pub descending: bool,
 }
 
 impl Default for DeviceQuery {
     fn default() -> DeviceQuery {
-        DeviceQuery { after: None, limit: 100, search: None, profile: None }
+        DeviceQuery {
+            after: None,
+            limit: 100,
+            search: None,
+            profile: None,
+            tag: None,
+            state: None,
+            origin: None,
+            last_outcome: None,
+            properties: Vec::new(),
+            order: DeviceOrder::Endpoint,
+            descending: false,
+        }
     }
 }
 
-/// A page of devices in byte order of their endpoints.
+/// What devices are sorted by; those that are equal in it, by their number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceOrder {
+    /// By endpoint, in byte order.
+    #[default]
+    Endpoint,
+    /// By the time of their definition.
+    Created,
+    /// By the time of their last change.
+    Changed,
+    /// By the end of their last session; those without one stand last, whichever end comes first.
+    LastSession,
+}
+
+impl DeviceOrder {
+    /// Every order.
+    pub const ALL: [DeviceOrder; 4] =
+        [DeviceOrder::Endpoint, DeviceOrder::Created, DeviceOrder::Changed, DeviceOrder::LastSession];
+
+    /// The word in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            DeviceOrder::Endpoint => "endpoint",
+            DeviceOrder::Created => "created",
+            DeviceOrder::Changed => "changed",
+            DeviceOrder::LastSession => "last-session",
+        }
+    }
+}
+
+/// A page of devices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DevicePage {
     /// The devices.
     pub devices: Vec<DeviceEntry>,
-    /// Number of devices on all pages together.
-    pub total: u64,
+    /// Number of devices on all pages together; none where it would take looking at most of the fleet: more than
+    /// 20,000 devices meet a search or several filters.
+    pub total: Option<u64>,
     /// What to say as [`DeviceQuery::after`] for the next page; none on the last.
     pub next: Option<String>,
 }

@@ -131,6 +131,28 @@ pub enum StoreError {
         /// Who depends on it.
         dependents: Dependents,
     },
+    /// Of what depends on the entry the config file defines something, which cannot be deleted with it.
+    #[error("{kind} `{name}` cannot be deleted with what depends on it: the config file defines {}", dependents.join(", "))]
+    FileDepends {
+        /// Of this kind.
+        kind: Kind,
+        /// With this name.
+        name: String,
+        /// What the config file defines.
+        dependents: Vec<String>,
+    },
+    /// Not as many entries depend on the entry as was agreed to delete.
+    #[error("{found} entries depend on {kind} `{name}`, and {agreed} were agreed to be deleted: look again")]
+    OtherDependents {
+        /// Of this kind.
+        kind: Kind,
+        /// With this name.
+        name: String,
+        /// As many do.
+        found: u64,
+        /// As many were to.
+        agreed: u64,
+    },
     /// Something is named that does not exist.
     #[error("there is no {kind} `{name}` to refer to: add it first")]
     UnknownReference {
@@ -153,6 +175,9 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
+    /// A page was to begin where this list has no place.
+    #[error("`after` is no place in this list: give `next` of the page before, and the same order")]
+    NoSuchPlace,
     /// The config file and the database both define something; the reload changed nothing.
     #[error("the config file cannot be applied: {}", list(.0))]
     FileConflicts(Vec<FileConflict>),

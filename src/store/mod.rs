@@ -10,6 +10,7 @@
 //! | `admin`, `file` | changes by an operator; the definitions of the config file |
 //! | `issued`, `blocking` | issued credentials; devices blocked by the batch, and unknown clients taken in |
 //! | `noun`, `servers`, `profiles`, `devices` | rows of the three tables of definitions |
+//! | `search`, `bulk`, `fleet`, `cascade` | pages of devices; many devices, a whole fleet at once; what hangs on an entry |
 //! | `writer`, `schema`, `open`, `audit`, `outcomes` | the thread, the tables, the files, the trail, the last outcomes |
 //!
 //! SQL stands only here. A change is acknowledged after SQLite's COMMIT returned with `synchronous=FULL`; a database
@@ -28,8 +29,11 @@ pub mod sealing_key;
 mod admin;
 mod audit;
 mod blocking;
+mod bulk;
+mod cascade;
 mod devices;
 mod file;
+mod fleet;
 mod issued;
 mod key_file;
 mod noun;
@@ -38,6 +42,7 @@ mod outcomes;
 mod profiles;
 mod schema;
 mod seals;
+mod search;
 mod servers;
 mod writer;
 
@@ -46,13 +51,16 @@ mod tests;
 
 pub use backup::Backup;
 pub use blocking::StatesChanged;
+pub use bulk::{DeviceRow, Import, ImportError, Imported, RowProblem, RowProblems};
+pub use cascade::Hanging;
 pub use entry::{
-    Actor, AuditLine, CatalogRows, Counts, CredentialState, DeviceCredentials, DeviceEntry, DeviceOutcome, DevicePage,
-    DeviceQuery, DeviceRecord, Entry, IssuedProof, IssuedRecord, Key, LastOutcome, Origin, ProfileEntry, ServerEntry,
-    UnixMillis,
+    Actor, AuditLine, CatalogRows, Counts, CredentialState, DeviceCredentials, DeviceEntry, DeviceOrder, DeviceOutcome,
+    DevicePage, DeviceQuery, DeviceRecord, Entry, IssuedProof, IssuedRecord, Key, LastOutcome, Origin, ProfileEntry,
+    ServerEntry, UnixMillis,
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
 pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};
+pub use fleet::{Apply, FleetApplied, FleetChange, FleetError, FleetProblem, FleetVerb};
 pub use handle::Store;
 pub use reader::Reader;
 pub use rekey::{RekeyError, Rekeyed, rekey};

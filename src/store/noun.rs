@@ -64,6 +64,11 @@ pub(super) trait Noun: 'static {
         Ok(())
     }
 
+    /// Refuses what must be unique and is taken, name aside, once [`Noun::release`] let go of it.
+    fn check_unique(_connection: &Connection, _new: &Self::Definition) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Refuses what an operator may not add, or may not make of `old`.
     fn check(
         connection: &Connection,

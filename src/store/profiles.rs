@@ -65,6 +65,10 @@ impl Noun for Profiles {
         Ok(())
     }
 
+    fn check_unique(connection: &Connection, new: &ProfileDefinition) -> Result<(), StoreError> {
+        if new.default { check_no_default(connection) } else { Ok(()) }
+    }
+
     fn check(
         connection: &Connection,
         old: Option<(i64, &ProfileDefinition)>,

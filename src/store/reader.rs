@@ -3,12 +3,14 @@
 //! The driver asks it inline, once or twice per bootstrap: statements are prepared once, the write-ahead log keeps it
 //! out of the writer's way, and a lookup costs microseconds. It sees what was committed when it asks.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
+use super::cascade::{self, Hanging};
 use super::devices::{self, Devices};
 use super::entry::{
     AuditLine, CatalogRows, Counts, DeviceCredentials, DeviceEntry, DevicePage, DeviceQuery, DeviceRecord, Entry, Key,
@@ -19,8 +21,8 @@ use super::noun::{self, Noun};
 use super::profiles::{self, Profiles};
 use super::sealing::Sealer;
 use super::servers::{self, Servers};
-use super::{audit, file, issued, open, outcomes};
-use crate::provision::IssuedCredentials;
+use super::{audit, file, issued, open, outcomes, search};
+use crate::provision::{DeviceDefinition, IssuedCredentials};
 use crate::secret::Secret;
 
 /// A read-only connection to the store.
@@ -132,12 +134,75 @@ impl Reader {
     /// A page of devices.
     ///
     /// # Errors
-    /// As for [`Reader::device_by_endpoint`].
+    /// [`StoreError::NoSuchPlace`], and as for [`Reader::device_by_endpoint`].
     pub fn devices(&mut self, query: &DeviceQuery) -> Result<DevicePage, StoreError> {
         let transaction = self.connection.transaction()?;
-        let page = devices::page(&transaction, query)?;
+        let page = search::page(&transaction, query)?;
         transaction.commit()?;
         Ok(page)
+    }
+
+    /// Shows `visit` every device that is asked for, with its key if `reveal` says so, as one moment has them.
+    ///
+    /// # Errors
+    /// As for [`Reader::devices`] and, with keys, [`Reader::psk_for_identity`]; and whatever `visit` answers.
+    pub fn each_device(
+        &mut self,
+        query: &DeviceQuery,
+        reveal: bool,
+        mut visit: impl FnMut(Entry<DeviceDefinition>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        search::each(&transaction, query, |stored| {
+            visit(if reveal { noun::with_secret::<Devices>(&self.sealer, stored)? } else { stored.entry })
+        })?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The names of all properties that devices have.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn property_names(&mut self) -> Result<BTreeSet<String>, StoreError> {
+        let sql = "SELECT DISTINCT key FROM devices, json_each(properties) WHERE shadowed = 0 AND properties <> '{}'";
+        let mut statement = self.connection.prepare(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Every profile in force, with its secrets.
+    ///
+    /// # Errors
+    /// As for [`Reader::psk_for_identity`].
+    pub fn profiles_with_secrets(&mut self) -> Result<Vec<ProfileEntry>, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let stored = noun::in_force::<Profiles>(&transaction)?;
+        stored.into_iter().map(|stored| noun::with_secret::<Profiles>(&self.sealer, stored)).collect()
+    }
+
+    /// Every server account in force, with its secrets.
+    ///
+    /// # Errors
+    /// As for [`Reader::psk_for_identity`].
+    pub fn servers_with_secrets(&mut self) -> Result<Vec<ServerEntry>, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let stored = noun::in_force::<Servers>(&transaction)?;
+        stored.into_iter().map(|stored| noun::with_secret::<Servers>(&self.sealer, stored)).collect()
+    }
+
+    /// What hangs on a server account.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Database`].
+    pub fn hanging_on_server(&mut self, key: &Key) -> Result<Hanging, StoreError> {
+        cascade::of_server(&self.connection, key)
+    }
+
+    /// What hangs on a profile.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Database`].
+    pub fn hanging_on_profile(&mut self, key: &Key) -> Result<Hanging, StoreError> {
+        cascade::of_profile(&self.connection, key)
     }
 
     /// One device; a key of digits is an endpoint as any other, so say [`Key::Name`].

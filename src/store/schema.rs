@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
 use super::sealing::{FIRST_KEY, Place, SealError, Sealer};
+use super::search;
 use crate::provision::{SecretFields, SecretText};
 
 /// `PRAGMA application_id` of our databases: "bsrd".
@@ -20,7 +21,7 @@ const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "se
 /// One step from a version to the next.
 type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
 
-const STEPS: &[Step] = &[first_tables, issued_credentials];
+const STEPS: &[Step] = &[first_tables, issued_credentials, indexes_of_lists];
 
 /// Why a database was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +115,33 @@ fn issued_credentials(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<
     transaction.execute_batch("ALTER TABLE servers DROP COLUMN psk")?;
     Ok(())
 }
+
+/// A list of devices is sorted, filtered and searched by indexes.
+fn indexes_of_lists(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+    transaction.execute_batch(INDEXES_OF_LISTS)?;
+    transaction.execute(&search::index_all(), [])?;
+    Ok(())
+}
+
+/// The trigrams keep no positions (`detail`): those of one text together leave few candidates, and these are compared.
+/// That takes a quarter of the room, and of the time that an import needs.
+const INDEXES_OF_LISTS: &str = "
+CREATE INDEX devices_created ON devices (created, id);
+CREATE INDEX devices_changed ON devices (changed, id);
+CREATE INDEX devices_shadowed ON devices (endpoint) WHERE shadowed = 1;
+CREATE INDEX devices_blocked ON devices (endpoint) WHERE state = 'blocked';
+CREATE INDEX devices_of_file ON devices (endpoint) WHERE origin = 'file';
+CREATE INDEX device_outcomes_at ON device_outcomes (at, device);
+CREATE INDEX device_outcomes_outcome ON device_outcomes (outcome, device);
+
+CREATE VIRTUAL TABLE device_search USING fts5 (
+    text, content = '', contentless_delete = 1, columnsize = 0, detail = 'none', tokenize = 'trigram case_sensitive 1'
+);
+
+CREATE TRIGGER device_search_delete AFTER DELETE ON devices BEGIN
+    DELETE FROM device_search WHERE rowid = old.id;
+END;
+";
 
 /// An issued credential of a bootstrap account is also one by which the client proves itself to us: `identity` is its PSK
 /// identity, and `sealed_key` its key. `retired` tells that a device has proven such a one, so that the credentials in its

@@ -6,6 +6,7 @@
 mod credentials;
 mod entry;
 mod explanation;
+mod fleet;
 mod problem;
 mod session;
 mod status;
@@ -15,6 +16,9 @@ pub use credentials::{
     Approval, BatchChanged, CredentialState, Credentials, HeldClient, IssuedEntry, Revealed, StateChange,
 };
 pub use entry::{BootstrapCredentials, Entry, LastSession, List, Origin, Record, Resource, path_of, query_of, segment};
+pub use fleet::{
+    CSV_MEDIA_TYPE, Dependents, Fleet, FleetChange, FleetSummary, ImportLine, ImportSummary, LINES_MEDIA_TYPE,
+};
 /// Media type of a copy of the database.
 pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";
 /// Header that says how many devices in force a copy of the database holds.

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::socket::AdminSocket;
-use super::{Service, router};
+use super::{Access, Service, router};
 
 /// Connections at a time; more wait to be accepted.
 const MAXIMUM_CONNECTIONS: usize = 64;
@@ -28,9 +28,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PeerUid(pub Option<u32>);
 
-/// Answers on `socket` until `stop` is done, then lets running requests finish for at most 5 s.
-pub async fn serve(socket: AdminSocket, service: Service, stop: impl Future<Output = ()>) {
-    let router = router(Arc::new(service));
+/// Answers on `socket`, which has the routes of `access`, until `stop` is done; then lets running requests finish for at
+/// most 5 s.
+pub async fn serve(socket: AdminSocket, service: Arc<Service>, access: Access, stop: impl Future<Output = ()>) {
+    let router = router(service, access);
     let slots = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
     let (stopping, _) = watch::channel(false);
     let mut connections = JoinSet::new();

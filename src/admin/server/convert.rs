@@ -79,6 +79,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         let status = match &error {
             StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
+            StoreError::NoSuchPlace => StatusCode::BAD_REQUEST,
             StoreError::Batch(errors) if errors.iter().all(|error| matches!(error, StoreError::NotFound { .. })) => {
                 StatusCode::NOT_FOUND
             }
@@ -87,6 +88,8 @@ impl From<StoreError> for Failure {
             | StoreError::IdentityTaken { .. }
             | StoreError::DefinedInFile { .. }
             | StoreError::InUse { .. }
+            | StoreError::FileDepends { .. }
+            | StoreError::OtherDependents { .. }
             | StoreError::SecondDefault { .. }
             | StoreError::Renamed { .. }
             | StoreError::Batch(_)

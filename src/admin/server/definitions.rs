@@ -17,42 +17,108 @@ use super::connection::PeerUid;
 use super::failure::Failure;
 use super::stored::{Listed, Stamp, Stored};
 use super::{Service, Shared, convert, input, merge};
-use crate::admin::api::{Entry, FieldProblem, List, Resource, Revealed, path_of};
-use crate::provision::DeviceDefinition;
-use crate::store::{Actor, CatalogRows, DeviceQuery, UnixMillis};
+use crate::admin::api::{Dependents, Entry, FieldProblem, List, Origin, Resource, Revealed, path_of};
+use crate::provision::{DeviceDefinition, DeviceState};
+use crate::store::{self, Actor, CatalogRows, DeviceOrder, DeviceQuery, UnixMillis};
 
 /// Devices on a page where the request does not say.
 const DEFAULT_PAGE: u32 = 100;
 /// Devices on a page at most.
 const MAXIMUM_PAGE: u32 = 10_000;
 
-/// Query of `/v1/devices`.
+/// Query of `/v1/servers` and `/v1/profiles`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    search: Option<String>,
+}
+
+/// Query of a deletion.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeleteQuery {
+    cascade: bool,
+    expect: Option<u64>,
+}
+
+/// Query of `/v1/devices`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct DevicesQuery {
     search: Option<String>,
+    profile: Option<String>,
+    tag: Option<String>,
+    state: Option<DeviceState>,
+    origin: Option<Origin>,
+    last_outcome: Option<String>,
+    property: Option<String>,
+    sort: Option<String>,
+    descending: bool,
     after: Option<String>,
     limit: Option<u32>,
 }
 
-pub async fn list<D: Listed>(State(service): State<Shared>) -> Result<Json<List<Entry<D>>>, Failure> {
-    Ok(Json(List::complete(service.store.read(D::all).await?)))
+impl DevicesQuery {
+    /// As the store takes it.
+    pub(super) fn read(self) -> Result<DeviceQuery, Failure> {
+        let refuse = |detail: String| Failure::new(StatusCode::BAD_REQUEST, detail);
+        let order = match &self.sort {
+            None => DeviceOrder::default(),
+            Some(name) => DeviceOrder::ALL.into_iter().find(|order| order.name() == name).ok_or_else(|| {
+                let known = DeviceOrder::ALL.map(DeviceOrder::name).join(", ");
+                refuse(format!("devices cannot be sorted by `{name}`: say one of {known}"))
+            })?,
+        };
+        let last_outcome = match self.last_outcome {
+            None => None,
+            Some(name) => Some(name.parse().map_err(|_| refuse(format!("no session ends with `{name}`")))?),
+        };
+        let properties = match self.property {
+            None => Vec::new(),
+            Some(text) => match text.split_once('=') {
+                Some((name, value)) => vec![(name.to_owned(), value.to_owned())],
+                None => return Err(refuse("`property` must be NAME=VALUE".to_owned())),
+            },
+        };
+        Ok(DeviceQuery {
+            after: self.after,
+            limit: self.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE),
+            search: self.search,
+            profile: self.profile,
+            tag: self.tag,
+            state: self.state,
+            origin: self.origin.map(|origin| match origin {
+                Origin::File => store::Origin::File,
+                Origin::Database => store::Origin::Database,
+            }),
+            last_outcome,
+            properties,
+            order,
+            descending: self.descending,
+        })
+    }
+}
+
+pub async fn list<D: Listed>(
+    State(service): State<Shared>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<List<Entry<D>>>, Failure> {
+    let Query(ListQuery { search }) = query?;
+    let mut entries = service.store.read(D::all).await?;
+    if let Some(text) = search {
+        entries.retain(|entry| entry.definition().searched().any(|searched| searched.contains(&text)));
+    }
+    Ok(Json(List::complete(entries)))
 }
 
 pub async fn devices(
     State(service): State<Shared>,
     query: Result<Query<DevicesQuery>, QueryRejection>,
 ) -> Result<Json<List<Entry<DeviceDefinition>>>, Failure> {
-    let Query(query) = query?;
-    let query = DeviceQuery {
-        after: query.after,
-        limit: query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE),
-        search: query.search,
-        profile: None,
-    };
+    let query = query?.0.read()?;
     let page = service.store.read(move |reader| reader.devices(&query)).await?;
     let items = page.devices.into_iter().map(convert::device).collect();
-    Ok(Json(List { items, total: Some(page.total), next: page.next }))
+    Ok(Json(List { items, total: page.total, next: page.next }))
 }
 
 pub async fn show<D: Stored>(
@@ -109,14 +175,39 @@ pub async fn change<D: Stored>(
     Ok(Json(entry))
 }
 
+/// Deletes one; with what depends on it, where `cascade` says so and `expect` how many entries that are.
 pub async fn delete<D: Stored>(
     State(service): State<Shared>,
     Extension(peer): Extension<PeerUid>,
     segment: Result<Path<String>, PathRejection>,
+    query: Result<Query<DeleteQuery>, QueryRejection>,
 ) -> Result<StatusCode, Failure> {
-    let service: &Service = &service;
-    D::delete(&service.store, stamp(peer), D::key_of(&segment?.0)).await?;
+    let Query(DeleteQuery { cascade, expect }) = query?;
+    let (service, key): (&Service, _) = (&service, D::key_of(&segment?.0));
+    match (cascade, expect) {
+        (false, None) => D::delete(&service.store, stamp(peer), key).await?,
+        (true, Some(expected)) => D::delete_cascading(&service.store, stamp(peer), key, expected).await?,
+        _ => {
+            let detail = "`cascade=true` and `expect=`, the number of entries that may go with it, belong together";
+            return Err(Failure::new(StatusCode::BAD_REQUEST, detail));
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn dependents<D: Listed>(
+    State(service): State<Shared>,
+    segment: Result<Path<String>, PathRejection>,
+) -> Result<Json<Dependents>, Failure> {
+    let key = D::key_of(&segment?.0);
+    let hanging = service.store.read(move |reader| D::hanging(reader, &key)).await?;
+    Ok(Json(Dependents {
+        profiles: hanging.profiles,
+        devices: hanging.devices,
+        first_devices: hanging.first_devices,
+        unnamed_devices: hanging.unnamed,
+        of_file: hanging.of_file,
+    }))
 }
 
 /// What a merge patch makes of a definition. Secrets go round the patch: they are kept, replaced or removed, and those

@@ -27,6 +27,21 @@ impl Failure {
     pub fn invalid(problems: Vec<FieldProblem>) -> Failure {
         Failure(Box::new(Problem::invalid_definition(problems)))
     }
+
+    /// Rows of a table hold mistakes, of which `first` are told.
+    pub fn invalid_rows(first: Vec<FieldProblem>, total: u64) -> Failure {
+        let told = first.len() as u64;
+        let mut problem = Problem::invalid_definition(first);
+        if total > told {
+            problem.detail = format!("{total} mistakes were found; nothing was changed; these are the first {told}");
+        }
+        Failure(Box::new(problem))
+    }
+
+    /// The problem details themselves.
+    pub fn into_problem(self) -> Problem {
+        *self.0
+    }
 }
 
 impl From<QueryRejection> for Failure {

@@ -30,21 +30,30 @@ pub async fn object(request: Request<Body>, accepted: &[&str]) -> Result<Map<Str
     object_within(request, accepted, BODY_LIMIT).await
 }
 
-/// As [`object`], with another limit in bytes.
+/// Refuses a body of another media type than those `accepted`.
 ///
 /// # Errors
-/// As [`object`].
+/// A failure of status 415.
+pub fn media_type(request: &Request<Body>, accepted: &[&str]) -> Result<(), Failure> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    if media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
+        return Ok(());
+    }
+    let detail = format!("the Content-Type must be {}", accepted.join(" or "));
+    Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+}
+
+/// Reads the body as [`object`] does, up to `limit` bytes.
+///
+/// # Errors
+/// As for [`object`].
 pub async fn object_within(
     request: Request<Body>,
     accepted: &[&str],
     limit: usize,
 ) -> Result<Map<String, Value>, Failure> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    if !media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
-        let detail = format!("the Content-Type must be {}", accepted.join(" or "));
-        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    }
+    media_type(&request, accepted)?;
     let collected = Limited::new(request.into_body(), limit).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, collected).await {
         Err(_) => return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),

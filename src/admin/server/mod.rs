@@ -5,6 +5,7 @@
 //! | `socket` | [`AdminSocket`]: bound safely, mode 0660 |
 //! | `connection` | [`serve`]: accepts, limits, and tells each request who asks |
 //! | `definitions`, `stored` | servers, profiles and devices: list, show, create, change, delete |
+//! | `bulk`, `table` | many definitions at once: import, export, apply; devices as CSV |
 //! | `credentials` | issued credentials: list, reveal, rotate; devices blocked by the batch |
 //! | `pending` | unknown clients that wait to be approved |
 //! | `observe` | sessions, status, audit trail, reload |
@@ -17,6 +18,7 @@
 //! knows no CoAP and no SQL.
 
 mod backup;
+mod bulk;
 mod connection;
 mod convert;
 mod credentials;
@@ -29,14 +31,16 @@ mod observe;
 mod pending;
 mod socket;
 mod stored;
+mod table;
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Instant, SystemTime};
 
 use axum::Router;
+use axum::handler::Handler;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use tokio::sync::{mpsc, oneshot};
 
 use self::failure::Failure;
@@ -74,45 +78,103 @@ pub struct Service {
 
 type Shared = Arc<Service>;
 
-/// All paths of `/v1`.
-fn router(service: Shared) -> Router {
-    use definitions::{change, create, delete as remove, devices, list, reveal, show};
-    Router::new()
-        .route("/v1/servers", get(list::<ServerDefinition>).post(create::<ServerDefinition>))
-        .route(
-            "/v1/servers/{key}",
-            get(show::<ServerDefinition>).patch(change::<ServerDefinition>).delete(remove::<ServerDefinition>),
-        )
-        .route("/v1/servers/{key}/reveal", post(reveal::<ServerDefinition>))
-        .route("/v1/profiles", get(list::<ProfileDefinition>).post(create::<ProfileDefinition>))
-        .route(
-            "/v1/profiles/{key}",
-            get(show::<ProfileDefinition>).patch(change::<ProfileDefinition>).delete(remove::<ProfileDefinition>),
-        )
-        .route("/v1/profiles/{key}/reveal", post(reveal::<ProfileDefinition>))
-        .route("/v1/devices", get(devices).post(create::<DeviceDefinition>))
-        .route(
-            "/v1/devices/{key}",
-            get(show::<DeviceDefinition>).patch(change::<DeviceDefinition>).delete(remove::<DeviceDefinition>),
-        )
-        .route("/v1/devices/{key}/reveal", post(reveal::<DeviceDefinition>))
-        .route("/v1/devices/{key}/rotate", post(credentials::rotate))
-        .route("/v1/devices/{key}/credentials", get(credentials::list).post(credentials::reveal))
-        .route("/v1/block", post(credentials::block))
-        .route("/v1/unblock", post(credentials::unblock))
-        .route("/v1/pending", get(pending::list))
-        .route("/v1/pending/{endpoint}", delete(pending::reject))
-        .route("/v1/pending/{endpoint}/approve", post(pending::approve))
-        .route("/v1/devices/{key}/explain", get(explain::explain))
-        .route("/v1/sessions", get(observe::sessions))
-        .route("/v1/sessions/{id}", get(observe::session))
-        .route("/v1/status", get(observe::status))
-        .route("/v1/reload", post(observe::reload))
-        .route("/v1/backup", get(backup::backup))
-        .route("/v1/audit", get(observe::audit))
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(no_such_method)
-        .with_state(service)
+/// Which routes a socket has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// All of them.
+    Full,
+    /// Those that only look, and show no secret.
+    ReadOnly,
+}
+
+/// A way into the API.
+struct Route {
+    method: Method,
+    path: &'static str,
+    /// What a socket must give for it.
+    needs: Access,
+    handler: MethodRouter<Shared>,
+}
+
+/// A route that changes nothing and shows no secret: every socket has it.
+fn reading<T: 'static>(path: &'static str, handler: impl Handler<T, Shared>) -> Route {
+    Route { method: Method::GET, path, needs: Access::ReadOnly, handler: get(handler) }
+}
+
+/// A route that changes something, or shows secrets.
+fn changing<T: 'static>(method: Method, path: &'static str, handler: impl Handler<T, Shared>) -> Route {
+    let handler = on(filter(&method), handler);
+    Route { method, path, needs: Access::Full, handler }
+}
+
+fn filter(method: &Method) -> MethodFilter {
+    // Every method of the table has one.
+    MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::POST)
+}
+
+/// Every route of `/v1`.
+fn routes() -> Vec<Route> {
+    use bulk::{apply, export_devices, export_fleet, import_devices, reveal_devices, reveal_fleet};
+    use definitions::{change, create, delete, dependents, devices, list, reveal, show};
+    vec![
+        reading("/v1/servers", list::<ServerDefinition>),
+        changing(Method::POST, "/v1/servers", create::<ServerDefinition>),
+        reading("/v1/servers/{key}", show::<ServerDefinition>),
+        changing(Method::PATCH, "/v1/servers/{key}", change::<ServerDefinition>),
+        changing(Method::DELETE, "/v1/servers/{key}", delete::<ServerDefinition>),
+        changing(Method::POST, "/v1/servers/{key}/reveal", reveal::<ServerDefinition>),
+        reading("/v1/servers/{key}/dependents", dependents::<ServerDefinition>),
+        reading("/v1/profiles", list::<ProfileDefinition>),
+        changing(Method::POST, "/v1/profiles", create::<ProfileDefinition>),
+        reading("/v1/profiles/{key}", show::<ProfileDefinition>),
+        changing(Method::PATCH, "/v1/profiles/{key}", change::<ProfileDefinition>),
+        changing(Method::DELETE, "/v1/profiles/{key}", delete::<ProfileDefinition>),
+        changing(Method::POST, "/v1/profiles/{key}/reveal", reveal::<ProfileDefinition>),
+        reading("/v1/profiles/{key}/dependents", dependents::<ProfileDefinition>),
+        reading("/v1/devices", devices),
+        changing(Method::POST, "/v1/devices", create::<DeviceDefinition>),
+        reading("/v1/devices/{key}", show::<DeviceDefinition>),
+        changing(Method::PATCH, "/v1/devices/{key}", change::<DeviceDefinition>),
+        changing(Method::DELETE, "/v1/devices/{key}", delete::<DeviceDefinition>),
+        changing(Method::POST, "/v1/devices/{key}/reveal", reveal::<DeviceDefinition>),
+        changing(Method::POST, "/v1/devices/{key}/rotate", credentials::rotate),
+        reading("/v1/devices/{key}/credentials", credentials::list),
+        changing(Method::POST, "/v1/devices/{key}/credentials", credentials::reveal),
+        reading("/v1/devices/{key}/explain", explain::explain),
+        changing(Method::POST, "/v1/block", credentials::block),
+        changing(Method::POST, "/v1/unblock", credentials::unblock),
+        reading("/v1/pending", pending::list),
+        changing(Method::DELETE, "/v1/pending/{endpoint}", pending::reject),
+        changing(Method::POST, "/v1/pending/{endpoint}/approve", pending::approve),
+        // Not below `devices`, where any word may be an endpoint name.
+        changing(Method::POST, "/v1/import/devices", import_devices),
+        reading("/v1/export/devices", export_devices),
+        changing(Method::POST, "/v1/export/devices", reveal_devices),
+        reading("/v1/export", export_fleet),
+        changing(Method::POST, "/v1/export", reveal_fleet),
+        changing(Method::POST, "/v1/apply", apply),
+        reading("/v1/sessions", observe::sessions),
+        reading("/v1/sessions/{id}", observe::session),
+        reading("/v1/status", observe::status),
+        changing(Method::POST, "/v1/reload", observe::reload),
+        // It shows no secret in clear, and yet all of them, sealed.
+        changing(Method::GET, "/v1/backup", backup::backup),
+        reading("/v1/audit", observe::audit),
+    ]
+}
+
+/// The routes that a socket with this access has; in the place of each of the others stands a refusal.
+fn router(service: Shared, access: Access) -> Router {
+    let mut router = Router::new();
+    for Route { method, path, needs, handler } in routes() {
+        let is_there = access == Access::Full || needs == Access::ReadOnly;
+        router = router.route(path, if is_there { handler } else { on(filter(&method), only_reading) });
+    }
+    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).with_state(service)
+}
+
+async fn only_reading() -> Failure {
+    Failure::new(StatusCode::FORBIDDEN, "this socket is read-only: use the full one for changes and secrets")
 }
 
 async fn no_such_path(uri: Uri) -> Failure {

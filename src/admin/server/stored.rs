@@ -9,7 +9,7 @@ use crate::provision::{
     AccountType, Catalog, DeviceDefinition, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition,
 };
 use crate::provision::{check_device, check_device_in, check_profile, check_profile_in, check_server};
-use crate::store::{Actor, CatalogRows, ChangeError, Key, Reader, Store, StoreError, UnixMillis};
+use crate::store::{Actor, CatalogRows, ChangeError, Hanging, Key, Reader, Store, StoreError, UnixMillis};
 
 /// Who changes something, and when.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +48,23 @@ pub trait Stored: Resource {
     ) -> impl Future<Output = Result<Entry<Self>, ChangeError<Failure>>> + Send;
     /// Deletes one.
     fn delete(store: &Store, stamp: Stamp, key: Key) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes one with all that depends on it, if that are as many entries as `expected`.
+    fn delete_cascading(
+        store: &Store,
+        stamp: Stamp,
+        key: Key,
+        expected: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// A kind of which all are listed at once.
 pub trait Listed: Stored {
     /// Reads all that are in force.
     fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError>;
+    /// What depends on one.
+    fn hanging(reader: &mut Reader, key: &Key) -> Result<Hanging, StoreError>;
+    /// The texts that a search looks at.
+    fn searched(&self) -> impl Iterator<Item = &str>;
 }
 
 impl Stored for ServerDefinition {
@@ -110,11 +121,23 @@ impl Stored for ServerDefinition {
     async fn delete(store: &Store, stamp: Stamp, key: Key) -> Result<(), StoreError> {
         store.delete_server(stamp.actor, stamp.at, key).await
     }
+
+    async fn delete_cascading(store: &Store, stamp: Stamp, key: Key, expected: u64) -> Result<(), StoreError> {
+        store.delete_server_cascading(stamp.actor, stamp.at, key, expected).await.map(drop)
+    }
 }
 
 impl Listed for ServerDefinition {
+    fn hanging(reader: &mut Reader, key: &Key) -> Result<Hanging, StoreError> {
+        reader.hanging_on_server(key)
+    }
+
     fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError> {
         Ok(reader.servers()?.into_iter().map(convert::entry).collect())
+    }
+
+    fn searched(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.name), self.uri.as_ref(), self.psk_identity.as_ref()].into_iter().flatten().map(String::as_str)
     }
 }
 
@@ -157,11 +180,23 @@ impl Stored for ProfileDefinition {
     async fn delete(store: &Store, stamp: Stamp, key: Key) -> Result<(), StoreError> {
         store.delete_profile(stamp.actor, stamp.at, key).await
     }
+
+    async fn delete_cascading(store: &Store, stamp: Stamp, key: Key, expected: u64) -> Result<(), StoreError> {
+        store.delete_profile_cascading(stamp.actor, stamp.at, key, expected).await.map(drop)
+    }
 }
 
 impl Listed for ProfileDefinition {
+    fn hanging(reader: &mut Reader, key: &Key) -> Result<Hanging, StoreError> {
+        reader.hanging_on_profile(key)
+    }
+
     fn all(reader: &mut Reader) -> Result<Vec<Entry<Self>>, StoreError> {
         Ok(reader.profiles()?.into_iter().map(convert::entry).collect())
+    }
+
+    fn searched(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.servers).map(String::as_str)
     }
 }
 
@@ -203,6 +238,11 @@ impl Stored for DeviceDefinition {
     }
 
     async fn delete(store: &Store, stamp: Stamp, key: Key) -> Result<(), StoreError> {
+        store.delete_device(stamp.actor, stamp.at, key).await
+    }
+
+    /// Nothing depends on a device.
+    async fn delete_cascading(store: &Store, stamp: Stamp, key: Key, _expected: u64) -> Result<(), StoreError> {
         store.delete_device(stamp.actor, stamp.at, key).await
     }
 }

@@ -57,35 +57,6 @@ fn the_generation_moves_with_servers_and_profiles_alone() {
 }
 
 #[test]
-fn pages_follow_each_other_and_know_the_total() {
-    let Scratch { store, directory: _guard } = scratch();
-    store.add_profile(OPERATOR, at(1), profile("p", &[])).wait().unwrap();
-    for endpoint in ["d", "a", "e", "c"] {
-        store.add_device(OPERATOR, at(1), device(endpoint)).wait().unwrap();
-    }
-    store
-        .add_device(OPERATOR, at(1), DeviceDefinition { profile: Some("p".to_owned()), ..device_as("b", "xax") })
-        .wait()
-        .unwrap();
-    let mut reader = store.reader().unwrap();
-    let mut page = |after: Option<&str>, search: Option<&str>, profile: Option<&str>| {
-        let [after, search, profile] = [after, search, profile].map(|text| text.map(str::to_owned));
-        reader.devices(&DeviceQuery { after, limit: 2, search, profile }).unwrap()
-    };
-    let first = page(None, None, None);
-    assert_eq!((names(&first), first.total, first.next.as_deref()), (vec!["a", "b"], 5, Some("b")));
-    let second = page(Some("b"), None, None);
-    assert_eq!((names(&second), second.next.as_deref()), (vec!["c", "d"], Some("d")));
-    let third = page(Some("d"), None, None);
-    assert_eq!((names(&third), third.total, third.next.as_deref()), (vec!["e"], 5, None));
-    let found = page(None, Some("a"), None);
-    assert_eq!((names(&found), found.total, found.next.as_deref()), (vec!["a", "b"], 2, None), "endpoint or identity");
-    assert_eq!(names(&page(None, Some("%"), None)), Vec::<&str>::new(), "a search knows no wildcards");
-    let of_profile = page(None, None, Some("p"));
-    assert_eq!((names(&of_profile), of_profile.total), (vec!["b"], 1));
-}
-
-#[test]
 fn outcomes_are_counted_and_go_with_their_device() {
     let Scratch { store, directory: _guard } = scratch();
     store.add_device(OPERATOR, at(1), device("a")).wait().unwrap();

@@ -2,9 +2,12 @@
 
 mod admin;
 mod backup;
+mod bulk;
+mod cascade;
 mod lookups;
 mod opening;
 mod origins;
+mod search;
 mod secrets;
 mod upgrade;
 mod writer;

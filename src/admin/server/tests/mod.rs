@@ -1,5 +1,6 @@
 //! The admin socket as its users see it: over a real socket, on a real store.
 
+mod read_only;
 pub(crate) mod world;
 
 use std::os::unix::fs::MetadataExt;
@@ -206,7 +207,7 @@ async fn endpoints_of_any_characters_are_paged_and_found() {
     let mut found = Vec::new();
     let mut query = DeviceQuery { limit: Some(3), ..DeviceQuery::default() };
     loop {
-        let page = world.client.devices::<DeviceDefinition>(query.clone()).await.unwrap();
+        let page = world.client.devices::<DeviceDefinition>(&query).await.unwrap();
         assert_eq!(page.total, Some(5));
         found.extend(page.items.iter().map(|entry| entry.definition().endpoint.clone()));
         match page.next {
@@ -216,7 +217,7 @@ async fn endpoints_of_any_characters_are_paged_and_found() {
     }
     assert_eq!(found, names);
     let search = DeviceQuery { search: Some("imei".to_owned()), ..DeviceQuery::default() };
-    assert_eq!(world.client.devices::<DeviceDefinition>(search).await.unwrap().items.len(), 1);
+    assert_eq!(world.client.devices::<DeviceDefinition>(&search).await.unwrap().items.len(), 1);
     world.client.delete::<DeviceDefinition>("a/b ?#%&=").await.unwrap();
     assert!(matches!(
         world.client.show::<DeviceDefinition>("a/b ?#%&=").await,

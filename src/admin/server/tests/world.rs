@@ -11,13 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::admin::client::Client;
-use crate::admin::server::{AdminSocket, ReloadRequest, Service, serve};
+use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, serve};
 use crate::driver;
 use crate::store::{SealingKey, Store};
 
 /// A service that runs, and everything around it.
 pub struct World {
     pub socket: PathBuf,
+    pub service: Arc<Service>,
     pub store: Store,
     pub client: Client,
     pub reloads: mpsc::Receiver<ReloadRequest>,
@@ -59,13 +60,15 @@ impl World {
             config: Some(PathBuf::from("/etc/bootstrapd/bootstrapd.toml")),
             degraded: Arc::clone(&degraded),
         };
+        let service = Arc::new(service);
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {
             let _ = stopped.await;
         };
-        let serving = tokio::spawn(serve(AdminSocket::bind(&socket).unwrap(), service, stopped));
+        let serving =
+            tokio::spawn(serve(AdminSocket::bind(&socket).unwrap(), Arc::clone(&service), Access::Full, stopped));
         let client = Client::new(&socket);
-        World { socket, store, client, reloads, degraded, stop, serving, scratch }
+        World { socket, service, store, client, reloads, degraded, stop, serving, scratch }
     }
 
     /// Sends one request in plain HTTP/1.1 and reads until the connection closes.

@@ -1,0 +1,84 @@
+//! Tables of devices: read, refused with line and column, and written back.
+
+use std::collections::BTreeSet;
+
+use super::{Chunks, TableError, Writer, read};
+use crate::provision::DeviceState;
+
+fn mistakes(table: &str) -> Vec<String> {
+    match read(table.as_bytes()) {
+        Err(TableError::Mistakes(found, _)) => {
+            found.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_table_reads_and_writes_back() {
+    let table = "endpoint,psk_identity,psk,profile,state,tags,property.site\r\n\
+                 \"a,\"\"b\",me,hex:0011,p,blocked,x;y,Berlin\r\n\
+                 c,,,,enabled,,\r\n";
+    let rows = read(table.as_bytes()).unwrap();
+    assert_eq!(rows.lines, [2, 3]);
+    let device = &rows.rows[0].definition;
+    assert_eq!((device.endpoint.as_str(), device.state), ("a,\"b", DeviceState::Blocked));
+    assert_eq!(device.tags.iter().collect::<Vec<_>>(), ["x", "y"]);
+    assert_eq!(device.properties["site"], "Berlin");
+    assert_eq!((rows.rows[0].kept.len(), rows.rows[1].kept.iter().collect::<Vec<_>>()), (0, vec![&"psk"]));
+    let mut written = Vec::new();
+    let mut writer = Writer::new(&mut written, BTreeSet::from(["site".to_owned()]), true).unwrap();
+    rows.rows.iter().for_each(|row| writer.write(&row.definition).unwrap());
+    writer.flush().unwrap();
+    drop(writer);
+    assert_eq!(String::from_utf8(written).unwrap(), table);
+}
+
+#[test]
+fn columns_that_are_not_there_are_kept_and_blanks_separate_tags_too() {
+    let rows = read("\u{feff}tags, endpoint\na b ;c,d\n".as_bytes()).unwrap();
+    let row = &rows.rows[0];
+    assert_eq!(row.definition.tags.iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+    let kept: Vec<&str> = row.kept.iter().copied().collect();
+    assert_eq!(kept, ["profile", "properties", "psk", "psk_identity", "state"]);
+}
+
+#[test]
+fn every_mistake_is_named_by_line_and_column_and_no_key_is_shown() {
+    for (table, expected) in [
+        ("", vec!["line 1: the file is empty"]),
+        ("endpoint,psk_idenity\n", vec!["line 1: there is no column `psk_idenity`: did you mean `psk_identity`?"]),
+        ("endpoint,colour\n", vec!["line 1: there is no column `colour`: the columns are endpoint"]),
+        ("endpoint;psk\n", vec!["line 1: the columns must be separated by commas"]),
+        ("psk,psk\n", vec!["line 1: the column `psk` stands here twice"]),
+        ("psk\n", vec!["line 1: the column `endpoint` is missing"]),
+        (
+            "endpoint,psk,state\na,hunter2,enabled\nb,hex:00\nc,hex:00,open\n",
+            vec![
+                "line 2, psk: a key must say how",
+                "line 3: the row has 2 cells",
+                "line 4, state: a device is `enabled`",
+            ],
+        ),
+    ] {
+        let found = mistakes(table);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected) && !found.contains("hunter2"), "{found:?}");
+        }
+    }
+    let latin = read(&b"endpoint\na\n\xfc\nb\n"[..]);
+    assert!(matches!(latin, Err(TableError::Mistakes(found, 1)) if found[0].field == "line 3"));
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_are_told() {
+    let table = "endpoint,state\n".to_owned() + &"a,open\n".repeat(1500);
+    assert!(matches!(read(table.as_bytes()), Err(TableError::Mistakes(found, 1500)) if found.len() == 1000));
+}
+
+#[test]
+fn a_table_that_breaks_off_is_no_table() {
+    let chunks = [Ok(b"endpoint\na\n".to_vec()), Err(std::io::Error::other("gone"))];
+    assert!(matches!(read(Chunks::new(chunks.into_iter())), Err(TableError::Interrupted)));
+}

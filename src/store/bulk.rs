@@ -1,0 +1,278 @@
+//! Many devices at once: all of them or none, and every row that cannot be written is named.
+//!
+//! Rows are compared with each other and with the database before the first is written, so that two devices may exchange
+//! a PSK identity, and so that one mistake does not hide the next.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rusqlite::Connection;
+
+use super::audit;
+use super::devices::{self, Devices};
+use super::entry::{Entry, Origin, UnixMillis};
+use super::error::StoreError;
+use super::noun::{self, Noun};
+use super::profiles;
+use super::writer::Work;
+use crate::provision::{Catalog, DeviceDefinition, check_device, check_device_in};
+
+/// Problems that are kept in words; of the rest only the number.
+const PROBLEMS: usize = 1000;
+/// Rows between two words about the progress.
+const STRIDE: usize = 1000;
+
+/// A device as a row of a file says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceRow {
+    /// What it says.
+    pub definition: DeviceDefinition,
+    /// The fields of which it says nothing: where there is such a device already, they stay as they are.
+    pub kept: BTreeSet<&'static str>,
+}
+
+/// What is to be done with rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Import {
+    /// Whether a row may change a device that is there already.
+    pub update: bool,
+    /// Whether to only try.
+    pub dry_run: bool,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Number of new devices.
+    pub added: u64,
+    /// Number of devices that changed.
+    pub changed: u64,
+    /// Number of devices that are as their row says already.
+    pub unchanged: u64,
+}
+
+/// Why a row cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowProblem {
+    /// Number of the row, from 0.
+    pub row: usize,
+    /// The row with which it collides, if there is one.
+    pub other: Option<usize>,
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong and the remedy; holds no secret.
+    pub message: String,
+}
+
+/// Why rows cannot be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowProblems {
+    /// The first thousand, by row.
+    pub first: Vec<RowProblem>,
+    /// How many there are.
+    pub total: u64,
+}
+
+impl RowProblems {
+    fn add(&mut self, row: usize, other: Option<usize>, field: &'static str, message: String) {
+        self.total += 1;
+        if self.first.len() < PROBLEMS {
+            self.first.push(RowProblem { row, other, field, message });
+        }
+    }
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// These rows cannot be written.
+    #[error("{} rows cannot be written", .0.total)]
+    Rows(RowProblems),
+}
+
+impl From<rusqlite::Error> for ImportError {
+    fn from(error: rusqlite::Error) -> ImportError {
+        ImportError::Store(error.into())
+    }
+}
+
+/// What becomes of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Add,
+    /// With the names of the fields.
+    Change(Vec<String>),
+    Nothing,
+}
+
+/// A row beside what is there.
+struct Merged {
+    old: Option<Entry<DeviceDefinition>>,
+    new: DeviceDefinition,
+    identity: Option<Vec<u8>>,
+}
+
+impl Merged {
+    /// The device that it is to change.
+    fn changing(&self) -> Option<&Entry<DeviceDefinition>> {
+        self.old.as_ref().filter(|old| !noun::same::<Devices>(&old.definition, &self.new))
+    }
+}
+
+/// Writes `rows`, or says what is wrong with them; `progress` is told how many have been written.
+pub(super) fn write_devices(
+    work: &Work<'_>,
+    at: UnixMillis,
+    rows: Vec<DeviceRow>,
+    update: bool,
+    progress: &dyn Fn(u64),
+) -> Result<Vec<Change>, ImportError> {
+    let mut problems = RowProblems::default();
+    let rows = merge(work, rows, update, &mut problems)?;
+    find_taken_identities(work.connection, &rows, &mut problems)?;
+    if problems.total > 0 {
+        problems.first.sort_by_key(|problem| problem.row);
+        return Err(ImportError::Rows(problems));
+    }
+    for old in rows.iter().filter_map(Merged::changing) {
+        Devices::release(work.connection, old.id)?;
+    }
+    let mut changes = Vec::with_capacity(rows.len());
+    for (number, Merged { old, new, .. }) in rows.into_iter().enumerate() {
+        changes.push(match old {
+            None => {
+                noun::insert::<Devices>(work, Origin::Database, new, at)?;
+                Change::Add
+            }
+            Some(old) if noun::same::<Devices>(&old.definition, &new) => Change::Nothing,
+            Some(old) => {
+                let fields = audit::changed_fields::<Devices>(Some(&old.definition), &new)?;
+                noun::update::<Devices>(work, &old, new, at)?;
+                Change::Change(fields)
+            }
+        });
+        if (number + 1) % STRIDE == 0 {
+            progress(number as u64 + 1);
+        }
+    }
+    Ok(changes)
+}
+
+/// Number of devices by what became of them.
+pub(super) fn summary(changes: &[Change]) -> Imported {
+    let mut imported = Imported::default();
+    for change in changes {
+        match change {
+            Change::Add => imported.added += 1,
+            Change::Change(_) => imported.changed += 1,
+            Change::Nothing => imported.unchanged += 1,
+        }
+    }
+    imported
+}
+
+/// Every row beside the device that it is to change, where there is one; checked alone and against the other rows.
+fn merge(
+    work: &Work<'_>,
+    rows: Vec<DeviceRow>,
+    update: bool,
+    problems: &mut RowProblems,
+) -> Result<Vec<Merged>, StoreError> {
+    let catalog = Catalog::new([], profiles::in_force(work.connection)?);
+    let mut endpoints: HashMap<String, usize> = HashMap::with_capacity(rows.len());
+    let mut merged = Vec::with_capacity(rows.len());
+    for (number, DeviceRow { definition: mut new, kept }) in rows.into_iter().enumerate() {
+        if let Some(first) = endpoints.insert(new.endpoint.clone(), number) {
+            problems.add(
+                number,
+                Some(first),
+                "endpoint",
+                format!("device `{}` stands here twice: remove one", new.endpoint),
+            );
+        }
+        let old = match existing(work, &new.endpoint, update) {
+            Ok(old) => old,
+            Err(StoreError::Database(error)) => return Err(StoreError::Database(error)),
+            Err(refusal) => {
+                problems.add(number, None, "endpoint", refusal.to_string());
+                None
+            }
+        };
+        if let Some(old) = &old {
+            keep(&mut new, &old.definition, &kept);
+        }
+        let same_profile = old.as_ref().is_some_and(|old| old.definition.profile == new.profile);
+        let among = if same_profile { Vec::new() } else { check_device_in(&new, &catalog) };
+        for problem in check_device(&new).into_iter().chain(among).filter(|problem| problem.is_error()) {
+            problems.add(number, None, problem.field, problem.message);
+        }
+        let identity = devices::identity(&new);
+        merged.push(Merged { old, new, identity });
+    }
+    Ok(merged)
+}
+
+/// The device that a row is to change, with its key.
+fn existing(work: &Work<'_>, endpoint: &str, update: bool) -> Result<Option<Entry<DeviceDefinition>>, StoreError> {
+    let found = noun::query::<Devices>(work.connection, "WHERE endpoint = ?1 AND shadowed = 0", [endpoint])?;
+    match found.into_iter().next() {
+        Some(stored) if stored.entry.origin == Origin::File => {
+            Err(StoreError::DefinedInFile { kind: Devices::KIND, name: endpoint.to_owned() })
+        }
+        Some(stored) if update => noun::with_secret::<Devices>(work.sealer, stored).map(Some),
+        _ => noun::check_name_free::<Devices>(work.connection, endpoint).map(|()| None),
+    }
+}
+
+/// Takes over the fields of which the row says nothing.
+fn keep(new: &mut DeviceDefinition, old: &DeviceDefinition, kept: &BTreeSet<&'static str>) {
+    for field in kept {
+        match *field {
+            "psk" => new.psk = old.psk.clone(),
+            "psk_identity" => new.psk_identity = old.psk_identity.clone(),
+            "profile" => new.profile = old.profile.clone(),
+            "state" => new.state = old.state,
+            "tags" => new.tags = old.tags.clone(),
+            "properties" => new.properties = old.properties.clone(),
+            _ => {}
+        }
+    }
+}
+
+/// Names each PSK identity that two rows want, or that a device has which keeps it.
+fn find_taken_identities(
+    connection: &Connection,
+    rows: &[Merged],
+    problems: &mut RowProblems,
+) -> Result<(), StoreError> {
+    let mut wanted: HashMap<&[u8], usize> = HashMap::with_capacity(rows.len());
+    // Whoever is in the rows has been looked at above: it keeps its identity, or lets go of it.
+    let here: HashSet<i64> = rows.iter().filter_map(|row| row.old.as_ref()).map(|old| old.id).collect();
+    let mut statement = connection
+        .prepare_cached("SELECT id, endpoint, shadowed FROM devices WHERE identity = ?1 ORDER BY shadowed")?;
+    for (number, row) in rows.iter().enumerate() {
+        let Some(identity) = &row.identity else { continue };
+        let text = || String::from_utf8_lossy(identity).into_owned();
+        if let Some(first) = wanted.insert(identity, number) {
+            // That a device stands here twice has been said.
+            if rows[first].new.endpoint != row.new.endpoint {
+                let message = format!("device `{}` has the PSK identity `{}` too", rows[first].new.endpoint, text());
+                problems.add(number, Some(first), "psk_identity", message);
+            }
+            continue;
+        }
+        let mut others = statement.query([identity])?;
+        while let Some(other) = others.next()? {
+            let (id, endpoint, hidden): (i64, String, bool) = (other.get(0)?, other.get(1)?, other.get(2)?);
+            if !here.contains(&id) {
+                let shadowed = hidden.then_some(id);
+                let taken = StoreError::IdentityTaken { identity: text(), endpoint, shadowed };
+                problems.add(number, None, "psk_identity", taken.to_string());
+                break;
+            }
+        }
+    }
+    Ok(())
+}
