@@ -19,7 +19,7 @@ use super::provisioned::{Provisioned, Traffic};
 use crate::coap::{
     Code, Deduplication, Exchange, Expiry, Message, MessageType, OptionRefused, Reaction, Ticket, Token, Verdict,
 };
-use crate::lwm2m::ContentFormat;
+use crate::lwm2m::{ContentFormat, ObjectInstance, objects};
 
 /// Requests of the server that are remembered; a bootstrap has far fewer.
 const REMEMBERED_REQUESTS: usize = 256;
@@ -181,6 +181,13 @@ impl Client {
     /// The next thing to do; none when everything has been said.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Every instance of a Security Object that it holds now, its bootstrap account included; none any more once it has
+    /// finished.
+    pub fn security_instances(&self) -> Vec<ObjectInstance> {
+        let instances = self.model.instances_of(objects::SECURITY);
+        instances.map(|(id, resources)| ObjectInstance { id, resources: resources.to_vec() }).collect()
     }
 
     /// What it has cost so far.
