@@ -209,26 +209,45 @@ mod tests {
     use super::{KnownDevice, Lookup, Outcome, authorise};
     use crate::bootstrap::request::BootstrapRequest;
     use crate::peer::Peer;
-    use crate::provision::{AccountCredentials, Discover, Provision, ProvisionedAccount, Writing};
+    use crate::provision::{
+        AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
+        ServerSettings, TimingOverride, Writing,
+    };
     use crate::secret::Secret;
 
     fn provision(with_key: bool) -> Provision {
-        let psk = || AccountCredentials::Psk { identity: "dev1".to_owned(), key: Secret::from(&b"key"[..]) };
-        let account = ProvisionedAccount {
-            name: "fleet".to_owned(),
+        let psk = || AccountCredentials::Psk { identity: b"dev1".to_vec(), key: Secret::from(&b"key"[..]) };
+        let settings = ServerSettings {
             short_server_id: 101,
-            uri: "coaps://eu.example.com:5684".to_owned(),
-            credentials: if with_key { psk() } else { AccountCredentials::NoSec },
             lifetime: 300,
             binding: "U".to_owned(),
             store_notifications: false,
-            default_minimum_period: None,
-            default_maximum_period: None,
-            disable_timeout: None,
+            resources: Vec::new(),
         };
-        let writing =
-            Writing { format: None, discover: Discover::Auto, delete: Vec::new(), bootstrap_account_instance: None };
-        Provision { endpoint: "dev1".to_owned(), profile: "p".to_owned(), accounts: vec![account], writing }
+        let account = ProvisionedAccount {
+            name: "fleet".to_owned(),
+            uri: "coaps://eu.example.com:5684".to_owned(),
+            credentials: if with_key { psk() } else { AccountCredentials::NoSec },
+            security_resources: Vec::new(),
+            role: AccountRole::Management(settings),
+            issued: None,
+        };
+        let writing = Writing {
+            format: None,
+            discover: Discover::Auto,
+            delete: Vec::new(),
+            access_control: AccessControl::Auto,
+            bootstrap_account_instance: None,
+            timing: TimingOverride::default(),
+        };
+        Provision {
+            endpoint: "dev1".to_owned(),
+            profile: "p".to_owned(),
+            choice: ProfileChoice::Device,
+            accounts: vec![account],
+            writes: Vec::new(),
+            writing,
+        }
     }
 
     /// The rule, said once more in its plainest form.

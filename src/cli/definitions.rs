@@ -4,6 +4,7 @@
 //! merge patch (RFC 7396).
 
 use std::future::Future;
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -14,7 +15,7 @@ use super::Context;
 use super::confirm::confirm;
 use super::failure::Failure;
 use super::human::{NOTHING, or_nothing, printable};
-use super::key_input::KeyInput;
+use super::key_input::{self, FileValue};
 use super::report::{Report, Table};
 use super::wording::Wording;
 use crate::admin::api::{Entry, List, Resource};
@@ -28,6 +29,8 @@ pub trait Fields: Args + Serialize {
     type Listing: Args + std::fmt::Debug;
     /// Fields that can be taken away, in kebab-case.
     const REMOVABLE: &'static [&'static str];
+    /// Those of them whose flag names a file, and ends with `-file`.
+    const FROM_FILES: &'static [&'static str] = &[];
     /// Columns of `list`.
     const COLUMNS: &'static [&'static str];
 
@@ -35,8 +38,14 @@ pub trait Fields: Args + Serialize {
     fn field_of(flag: &str) -> String {
         flag.replace('-', "_")
     }
-    /// Where the key comes from; none for a kind without keys.
-    fn key_input(&self) -> Option<&KeyInput>;
+    /// The values that files hold, such as keys.
+    fn file_values(&self) -> Result<Vec<FileValue>, Failure> {
+        Ok(Vec::new())
+    }
+    /// Fields that are put together from several flags or take a closer look, as the API names them.
+    fn further(&self) -> Result<Vec<(&'static str, Value)>, Failure> {
+        Ok(Vec::new())
+    }
     /// Cells of `list`.
     fn row(entry: &Entry<Self::Definition>) -> Vec<String>;
     /// Asks for the list.
@@ -80,6 +89,17 @@ pub struct Add<F: Fields> {
     name: String,
     #[command(flatten)]
     fields: F,
+    #[command(flatten)]
+    from: From,
+}
+
+/// A file with fields.
+#[derive(Args, Debug)]
+struct From {
+    /// TOML or JSON file with fields as the config and the API name them; `-` is stdin. What is given by flags counts
+    /// before what the file says.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
 }
 
 /// `set`.
@@ -89,6 +109,8 @@ pub struct Set<F: Fields> {
     name: String,
     #[command(flatten)]
     fields: F,
+    #[command(flatten)]
+    from: From,
     /// Takes a field away, so that its default counts; may be given several times.
     #[arg(long, value_name = "FIELD", value_parser = PossibleValuesParser::new(F::REMOVABLE))]
     unset: Vec<String>,
@@ -144,7 +166,8 @@ impl Show {
 
 impl<F: Fields> Add<F> {
     fn run(self, context: &Context) -> Result<Report, Failure> {
-        let mut fields = given(&self.fields)?;
+        let mut fields = given(&self.fields, &self.from)?;
+        fields.values_mut().for_each(drop_removals);
         fields.insert(F::Definition::KEY.to_owned(), Value::String(self.name));
         let wording = Wording { exists: false, given: &fields };
         let create = async {
@@ -169,7 +192,8 @@ impl<F: Fields> Set<F> {
 
     /// The merge patch that the flags stand for.
     fn patch(&self) -> Result<Map<String, Value>, Failure> {
-        let mut patch = given(&self.fields)?;
+        let mut patch = given(&self.fields, &self.from)?;
+        patch.remove(F::Definition::KEY);
         for flag in &self.unset {
             if patch.insert(F::field_of(flag), Value::Null).is_some_and(|value| !value.is_null()) {
                 return Err(Failure::Usage(format!("--{flag} and --unset {flag} contradict each other")));
@@ -192,17 +216,27 @@ impl Delete {
     }
 }
 
-/// The fields that were given, the key with them.
-fn given<F: Fields>(fields: &F) -> Result<Map<String, Value>, Failure> {
-    let key = fields.key_input().map(KeyInput::read).transpose()?.flatten();
-    let mut given = match serde_json::to_value(fields) {
-        Ok(Value::Object(given)) => given,
+/// The fields that were given, those in files with them.
+fn given<F: Fields>(fields: &F, from: &From) -> Result<Map<String, Value>, Failure> {
+    let mut given = from.from.as_deref().map(key_input::read_fields).transpose()?.unwrap_or_default();
+    match serde_json::to_value(fields) {
+        Ok(Value::Object(flags)) => given.extend(flags),
         _ => return Err(Failure::Usage("the flags cannot be written as JSON".into())),
-    };
-    if let Some(key) = key {
-        given.insert("psk".to_owned(), Value::String(key.expose_text().to_owned()));
+    }
+    for (field, value) in fields.further()? {
+        given.insert(field.to_owned(), value);
+    }
+    for FileValue { field, text } in fields.file_values()? {
+        given.insert(field.to_owned(), Value::String(text.as_str().to_owned()));
     }
     Ok(given)
+}
+
+/// What is added has no members that could be taken away.
+fn drop_removals(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.retain(|_, member| !member.is_null());
+    }
 }
 
 pub(super) fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
@@ -224,19 +258,34 @@ fn record<D: Resource>(entry: &Entry<D>) -> Table {
     let first = take(&[D::KEY, "id", "origin", "shadowed"]);
     let last = take(&["bootstrap_credentials", "secrets", "created", "changed", "last_session"]);
     let all = first.into_iter().chain(fields).chain(last);
-    Table::new(["field", "value"]).rows(all.flat_map(|(name, value)| match value {
-        Value::Object(members) => {
-            members.iter().map(|(member, value)| vec![format!("{name}.{member}"), cell(value)]).collect()
-        }
-        value => vec![vec![name, cell(&value)]],
-    }))
+    let mut rows = Vec::new();
+    for (name, value) in all {
+        add_rows(&mut rows, name, value);
+    }
+    Table::new(["field", "value"]).rows(rows)
 }
 
-/// JSON as a cell.
+/// One row for each value within: `properties.site`, `rules.0.tag`.
+fn add_rows(rows: &mut Vec<Vec<String>>, name: String, value: Value) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            members.into_iter().for_each(|(member, value)| add_rows(rows, format!("{name}.{member}"), value));
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items.into_iter().enumerate().for_each(|(at, value)| add_rows(rows, format!("{name}.{at}"), value));
+        }
+        value => rows.push(vec![name, cell(&value)]),
+    }
+}
+
+/// JSON as a cell; of a text of several lines, such as a certificate, the first.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => NOTHING.to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => match text.split_once('\n') {
+            Some((first, rest)) if !rest.is_empty() => format!("{first} ... ({} lines)", text.lines().count()),
+            _ => text.trim_end_matches('\n').to_owned(),
+        },
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }

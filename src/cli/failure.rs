@@ -84,7 +84,7 @@ pub enum Failure {
 }
 
 /// A key file in words; `-` is stdin.
-fn source_name(path: &Path) -> String {
+pub fn source_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 

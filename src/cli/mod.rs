@@ -5,10 +5,10 @@
 //! | `definitions` | `list show add set delete` of every kind of definition |
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
 //! | `issued` | credentials, blocking and unknown clients: the further verbs of devices |
-//! | `session`, `status`, `simulate` | the commands that only look or try |
+//! | `session`, `status`, `explain`, `simulate` | the commands that only look or try |
 //! | `backup` | a copy of the live database, into a file |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
-//! | `key_input`, `numbers`, `confirm` | keys come from files; which numbers are taken; deleting asks |
+//! | `key_input`, `resources`, `numbers`, `confirm` | keys come from files; values by resource id; which numbers are taken; deleting asks |
 //! | `wording` | the daemon's sentences in the flags of the command line |
 //!
 //! One struct per subcommand becomes a `Report`. JSON is what the API answers. Nothing here exits the
@@ -18,6 +18,7 @@ mod backup;
 mod confirm;
 mod definitions;
 mod device;
+mod explain;
 mod failure;
 mod human;
 mod issued;
@@ -26,6 +27,7 @@ mod load;
 mod numbers;
 mod profile;
 mod report;
+mod resources;
 mod server;
 mod session;
 mod simulate;
@@ -91,6 +93,8 @@ enum Noun {
     Audit(status::Audit),
     /// Writes a copy of the live database, without its sealing key, into a file.
     Backup(backup::Backup),
+    /// What a device would receive, operation by operation, and what is wrong with it; sends nothing.
+    Explain(explain::Explain),
     /// Plays a device against any Bootstrap-Server, or many devices at once.
     Simulate(Box<simulate::Simulate>),
 }
@@ -161,6 +165,7 @@ impl Noun {
             Noun::Reload(reload) => reload.run(context),
             Noun::Audit(audit) => audit.run(context),
             Noun::Backup(backup) => backup.run(context),
+            Noun::Explain(explain) => explain.run(context),
             Noun::Simulate(simulate) => simulate.run(),
         }
     }

@@ -1,13 +1,29 @@
 //! `bootstrapctl server`: the flags and columns of server accounts.
 
+mod account;
+mod bootstrap;
+mod registration;
+mod security;
+mod sms;
+
+use std::path::PathBuf;
+
 use clap::Args;
 use serde::Serialize;
 
+use self::account::AccountFields;
+use self::bootstrap::BootstrapFields;
+use self::registration::RegistrationFields;
+use self::security::SecurityFields;
+use self::sms::SmsFields;
 use super::definitions::Fields;
+use super::failure::Failure;
 use super::human::or_nothing;
-use super::key_input::KeyInput;
+use super::key_input::{self, FileValue, KeyInput};
+use super::resources::{self, Assignment};
 use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError};
+use crate::lwm2m::objects::{SECURITY, SERVER};
 use crate::provision::{SecurityMode, ServerDefinition};
 
 /// A list without flags.
@@ -17,71 +33,68 @@ pub struct Everything {}
 /// What an operator says about a server account.
 #[derive(Args, Debug, Default, Serialize)]
 pub struct ServerFields {
-    /// `management`: the client registers there. `bootstrap`: replaces the client's own bootstrap account; in this version
-    /// it can be kept, but no profile can name it.
-    #[arg(long = "type", value_name = "TYPE", value_parser = ["management", "bootstrap"])]
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    account_type: Option<String>,
-    /// What carries CoAP between client and server: `udp` (the default) or `tcp`. The daemon itself listens on UDP only in
-    /// this version.
-    #[arg(long, value_parser = ["udp", "tcp"])]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<String>,
-    /// Short Server ID, 1 to 65534: the number by which a client tells its servers apart.
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ssid: Option<u32>,
-    /// Host with an optional port, such as eu.example.com:5684, or a full URI; scheme and port follow from security and
-    /// transport where they are left out.
-    #[arg(long)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uri: Option<String>,
-    /// How client and server prove themselves: `psk` (the default) or `nosec`; `rpk`, `certificate` and `est` are not
-    /// supported in this version.
-    #[arg(long, value_parser = ["nosec", "psk", "rpk", "certificate", "est"])]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    security: Option<String>,
-    /// PSK identity of the account; left out, it is the endpoint name of each device.
-    #[arg(long, value_name = "IDENTITY")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    psk_identity: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    account: AccountFields,
+    #[command(flatten)]
+    #[serde(flatten)]
+    security: SecurityFields,
     #[command(flatten)]
     #[serde(skip)]
     key: KeyInput,
-    /// Registration lifetime in seconds: how long the server believes in a client that stays silent; 86400 where left
-    /// out.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lifetime: Option<u32>,
-    /// How the client can be reached: U (UDP), S (SMS), T (TCP), N (non-IP), Q appended where it sleeps and its requests
-    /// are queued. Q is dropped for clients of LwM2M 1.1 and later, which say so themselves.
-    #[arg(long)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    binding: Option<String>,
-    /// Whether notifications are kept while the server cannot be reached; true where left out.
-    #[arg(long, value_name = "BOOL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    store_notifications: Option<bool>,
-    /// Seconds between two notifications at least, where an observation does not say.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_minimum_period: Option<u32>,
-    /// Seconds between two notifications at most, where an observation does not say.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_maximum_period: Option<u32>,
-    /// Seconds for which the server stays disabled when it disables itself.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disable_timeout: Option<u32>,
-    /// Seconds that a client waits before it bootstraps by itself; bootstrap accounts only.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_hold_off_time: Option<u32>,
-    /// Seconds after which a client drops its bootstrap account; 0 is never; bootstrap accounts only.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bootstrap_server_account_timeout: Option<u32>,
+    #[command(flatten)]
+    #[serde(skip)]
+    files: Files,
+    #[command(flatten)]
+    #[serde(flatten)]
+    registration: RegistrationFields,
+    #[command(flatten)]
+    #[serde(flatten)]
+    sms: SmsFields,
+    #[command(flatten)]
+    #[serde(flatten)]
+    bootstrap: BootstrapFields,
+    #[command(flatten)]
+    #[serde(skip)]
+    resources: Resources,
+}
+
+/// Values that come out of files; `-` is stdin.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Certificates and keys")]
+struct Files {
+    /// The server's certificate, a trust anchor, or the digest of one: PEM, DER, hex:... or base64:...
+    #[arg(long, value_name = "FILE")]
+    server_certificate_file: Option<PathBuf>,
+    /// The client's certificate: PEM or DER.
+    #[arg(long, value_name = "FILE")]
+    client_certificate_file: Option<PathBuf>,
+    /// The server's raw public key: PEM or DER.
+    #[arg(long, value_name = "FILE")]
+    server_public_key_file: Option<PathBuf>,
+    /// The client's raw public key: PEM or DER; left out, it is computed from the private key.
+    #[arg(long, value_name = "FILE")]
+    client_public_key_file: Option<PathBuf>,
+    /// The client's private key: PEM or DER, PKCS#8 or SEC1.
+    #[arg(long, value_name = "FILE")]
+    private_key_file: Option<PathBuf>,
+    /// The SMS binding secret keys: 16, 32 or 48 bytes as hex:... or base64:...
+    #[arg(long, value_name = "FILE")]
+    sms_binding_secret_keys_file: Option<PathBuf>,
+}
+
+/// Resources without a flag of their own.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Further resources")]
+struct Resources {
+    /// A resource of the Security Object by its id, such as 16=49320,49326 for ciphersuites or 17=21:0 for OSCORE; may be
+    /// given several times. An empty value takes it away.
+    #[arg(long, value_name = "ID=VALUE")]
+    security_resource: Vec<Assignment>,
+    /// A resource of the Server Object by its id, such as 10=11:0 for an APN; may be given several times. An empty value
+    /// takes it away.
+    #[arg(long, value_name = "ID=VALUE")]
+    server_resource: Vec<Assignment>,
 }
 
 impl Fields for ServerFields {
@@ -95,19 +108,92 @@ impl Fields for ServerFields {
         "security",
         "psk-identity",
         "psk",
+        "rotate",
+        "server-certificate",
+        "client-certificate",
+        "server-public-key",
+        "client-public-key",
+        "private-key",
+        "certificate-usage",
+        "matching-type",
+        "sni",
         "lifetime",
         "binding",
+        "preferred-transport",
         "store-notifications",
         "default-minimum-period",
         "default-maximum-period",
         "disable-timeout",
+        "registration-priority-order",
+        "initial-registration-delay-timer",
+        "registration-failure-block",
+        "bootstrap-on-registration-failure",
+        "communication-retry-count",
+        "communication-retry-timer",
+        "communication-sequence-delay-timer",
+        "communication-sequence-retry-count",
+        "trigger",
+        "mute-send",
+        "sms",
+        "sms-number",
+        "sms-security",
+        "sms-binding-key-parameters",
+        "sms-binding-secret-keys",
         "client-hold-off-time",
         "bootstrap-server-account-timeout",
+        "security-resource",
+        "server-resource",
+    ];
+    const FROM_FILES: &'static [&'static str] = &[
+        "psk",
+        "server-certificate",
+        "client-certificate",
+        "server-public-key",
+        "client-public-key",
+        "private-key",
+        "sms-binding-secret-keys",
     ];
     const COLUMNS: &'static [&'static str] = &["id", "name", "ssid", "uri", "security", "lifetime", "origin"];
 
-    fn key_input(&self) -> Option<&KeyInput> {
-        Some(&self.key)
+    fn field_of(flag: &str) -> String {
+        let field = flag.replace('-', "_");
+        if field.ends_with("_resource") { field + "s" } else { field }
+    }
+
+    fn file_values(&self) -> Result<Vec<FileValue>, Failure> {
+        let Files {
+            server_certificate_file,
+            client_certificate_file,
+            server_public_key_file,
+            client_public_key_file,
+            private_key_file,
+            sms_binding_secret_keys_file,
+        } = &self.files;
+        let mut values = Vec::from_iter(self.key.read_of_account()?);
+        for (field, path) in [
+            ("server_certificate", server_certificate_file),
+            ("client_certificate", client_certificate_file),
+            ("server_public_key", server_public_key_file),
+            ("client_public_key", client_public_key_file),
+            ("private_key", private_key_file),
+        ] {
+            if let Some(path) = path {
+                values.push(FileValue { field, text: key_input::read_material(path)? });
+            }
+        }
+        if let Some(path) = sms_binding_secret_keys_file {
+            let text = key_input::read_file(path)?.expose_text().to_owned().into();
+            values.push(FileValue { field: "sms_binding_secret_keys", text });
+        }
+        Ok(values)
+    }
+
+    fn further(&self) -> Result<Vec<(&'static str, serde_json::Value)>, Failure> {
+        let Resources { security_resource, server_resource } = &self.resources;
+        let security = resources::read("security-resource", SECURITY, security_resource)?;
+        let server = resources::read("server-resource", SERVER, server_resource)?;
+        let given = [("security_resources", security), ("server_resources", server)].into_iter();
+        Ok(given.filter_map(|(field, values)| Some((field, values?))).collect())
     }
 
     fn row(entry: &Entry<ServerDefinition>) -> Vec<String> {

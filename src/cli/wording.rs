@@ -42,7 +42,7 @@ impl Wording<'_> {
             match if quoted { flag_of::<F>(part) } else { None } {
                 Some(flag) if sentence.ends_with("remove ") => {
                     sentence.truncate(sentence.len() - "remove ".len());
-                    sentence.push_str(&self.removal(part, &flag));
+                    sentence.push_str(&self.removal::<F>(part, &flag));
                 }
                 Some(flag) => sentence.push_str(&format!("`{flag}`")),
                 None if quoted => sentence.push_str(&format!("`{part}`")),
@@ -51,18 +51,18 @@ impl Wording<'_> {
         }
         match flag_of::<F>(&mistake.field) {
             Some(flag) if !sentence.contains("character") => {
-                sentence.replacen("remove it", &self.removal(&mistake.field, &flag), 1)
+                sentence.replacen("remove it", &self.removal::<F>(&mistake.field, &flag), 1)
             }
             _ => sentence,
         }
     }
 
     /// How `field` is got rid of: what was given need not be, and what is there can be taken away.
-    fn removal(&self, field: &str, flag: &str) -> String {
+    fn removal<F: Fields>(&self, field: &str, flag: &str) -> String {
         if self.exists && !self.given.contains_key(field) {
-            // The key's flag names a file; what is taken away is the key.
-            let name = if field == "psk" { "psk" } else { flag.trim_start_matches('-') };
-            format!("give `--unset {name}`")
+            // The flag may name a file; what is taken away is what came out of it.
+            let name = F::REMOVABLE.iter().find(|flag| F::field_of(flag) == field);
+            format!("give `--unset {}`", name.unwrap_or(&flag))
         } else {
             format!("leave `{flag}` out")
         }
@@ -75,10 +75,12 @@ fn flag_of<F: Fields>(text: &str) -> Option<String> {
         Some((field, value)) => (field, Some(value)),
         None => (text, None),
     };
+    // A file of the config is named by a flag just so.
+    let field = field.strip_suffix("_file").unwrap_or(field);
     let flag = F::REMOVABLE.iter().find(|flag| F::field_of(flag) == field)?;
     Some(match value {
         Some(value) => format!("--{flag} {}", value.trim_matches(['[', ']']).replace('"', "")),
-        None if *flag == "psk" => "--psk-file".to_owned(),
+        None if F::FROM_FILES.contains(flag) => format!("--{flag}-file"),
         None => format!("--{flag}"),
     })
 }

@@ -12,6 +12,7 @@ mod document;
 mod fleet;
 mod key_file;
 mod listener;
+mod print;
 mod report;
 mod source;
 mod syntax;
@@ -26,6 +27,7 @@ use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use fleet::{FleetDefinitions, read_fleet};
 pub use listener::{Listener, ListenerSecurity, UnknownClients};
+pub use print::{Printed, print_fleet};
 pub use unresolved::{Reference, Refusal, Unresolved};
 
 /// Where the database is if the file does not say.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::report::Report;
 use crate::provision::{Problem, nearest};
@@ -66,10 +66,16 @@ impl<'t, T: for<'de> Deserialize<'de>> Table<'t, Option<T>> {
             let mut alone = DeTable::new();
             alone.insert(key.clone(), value.clone());
             if let Err(error) = deserialize::<T>(alone, &self.header, schema) {
-                let span = error.span().unwrap_or(value.span());
-                let is_element = value.get_ref().is_array() && span != value.span();
-                let what = if is_element { format!("each element of `{name}`") } else { format!("`{name}`") };
-                report.error(span, explain(&what, &error));
+                let span = error.span().filter(|span| *span != value.span());
+                let span = span.or_else(|| self.faulty_member(key, value, schema)).unwrap_or(value.span());
+                let elements = value.get_ref().as_array().filter(|_| span != value.span());
+                let is_flat = elements.is_some_and(|elements| !elements.iter().any(holds_more));
+                let what = if is_flat { format!("each element of `{name}`") } else { format!("`{name}`") };
+                let mut message = explain(&what, &error);
+                if holds_more(value) && !message.starts_with(&what) {
+                    message = format!("{what}: {message}");
+                }
+                report.error(span, message);
                 self.faulty.insert(name.to_owned());
                 fitting.remove(name);
             }
@@ -77,6 +83,21 @@ impl<'t, T: for<'de> Deserialize<'de>> Table<'t, Option<T>> {
         deserialize(fitting, &self.header, schema)
             .map_err(|error| report.error(self.header.clone(), explain("this table", &error)))
             .ok()
+    }
+
+    /// Which member of a table makes it one that does not fit, where serde does not say: the first that fails alone.
+    fn faulty_member(
+        &self,
+        key: &Spanned<DeString<'t>>,
+        value: &Spanned<DeValue<'t>>,
+        schema: &Schema,
+    ) -> Option<Range<usize>> {
+        value.get_ref().as_table()?.iter().find_map(|(member, inner)| {
+            let lone = DeTable::from_iter([(member.clone(), inner.clone())]);
+            let outer = DeTable::from_iter([(key.clone(), Spanned::new(value.span(), DeValue::Table(lone)))]);
+            let error = deserialize::<T>(outer, &self.header, schema).err()?;
+            Some(error.span().filter(|span| *span != value.span()).unwrap_or(member.span()))
+        })
     }
 }
 
@@ -241,6 +262,16 @@ fn explain(what: &str, error: &toml::de::Error) -> String {
     if message == "wanted string or table" {
         return format!("{what} must be text in quotes");
     }
+    if let Some((key, known)) = message.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", expected ")) {
+        let known = known.trim_start_matches("one of ");
+        return format!("unknown key {key}: known here are {known}");
+    }
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return format!("{key} is missing");
+    }
+    if let Some(expected) = message.strip_prefix("expected ") {
+        return format!("{what} must be {expected}");
+    }
     let generated = ["invalid type: ", "invalid value: ", "unknown variant "];
     let Some(rest) = generated.iter().find_map(|prefix| message.strip_prefix(prefix)) else {
         return message.to_owned(); // our own words (such as those of a key's text), which hold no value
@@ -264,6 +295,11 @@ fn explain(what: &str, error: &toml::de::Error) -> String {
         _ => "",
     };
     format!("{what} must be {expected}{found}")
+}
+
+/// Whether a value is one with places of its own.
+fn holds_more(value: &Spanned<DeValue<'_>>) -> bool {
+    value.get_ref().is_array() || value.get_ref().is_table()
 }
 
 /// The names of a struct's fields, as serde knows them: the one list of the keys of a table.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::expression::{EvaluationError, ExpressionError, Template, Values};
-use super::key_text::{KeyText, KeyTextError};
+use super::key_text::{KeyTextError, decode};
 use crate::secret::Secret;
 
 /// A key in the operator's own form. Neither `Debug` nor an error ever shows it.
@@ -51,7 +51,7 @@ impl AccountKey {
     pub fn parse(text: &str) -> Result<AccountKey, AccountKeyError> {
         let template = Template::parse(text)?;
         match template.literal() {
-            Some(literal) => drop(KeyText::parse(&literal)?),
+            Some(literal) => drop(decode(literal)?),
             None if has_prefix(text) || text.starts_with("${") => {}
             None => return Err(KeyTextError::NoPrefix.into()),
         }
@@ -65,8 +65,7 @@ impl AccountKey {
 
     /// The key, where it is written out.
     pub fn literal(&self) -> Option<Secret> {
-        let literal = self.template.literal()?;
-        KeyText::parse(&literal).ok().map(|key| key.key().clone())
+        decode(self.template.literal()?).ok()
     }
 
     /// The key of one device.
@@ -84,7 +83,7 @@ impl AccountKey {
     /// [`KeyTextError`].
     pub fn read(&self, evaluated: &str) -> Result<Secret, KeyTextError> {
         if has_prefix(&self.text) {
-            return Ok(KeyText::parse(evaluated)?.key().clone());
+            return decode(evaluated);
         }
         if evaluated.is_empty() {
             return Err(KeyTextError::Empty);

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::definition::{DeviceDefinition, ProfileDefinition, Rule, ServerDefinition};
+use super::definition::{DeviceDefinition, ProfileDefinition, Rule, SecurityMode, ServerDefinition};
+use super::material_credentials::{CredentialsError, ReadOnce};
 use super::pattern::Pattern;
-use super::provision::ProfileChoice;
+use super::provision::{AccountCredentials, ProfileChoice};
 
 /// Where a profile stands among those with rules, if it does not say.
 pub const DEFAULT_RULE_ORDER: u32 = 1000;
@@ -13,6 +14,8 @@ pub const DEFAULT_RULE_ORDER: u32 = 1000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalog {
     servers: BTreeMap<String, ServerDefinition>,
+    /// Credentials from certificates and keys, by the account.
+    credentials: BTreeMap<String, ReadOnce>,
     profiles: BTreeMap<String, ProfileDefinition>,
     default_profile: Option<String>,
     /// Every rule that can be read, in the order in which they are tried.
@@ -47,6 +50,9 @@ impl Catalog {
     ) -> Catalog {
         let mut catalog = Catalog::default();
         for server in servers {
+            if !matches!(server.security, SecurityMode::NoSec | SecurityMode::Psk) {
+                catalog.credentials.entry(server.name.clone()).or_default();
+            }
             catalog.servers.entry(server.name.clone()).or_insert(server);
         }
         for profile in profiles {
@@ -73,6 +79,11 @@ impl Catalog {
         let by_rule = fitting.and_then(|rule| Some((self.profile(&rule.profile)?, ProfileChoice::Rule(rule.position))));
         let default = || Some((self.default_profile()?, ProfileChoice::Default));
         by_rule.or_else(default).ok_or_else(String::new)
+    }
+
+    /// The credentials of an account of this catalog whose security mode is rpk, certificate or est.
+    pub(super) fn credentials_of(&self, server: &ServerDefinition) -> Result<AccountCredentials, CredentialsError> {
+        self.credentials.get(&server.name).ok_or(CredentialsError::OtherMode)?.of(server)
     }
 
     /// The server account of this name.

@@ -3,7 +3,7 @@
 //! On the wire an identity is bytes, which LwM2M wants to be UTF-8 (spec sheet `objects.md`, section 3). `text:` is for
 //! an identity that begins with one of the prefixes.
 
-use super::key_text::{KeyText, KeyTextError};
+use super::key_text::{KeyTextError, decode};
 
 /// The bytes that `text` stands for.
 ///
@@ -11,7 +11,7 @@ use super::key_text::{KeyText, KeyTextError};
 /// [`KeyTextError`] where a prefix is followed by what does not suit it.
 pub fn identity_bytes(text: &str) -> Result<Vec<u8>, KeyTextError> {
     if ["hex:", "base64:", "text:"].iter().any(|prefix| text.starts_with(prefix)) {
-        return Ok(KeyText::parse(text)?.key().expose().to_vec());
+        return Ok(decode(text)?.expose().to_vec());
     }
     Ok(text.as_bytes().to_vec())
 }
@@ -27,6 +27,7 @@ mod tests {
             ("hex:6d31", b"m1"),
             ("base64:bTE=", b"m1"),
             ("text:hex:6d31", b"hex:6d31"),
+            ("text:a${b}", b"a${b}"),
             ("Hex:6d31", b"Hex:6d31"),
             ("", b""),
         ] {

@@ -32,8 +32,11 @@ pub enum KeyTextError {
     /// Nothing after the prefix.
     #[error("the key is empty")]
     Empty,
-    /// An expression, which are not built yet.
-    #[error("`${{` starts an expression, and expressions are not supported in this version")]
+    /// An expression, where none may stand.
+    #[error(
+        "`${{` starts an expression, which only `psk_identity`, `psk` and `uri` of server accounts may hold: write the \
+         value out"
+    )]
     Expression,
 }
 
@@ -46,20 +49,7 @@ impl KeyText {
         if text.contains("${") {
             return Err(KeyTextError::Expression);
         }
-        let bytes = if let Some(digits) = text.strip_prefix("hex:") {
-            HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).map_err(|_| KeyTextError::NotHex)?
-        } else if let Some(digits) = text.strip_prefix("base64:") {
-            let encoding = if digits.contains('=') { BASE64 } else { BASE64_NOPAD };
-            encoding.decode(digits.as_bytes()).map_err(|_| KeyTextError::NotBase64)?
-        } else if let Some(literal) = text.strip_prefix("text:") {
-            literal.as_bytes().to_vec()
-        } else {
-            return Err(KeyTextError::NoPrefix);
-        };
-        if bytes.is_empty() {
-            return Err(KeyTextError::Empty);
-        }
-        Ok(KeyText { text: Zeroizing::new(text.to_owned()), key: Secret::new(bytes) })
+        Ok(KeyText { text: Zeroizing::new(text.to_owned()), key: decode(text)? })
     }
 
     /// The key's bytes.
@@ -71,6 +61,27 @@ impl KeyText {
     pub fn expose_text(&self) -> &str {
         &self.text
     }
+}
+
+/// The bytes that `hex:...`, `base64:...` or `text:...` stands for; `${` is nothing special in it.
+///
+/// # Errors
+/// [`KeyTextError`], which says what a key must look like.
+pub(super) fn decode(text: &str) -> Result<Secret, KeyTextError> {
+    let bytes = if let Some(digits) = text.strip_prefix("hex:") {
+        HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).map_err(|_| KeyTextError::NotHex)?
+    } else if let Some(digits) = text.strip_prefix("base64:") {
+        let encoding = if digits.contains('=') { BASE64 } else { BASE64_NOPAD };
+        encoding.decode(digits.as_bytes()).map_err(|_| KeyTextError::NotBase64)?
+    } else if let Some(literal) = text.strip_prefix("text:") {
+        literal.as_bytes().to_vec()
+    } else {
+        return Err(KeyTextError::NoPrefix);
+    };
+    if bytes.is_empty() {
+        return Err(KeyTextError::Empty);
+    }
+    Ok(Secret::new(bytes))
 }
 
 impl PartialEq for KeyText {

@@ -14,6 +14,7 @@ pub mod identity_text;
 pub mod issued;
 pub mod key_text;
 pub mod material;
+mod material_credentials;
 pub mod pattern;
 pub mod problem;
 #[allow(clippy::module_inception)]
@@ -25,8 +26,8 @@ pub mod uri;
 pub use account_key::AccountKey;
 pub use catalog::Catalog;
 pub use check::{
-    Finding, Subject, check_catalog, check_device, check_device_in, check_name, check_profile, check_profile_in,
-    check_server, nearest,
+    Finding, Subject, check_catalog, check_certificate_dates, check_device, check_device_in, check_name, check_profile,
+    check_profile_in, check_server, nearest,
 };
 pub use definition::secrets::{HoldsSecrets, SecretFields, SecretText};
 pub use definition::{
@@ -35,6 +36,7 @@ pub use definition::{
 };
 pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedReference, IssuedValues, NewCredentials};
 pub use key_text::KeyText;
+pub use material_credentials::CredentialsError;
 pub use problem::{Problem, Severity};
 pub use provision::{
     AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::rules::Rule;
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -37,6 +39,8 @@ pub struct Problem {
     /// Fields from whose values this follows, beside `field` itself: where one of them could not be read, it may be no
     /// problem at all.
     pub follows_from: &'static [&'static str],
+    /// The consistency rule that is broken, where it is one of those.
+    pub rule: Option<Rule>,
     /// What is wrong and the remedy, as a sentence without a full stop.
     pub message: String,
 }
@@ -44,12 +48,16 @@ pub struct Problem {
 impl Problem {
     /// A problem for which the definition is refused.
     pub fn error(field: &'static str, message: impl Into<String>) -> Problem {
-        Problem { severity: Severity::Error, field, element: None, follows_from: &[], message: message.into() }
+        Problem::new(Severity::Error, field, message.into())
     }
 
     /// A problem with which the definition can be used.
     pub fn warning(field: &'static str, message: impl Into<String>) -> Problem {
-        Problem { severity: Severity::Warning, field, element: None, follows_from: &[], message: message.into() }
+        Problem::new(Severity::Warning, field, message.into())
+    }
+
+    fn new(severity: Severity, field: &'static str, message: String) -> Problem {
+        Problem { severity, field, element: None, follows_from: &[], rule: None, message }
     }
 
     /// The same problem, of one element of a list.
@@ -60,6 +68,11 @@ impl Problem {
     /// The same problem, which is one only if these fields say what they seem to say.
     pub fn following_from(self, fields: &'static [&'static str]) -> Problem {
         Problem { follows_from: fields, ..self }
+    }
+
+    /// The same problem, as a breach of this rule.
+    pub fn of_rule(self, rule: Rule) -> Problem {
+        Problem { rule: Some(rule), ..self }
     }
 
     /// Whether the definition is refused for it.

@@ -118,7 +118,7 @@ pub fn resolve(client: &Client<'_>, catalog: &Catalog) -> Result<Resolution, Res
     let mut due = Vec::new();
     let mut accounts: Vec<ProvisionedAccount> = Vec::with_capacity(servers.len());
     for server in servers {
-        let resolved = account::resolve(server, client)
+        let resolved = account::resolve(server, client, catalog)
             .map_err(|reason| ResolveError::Account { server: server.name.clone(), reason })?;
         match resolved {
             Some(account) => accounts.push(account),

@@ -19,7 +19,8 @@ use super::provisioned::{Provisioned, Traffic};
 use crate::coap::{
     Code, Deduplication, Exchange, Expiry, Message, MessageType, OptionRefused, Reaction, Ticket, Token, Verdict,
 };
-use crate::lwm2m::{ContentFormat, ObjectInstance, objects};
+use crate::lwm2m::path::ObjectId;
+use crate::lwm2m::{ContentFormat, ObjectInstance};
 
 /// Requests of the server that are remembered; a bootstrap has far fewer.
 const REMEMBERED_REQUESTS: usize = 256;
@@ -183,11 +184,11 @@ impl Client {
         self.outputs.pop_front()
     }
 
-    /// Every instance of a Security Object that it holds now, its bootstrap account included; none any more once it has
-    /// finished.
-    pub fn security_instances(&self) -> Vec<ObjectInstance> {
-        let instances = self.model.instances_of(objects::SECURITY);
-        instances.map(|(id, resources)| ObjectInstance { id, resources: resources.to_vec() }).collect()
+    /// Every object instance, its bootstrap account included, that it would still hold if its power failed now.
+    ///
+    /// Empty once the bootstrap has succeeded: [`Provisioned`] has them then.
+    pub fn lasting(&self) -> impl Iterator<Item = (ObjectId, ObjectInstance)> {
+        self.model.lasting()
     }
 
     /// What it has cost so far.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::behaviour::Behaviour;
 use crate::coap::Timing;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId};
 use crate::lwm2m::{ContentFormat, Version, objects};
@@ -22,6 +23,8 @@ pub struct ClientConfiguration {
     pub preferred_content_format: Option<u16>,
     /// The Security Object instance that holds the bootstrap account.
     pub bootstrap_account_instance: ObjectInstanceId,
+    /// In what it differs from other clients.
+    pub behaviour: Behaviour,
     /// The server account that an earlier bootstrap left behind; none in a client fresh from the factory.
     pub stale_account: Option<StaleAccount>,
     /// CoAP timing of the Bootstrap-Request.
@@ -46,6 +49,7 @@ impl ClientConfiguration {
             lwm2m_version: Version::V1_1,
             preferred_content_format: None,
             bootstrap_account_instance: 0,
+            behaviour: Behaviour::default(),
             stale_account: None,
             timing: Timing::default(),
             limit: EXCHANGE_LIFETIME,

@@ -1,6 +1,6 @@
 //! What a client checks before it answers Bootstrap-Finish with 2.04.
 //!
-//! Spec sheet `objects.md`, section 10, rules E1 to E5, E9 and the parts of E7 and E11 that real clients check; LwM2M
+//! Spec sheet `objects.md`, section 10, rules E1 to E5, E9, E11, E15 and the part of E7 that real clients check; LwM2M
 //! Core 1.2 section 6.1.2. Everything else that could be wrong with a configuration is accepted here, as it is there.
 
 use std::collections::BTreeSet;
@@ -23,10 +23,20 @@ pub(super) fn check(model: &DataModel) -> Result<(), String> {
     for (instance, resources) in model.instances_of(SECURITY) {
         let flag = boolean(resources, BOOTSTRAP_SERVER).ok_or_else(|| missing(SECURITY, instance, BOOTSTRAP_SERVER))?;
         if flag {
+            if kept_bootstrap_account {
+                return Err("there are two bootstrap accounts".to_owned());
+            }
             kept_bootstrap_account |= instance == bootstrap_account;
+            // What the factory left is the client's own matter; what was written over it is not.
+            if resources.len() > 1 {
+                check_credentials(instance, resources)?;
+            }
             continue;
         }
-        let ssid = check_security(instance, resources)?;
+        check_credentials(instance, resources)?;
+        let ssid = number(resources, SECURITY_SHORT_SERVER_ID)
+            .ok_or_else(|| missing(SECURITY, instance, SECURITY_SHORT_SERVER_ID))?;
+        check_ssid(ssid)?;
         if !secured.insert(ssid) {
             return Err(format!("two Security instances have Short Server ID {ssid}"));
         }
@@ -55,13 +65,10 @@ fn check_pairs(secured: &BTreeSet<i64>, served: &BTreeSet<i64>) -> Result<(), St
     if secured.is_empty() { Err("there is no server account".to_owned()) } else { Ok(()) }
 }
 
-/// E2, E3, E7 and E9 for one server account's Security instance; gives its Short Server ID.
-fn check_security(instance: u16, resources: &[Resource]) -> Result<i64, String> {
+/// E2, E7, E9 and E15 for one account's Security instance.
+fn check_credentials(instance: u16, resources: &[Resource]) -> Result<(), String> {
     let uri = text(resources, 0).filter(|uri| !uri.is_empty()).ok_or_else(|| missing(SECURITY, instance, 0))?;
     let mode = number(resources, 2).ok_or_else(|| missing(SECURITY, instance, 2))?;
-    let ssid = number(resources, SECURITY_SHORT_SERVER_ID)
-        .ok_or_else(|| missing(SECURITY, instance, SECURITY_SHORT_SERVER_ID))?;
-    check_ssid(ssid)?;
     if !(0..=4).contains(&mode) {
         return Err(format!("/0/{instance}/2 says {mode}, which is no security mode"));
     }
@@ -76,7 +83,19 @@ fn check_security(instance: u16, resources: &[Resource]) -> Result<i64, String> 
     if secure != (mode != 3) {
         return Err(format!("the scheme of /0/{instance}/0 does not fit security mode {mode}"));
     }
-    Ok(ssid)
+    for resource in [13, 15] {
+        if number(resources, resource).is_some_and(|number| !(0..=3).contains(&number)) {
+            return Err(format!("/0/{instance}/{resource} is neither 0, 1, 2 nor 3"));
+        }
+    }
+    let digest = match number(resources, 13) {
+        Some(1) => 32,
+        Some(2) => 48,
+        Some(3) => 64,
+        _ => return Ok(()),
+    };
+    let fits = matches!(single(resources, 4), Some(Value::Opaque(bytes)) if bytes.len() == digest);
+    if fits || matches!(mode, 0 | 3) { Ok(()) } else { Err(format!("/0/{instance}/4 is no digest of {digest} bytes")) }
 }
 
 /// E3 and E11 for one Server instance; gives its Short Server ID.
@@ -87,6 +106,19 @@ fn check_server(version: Version, instance: u16, resources: &[Resource]) -> Resu
     let lifetime = number(resources, 1).ok_or_else(|| missing(SERVER, instance, 1))?;
     if lifetime < 0 || (lifetime == 0 && version < Version::V1_2) {
         return Err(format!("/1/{instance}/1 says {lifetime}, which is no lifetime"));
+    }
+    let (minimum, maximum) = (number(resources, 2).unwrap_or(0), number(resources, 3).unwrap_or(i64::MAX));
+    if minimum < 0 || maximum <= 0 || minimum > maximum {
+        return Err(format!("/1/{instance}/2 and /1/{instance}/3 are no periods"));
+    }
+    if number(resources, 5).is_some_and(|timeout| timeout < 0) {
+        return Err(format!("/1/{instance}/5 is no time-out"));
+    }
+    if [17, 20].iter().any(|&count| number(resources, count).is_some_and(|count| count < 1)) {
+        return Err(format!("/1/{instance}/17 or /1/{instance}/20 is no count"));
+    }
+    if text(resources, 22).is_some_and(|letter| letter.len() != 1 || !"UTSNMH".contains(letter)) {
+        return Err(format!("/1/{instance}/22 is no transport"));
     }
     boolean(resources, 6).ok_or_else(|| missing(SERVER, instance, 6))?;
     let binding = text(resources, 7).ok_or_else(|| missing(SERVER, instance, 7))?;
@@ -187,6 +219,8 @@ mod tests {
     #[test]
     fn what_contradicts_itself_is_refused() {
         let other = with(server(), 0, Value::Integer(102));
+        let certified = with(security(), 2, Value::Integer(2));
+        let bootstrap = with(without(security(), 10), 1, Value::Boolean(true));
         let table = [
             (model(&[]), "there is no server account"),
             (model(&[(0, 1, security())]), "no Server instance"),
@@ -199,6 +233,13 @@ mod tests {
             (model(&[(0, 1, with(security(), 10, Value::Integer(65_535))), (1, 0, server())]), "no Short Server ID"),
             (model(&[(0, 1, security()), (1, 0, with(server(), 7, Value::String("UQ".into())))]), "no binding"),
             (model(&[(0, 1, security()), (1, 0, with(server(), 1, Value::Integer(0)))]), "no lifetime"),
+            (model(&[(0, 1, security()), (1, 0, with(server(), 3, Value::Integer(0)))]), "no periods"),
+            (model(&[(0, 1, security()), (1, 0, with(server(), 5, Value::Integer(-1)))]), "no time-out"),
+            (model(&[(0, 1, security()), (1, 0, with(server(), 17, Value::Unsigned(0)))]), "no count"),
+            (model(&[(0, 1, security()), (1, 0, with(server(), 22, Value::String("UT".into())))]), "no transport"),
+            (model(&[(0, 1, with(security(), 13, Value::Unsigned(4))), (1, 0, server())]), "neither 0, 1, 2 nor 3"),
+            (model(&[(0, 1, with(certified, 13, Value::Unsigned(1))), (1, 0, server())]), "no digest of 32 bytes"),
+            (model(&[(0, 0, with(bootstrap, 5, Value::opaque(b"")))]), "/0/0/5 is missing"),
         ];
         for (model, expected) in table {
             let words = check(&model).unwrap_err();

@@ -7,6 +7,7 @@
 //! what Finish is answered. Around it stand the shell, which runs one client over UDP or DTLS, and the load generator,
 //! which runs many; both need the feature `service`.
 
+mod behaviour;
 mod client;
 mod configuration;
 mod consistency;
@@ -20,6 +21,7 @@ pub mod load;
 #[cfg(feature = "service")]
 pub mod shell;
 
+pub use behaviour::Behaviour;
 pub use client::{Client, Output};
 pub use configuration::{ClientConfiguration, EXCHANGE_LIFETIME, StaleAccount};
 pub use failure::Failure;

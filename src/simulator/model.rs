@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::behaviour::Behaviour;
 use super::configuration::{ClientConfiguration, writes};
 use crate::coap::Code;
 use crate::lwm2m::objects::{self, ACCESS_CONTROL, DEVICE, OSCORE, SECURITY, SERVER};
@@ -17,6 +18,9 @@ pub(super) const BOOTSTRAP_SERVER: ResourceId = 1;
 pub(super) const SECURITY_SHORT_SERVER_ID: ResourceId = 10;
 /// `/1/y/0`, Short Server ID.
 pub(super) const SERVER_SHORT_SERVER_ID: ResourceId = 0;
+/// Current Time, UTC Offset and Timezone of the Device Object, which a Bootstrap-Server may set (LwM2M Transport 1.2
+/// section 5.2.9.6.2).
+const CLOCK: std::ops::RangeInclusive<ResourceId> = 13..=15;
 
 /// An operation that is not carried out: the answer's code and, for its diagnostic payload, why.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,17 +38,24 @@ impl Refusal {
 /// The object instances of one client.
 pub(super) struct DataModel {
     version: Version,
+    behaviour: Behaviour,
     bootstrap_account: ObjectInstanceId,
-    instances: BTreeMap<(ObjectId, ObjectInstanceId), Vec<Resource>>,
+    instances: Instances,
+    /// What it would hold if its power failed now, where that is something else.
+    committed: Option<Instances>,
 }
+
+type Instances = BTreeMap<(ObjectId, ObjectInstanceId), Vec<Resource>>;
 
 impl DataModel {
     /// What the client holds before it asks: its bootstrap account, its Device Object and perhaps a stale account.
     pub(super) fn new(configuration: &ClientConfiguration) -> DataModel {
         let mut model = DataModel {
             version: configuration.lwm2m_version,
+            behaviour: configuration.behaviour,
             bootstrap_account: configuration.bootstrap_account_instance,
             instances: BTreeMap::new(),
+            committed: None,
         };
         let bootstrap = vec![Resource::single(BOOTSTRAP_SERVER, Value::Boolean(true))];
         model.instances.insert((SECURITY, model.bootstrap_account), bootstrap);
@@ -68,6 +79,7 @@ impl DataModel {
             model.instances.insert((SECURITY, stale.security_instance), security);
             model.instances.insert((SERVER, stale.server_instance), server);
         }
+        model.committed = model.behaviour.commits_at_finish.then(|| model.instances.clone());
         model
     }
 
@@ -83,13 +95,14 @@ impl DataModel {
 
     /// Every object that this client has, instantiated or not, ascending.
     pub(super) fn supported_objects(&self) -> impl Iterator<Item = ObjectId> + use<> {
-        let version = self.version;
-        [SECURITY, SERVER, ACCESS_CONTROL, DEVICE, OSCORE].into_iter().filter(move |&object| knows(version, object))
+        let (version, behaviour) = (self.version, self.behaviour);
+        let objects = [SECURITY, SERVER, ACCESS_CONTROL, DEVICE, OSCORE].into_iter();
+        objects.filter(move |&object| knows(version, behaviour, object))
     }
 
     /// Whether the client has this object at all.
     pub(super) fn knows(&self, object: ObjectId) -> bool {
-        knows(self.version, object)
+        knows(self.version, self.behaviour, object)
     }
 
     /// The instances of one object, ascending.
@@ -148,7 +161,8 @@ impl DataModel {
         if !self.knows(object) {
             return Err(Refusal::new(Code::NOT_FOUND, format!("there is no object {object}")));
         }
-        if !writes(self.version, object) {
+        let is_clock = object == DEVICE && instance == 0 && resource.is_some_and(|resource| CLOCK.contains(&resource));
+        if !writes(self.version, object) && !is_clock {
             return Err(Refusal::new(
                 Code::METHOD_NOT_ALLOWED,
                 format!("object {object} is not written in a bootstrap"),
@@ -196,6 +210,10 @@ impl DataModel {
             return Err(Refusal::new(Code::BAD_REQUEST, "a client holds at most one bootstrap account"));
         }
         for resource in &instance.resources {
+            if self.behaviour.refuses_unknown_resources && !self.has_resource(object, resource.id) {
+                let words = format!("/{object}/{}/{} is unknown here", instance.id, resource.id);
+                return Err(Refusal::new(Code::BAD_REQUEST, words));
+            }
             let multiple = matches!(resource.value, ResourceValue::Multiple(_));
             if objects::definition(object, resource.id).is_some_and(|row| row.multiple != multiple) {
                 let kind = if multiple { "takes a single value" } else { "takes numbered values" };
@@ -226,6 +244,17 @@ impl DataModel {
         has_resource(self.version, object, resource)
     }
 
+    /// Finish was accepted: what there is lasts.
+    pub(super) fn commit(&mut self) {
+        self.committed = None;
+    }
+
+    /// Everything that the client would still hold if its power failed now.
+    pub(super) fn lasting(&self) -> impl Iterator<Item = (ObjectId, ObjectInstance)> {
+        let instances = self.committed.as_ref().unwrap_or(&self.instances);
+        instances.iter().map(|(&(object, id), resources)| (object, ObjectInstance { id, resources: resources.clone() }))
+    }
+
     /// Everything but the bootstrap account and the Device Object, as trees; nothing is left.
     pub(super) fn take_objects(&mut self) -> Vec<Object> {
         let mut taken: Vec<Object> = Vec::new();
@@ -243,8 +272,12 @@ impl DataModel {
     }
 }
 
-fn knows(version: Version, object: ObjectId) -> bool {
-    object == DEVICE || writes(version, object)
+fn knows(version: Version, behaviour: Behaviour, object: ObjectId) -> bool {
+    match object {
+        DEVICE => true,
+        ACCESS_CONTROL => behaviour.has_access_control,
+        _ => writes(version, object),
+    }
 }
 
 fn has_resource(version: Version, object: ObjectId, resource: ResourceId) -> bool {

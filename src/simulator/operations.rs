@@ -229,10 +229,11 @@ pub(super) fn stated_format(request: &Message) -> Option<ContentFormat> {
 }
 
 /// Bootstrap-Finish, section 10 of the sheet.
-fn finish(model: &DataModel, request: &Message) -> Result<Answer, Refusal> {
+fn finish(model: &mut DataModel, request: &Message) -> Result<Answer, Refusal> {
     if !request.payload.is_empty() {
         return Err(Refusal::new(Code::BAD_REQUEST, "Bootstrap-Finish carries no payload"));
     }
     consistency::check(model).map_err(|reason| Refusal::new(Code::NOT_ACCEPTABLE, reason))?;
+    model.commit();
     Ok(Answer::empty(Code::CHANGED))
 }

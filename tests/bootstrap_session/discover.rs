@@ -101,7 +101,7 @@ fn where_nothing_is_to_be_deleted_other_accounts_are_kept() {
         provision.writing.delete = Vec::new();
     };
     let answer = has("</0/1>,</0/0>;ssid=7,</0/2>;ssid=102,</1/0>;ssid=7,</1/1>;ssid=102");
-    given(keep, answer, &[], &["/0/3", "/1/2", "/0/2", "/1/1"]);
+    given(keep, answer, &[], &["/0/3", "/1/2", "/0/2", "/1/1", "/2/0", "/2/1", "/2/2"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod failures;
 mod formats;
 mod identity;
 mod message_layer;
+mod plans;
 mod retransmission;
 mod separate;
 mod whole;

@@ -143,7 +143,7 @@ fn a_device_without_keys_is_served_over_nosec() {
 
 #[test]
 fn a_binding_that_a_1_0_client_cannot_have_ends_the_session_before_anything_is_written() {
-    let provision = provision_with(|provision| provision.accounts[0].binding = "UT".to_owned());
+    let provision = provision_with(|provision| settings_of(&mut provision.accounts[0]).binding = "UT".to_owned());
     World::with(device(provision)).play([
         CLIENT.requests("ep=dev1"),
         CLIENT.gets(Code::CHANGED),
@@ -155,7 +155,7 @@ fn a_binding_that_a_1_0_client_cannot_have_ends_the_session_before_anything_is_w
 
 #[test]
 fn a_binding_with_letters_of_1_1_goes_to_a_1_1_client_as_it_is() {
-    let provision = provision_with(|provision| provision.accounts[0].binding = "UTQ".to_owned());
+    let provision = provision_with(|provision| settings_of(&mut provision.accounts[0]).binding = "UTQ".to_owned());
     World::with(device(provision)).play([
         CLIENT.requests("ep=dev1&pct=112"),
         CLIENT.gets(Code::CHANGED),

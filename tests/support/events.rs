@@ -14,7 +14,10 @@ use bootstrapd::bootstrap::{
 };
 use bootstrapd::coap::{BlockOption, Code, Message, MessageType, Timing, Token};
 use bootstrapd::peer::Peer;
-use bootstrapd::provision::{AccountCredentials, Discover, Provision, ProvisionedAccount, Writing};
+use bootstrapd::provision::{
+    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
+    ServerSettings, TimingOverride, Writing,
+};
 use bootstrapd::route::Route;
 use bootstrapd::secret::Secret;
 
@@ -336,13 +339,17 @@ impl<'a> Field<'a> {
             format: None,
             discover: discover[usize::from(byte >> 6)],
             delete: if byte & 32 == 0 { vec![0, 1] } else { Vec::new() },
+            access_control: AccessControl::Auto,
             bootstrap_account_instance: (byte & 16 != 0).then_some(0),
+            timing: TimingOverride::default(),
         };
         let with_keys = byte & 8 == 0;
         let provision = Provision {
             endpoint: "dev1".to_owned(),
             profile: "default".to_owned(),
+            choice: ProfileChoice::Device,
             accounts: vec![account(with_keys)],
+            writes: Vec::new(),
             writing,
         };
         let psk_identity = with_keys.then(|| IDENTITY.to_vec());
@@ -429,17 +436,20 @@ fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, String>) ->
 }
 
 fn account(with_key: bool) -> ProvisionedAccount {
-    let psk = || AccountCredentials::Psk { identity: "dev1".to_owned(), key: Secret::from(KEY) };
-    ProvisionedAccount {
-        name: "fleet".to_owned(),
+    let psk = || AccountCredentials::Psk { identity: b"dev1".to_vec(), key: Secret::from(KEY) };
+    let settings = ServerSettings {
         short_server_id: 101,
-        uri: "coaps://eu.example.com:5684".to_owned(),
-        credentials: if with_key { psk() } else { AccountCredentials::NoSec },
         lifetime: 300,
         binding: "U".to_owned(),
         store_notifications: false,
-        default_minimum_period: None,
-        default_maximum_period: None,
-        disable_timeout: None,
+        resources: Vec::new(),
+    };
+    ProvisionedAccount {
+        name: "fleet".to_owned(),
+        uri: if with_key { "coaps://eu.example.com:5684" } else { "coap://eu.example.com:5683" }.to_owned(),
+        credentials: if with_key { psk() } else { AccountCredentials::NoSec },
+        security_resources: Vec::new(),
+        role: AccountRole::Management(settings),
+        issued: None,
     }
 }

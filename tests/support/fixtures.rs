@@ -2,8 +2,11 @@
 
 use bootstrapd::bootstrap::{KnownDevice, Lookup};
 use bootstrapd::lwm2m::path::ResourceId;
-use bootstrapd::lwm2m::{ContentFormat, Value};
-use bootstrapd::provision::{AccountCredentials, Discover, Provision, ProvisionedAccount, Writing};
+use bootstrapd::lwm2m::{ContentFormat, Resource, Value};
+use bootstrapd::provision::{
+    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
+    ServerSettings, TimingOverride, Writing,
+};
 use bootstrapd::secret::Secret;
 
 /// The endpoint name of the device that most rows are about.
@@ -13,35 +16,65 @@ pub const IDENTITY: &[u8] = b"identity-of-dev1";
 /// The key of its account at the first LwM2M Server. It may appear on the wire in writes only, and in no report.
 pub const PLANTED_KEY: &[u8] = b"planted-key-0123";
 
-/// An account with a key and every optional resource, SSID 101.
+/// An account with a key and the optional resources of LwM2M 1.0, SSID 101.
 pub fn first_account() -> ProvisionedAccount {
-    ProvisionedAccount {
-        name: "fleet-eu".to_owned(),
+    let settings = ServerSettings {
         short_server_id: 101,
-        uri: "coaps://eu.example.com:5684".to_owned(),
-        credentials: AccountCredentials::Psk { identity: "dev1@eu".to_owned(), key: Secret::from(PLANTED_KEY) },
         lifetime: 86400,
         binding: "UQ".to_owned(),
         store_notifications: true,
-        default_minimum_period: Some(1),
-        default_maximum_period: Some(300),
-        disable_timeout: Some(86400),
+        resources: vec![
+            Resource::single(2, Value::Integer(1)),
+            Resource::single(3, Value::Integer(300)),
+            Resource::single(5, Value::Integer(86400)),
+        ],
+    };
+    ProvisionedAccount {
+        name: "fleet-eu".to_owned(),
+        uri: "coaps://eu.example.com:5684".to_owned(),
+        credentials: AccountCredentials::Psk { identity: b"dev1@eu".to_vec(), key: Secret::from(PLANTED_KEY) },
+        security_resources: Vec::new(),
+        role: AccountRole::Management(settings),
+        issued: None,
     }
 }
 
 /// An account without a key, SSID 102.
 pub fn second_account() -> ProvisionedAccount {
-    ProvisionedAccount {
-        name: "lab".to_owned(),
+    let settings = ServerSettings {
         short_server_id: 102,
-        uri: "coap://lab.example.com:5683".to_owned(),
-        credentials: AccountCredentials::NoSec,
         lifetime: 300,
         binding: "U".to_owned(),
         store_notifications: false,
-        default_minimum_period: None,
-        default_maximum_period: None,
-        disable_timeout: None,
+        resources: Vec::new(),
+    };
+    ProvisionedAccount {
+        name: "lab".to_owned(),
+        uri: "coap://lab.example.com:5683".to_owned(),
+        credentials: AccountCredentials::NoSec,
+        security_resources: Vec::new(),
+        role: AccountRole::Management(settings),
+        issued: None,
+    }
+}
+
+/// A bootstrap account with a key.
+pub fn bootstrap_account() -> ProvisionedAccount {
+    ProvisionedAccount {
+        name: "ourselves".to_owned(),
+        uri: "coaps://bootstrap.example.com:5684".to_owned(),
+        credentials: AccountCredentials::Psk { identity: b"dev1@bootstrap".to_vec(), key: Secret::from(PLANTED_KEY) },
+        security_resources: vec![Resource::single(11, Value::Integer(10))],
+        role: AccountRole::Bootstrap,
+        issued: None,
+    }
+}
+
+/// What a management account says of its Server Object instance.
+pub fn settings_of(account: &mut ProvisionedAccount) -> &mut ServerSettings {
+    match &mut account.role {
+        AccountRole::Management(settings) => settings,
+        AccountRole::Bootstrap => panic!("a bootstrap account has no Server Object instance"),
     }
 }
 
@@ -50,12 +83,16 @@ pub fn provision() -> Provision {
     Provision {
         endpoint: ENDPOINT.to_owned(),
         profile: "default".to_owned(),
+        choice: ProfileChoice::Device,
         accounts: vec![first_account()],
+        writes: Vec::new(),
         writing: Writing {
             format: None,
             discover: Discover::Auto,
             delete: vec![0, 1],
+            access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
+            timing: TimingOverride::default(),
         },
     }
 }
@@ -128,6 +165,19 @@ pub fn second_security() -> Resources {
 /// The Server Object instance of [`second_account`].
 pub fn second_server() -> Resources {
     vec![(0, Value::Integer(102)), (1, Value::Integer(300)), (6, Value::Boolean(false)), (7, text("U"))]
+}
+
+/// The Security Object instance of [`bootstrap_account`].
+pub fn bootstrap_security() -> Resources {
+    vec![
+        (0, text("coaps://bootstrap.example.com:5684")),
+        (1, Value::Boolean(true)),
+        (2, Value::Integer(0)),
+        (3, Value::opaque(b"dev1@bootstrap")),
+        (4, Value::opaque(b"")),
+        (5, Value::opaque(PLANTED_KEY)),
+        (11, Value::Integer(10)),
+    ]
 }
 
 fn text(text: &str) -> Value {

@@ -242,10 +242,15 @@ impl Is {
 
     /// Bootstrap-Write of these resources.
     pub fn is_written_with(self, path: &'static str, format: ContentFormat, resources: Resources) -> Step {
+        let resources = resources.into_iter().map(|(id, value)| Resource::single(id, value)).collect();
+        self.is_given(path, format, resources)
+    }
+
+    /// Bootstrap-Write of these resources, of which some may have several values.
+    pub fn is_given(self, path: &'static str, format: ContentFormat, resources: Vec<Resource>) -> Step {
         self.is_asked(format!("Bootstrap-Write {path}"), move |message| {
             let target: Path = path.parse().unwrap();
             let Path::ObjectInstance(object, instance) = target else { panic!("{path} is no instance") };
-            let resources = resources.into_iter().map(|(id, value)| Resource::single(id, value)).collect();
             let expected = vec![Object { id: object, instances: vec![ObjectInstance { id: instance, resources }] }];
             let written = lwm2m::decode(format, &target, &message.payload);
             assert_eq!(written.as_ref(), Ok(&expected), "what {path} was written with");

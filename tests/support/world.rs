@@ -365,7 +365,12 @@ fn check_write(message: &Message) -> &'static str {
         return "a write without Content-Format";
     };
     let path = wire::path(message);
-    let Path::ObjectInstance(object, instance) = path else { return "a write of something else than an instance" };
+    let (object, instance) = match path {
+        Path::ObjectInstance(object, instance) => (object, instance),
+        // Of the Device Object the client's own instance must not be replaced.
+        Path::Resource(3, 0, 13..=15) => (3, 0),
+        _ => return "a write of something else than an instance",
+    };
     let Ok(content) = lwm2m::decode(format, &path, &message.payload) else { return "a write that cannot be decoded" };
     match &content[..] {
         [only] if only.id == object && only.instances.len() == 1 && only.instances[0].id == instance => "",

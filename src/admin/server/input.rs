@@ -95,7 +95,16 @@ fn mistake<D: Resource>(field: &str, value: &Value) -> Option<String> {
         return Some("must be a string such as `hex:...`, `base64:...` or `text:...`".to_owned());
     }
     alone.insert(field.to_owned(), value.clone());
-    serde_json::from_value::<D>(Value::Object(alone)).err().map(|error| error.to_string())
+    serde_json::from_value::<D>(Value::Object(alone)).err().map(|error| without_value(&error.to_string()))
+}
+
+/// The words of the deserializer without the value that they repeat: a key may stand in it.
+fn without_value(words: &str) -> String {
+    let repeats = ["invalid type: ", "invalid value: ", "invalid length "].iter().any(|start| words.starts_with(start));
+    match words.rsplit_once(", expected ").filter(|_| repeats) {
+        Some((_, expected)) => format!("must be {expected}"),
+        None => words.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +136,13 @@ mod tests {
         assert!(!format!("{failure:?}").contains("hunter2"));
         assert_eq!(failure.into_response().status(), 422);
         assert!(definition::<ProfileDefinition>(fields(json!({"name": "p", "psk": "text:x"}))).is_err());
+        for resources in [json!("hex:hunter2"), json!({"8": "hex:hunter2"}), json!({"8": ["text:hunter2", null]})] {
+            let failure = definition::<ServerDefinition>(fields(json!({"name": "s", "security_resources": resources})));
+            let failure = format!("{:?}", failure.unwrap_err());
+            assert!(failure.contains("security_resources") && !failure.contains("hunter2"), "{failure}");
+        }
+        let wrong = json!({"name": "p", "writes": [{"path": "/5/0", "resources": "hex:hunter2"}]});
+        assert!(!format!("{:?}", definition::<ProfileDefinition>(fields(wrong)).unwrap_err()).contains("hunter2"));
     }
 
     #[test]

@@ -56,9 +56,8 @@ impl<'a> Resulting<'a> {
     fn apply(&mut self, operation: &'a Operation) {
         match operation {
             Operation::Delete(path) => {
-                let own = &self.own;
-                self.kept.retain(|&(object, instance), _| {
-                    let is_spared = object == SECURITY && own.contains(&instance);
+                self.kept.retain(|&(object, instance), found| {
+                    let is_spared = object == SECURITY && found.short_server_id.is_none();
                     is_spared || !path.contains(&Path::ObjectInstance(object, instance))
                 });
                 self.written.retain(|&(object, instance), _| !path.contains(&Path::ObjectInstance(object, instance)));

@@ -97,6 +97,11 @@ fn owned_instances(
 ) -> Vec<(ObjectInstanceId, u16)> {
     let ssids = provision.management().map(|(_, settings)| settings.short_server_id);
     let mut owned: Vec<(ObjectInstanceId, u16)> = servers.iter().copied().zip(ssids).collect();
+    let written_out = provision.writes.iter().filter(|(object, _)| *object == SERVER);
+    owned.extend(written_out.filter_map(|(_, instance)| match instance.single(0) {
+        Some(Value::Integer(ssid)) => Some((instance.id, u16::try_from(*ssid).ok()?)),
+        _ => None,
+    }));
     if !provision.writing.delete.contains(&SERVER) {
         for found in discovered.into_iter().flat_map(|answer| answer.instances_of(SERVER)) {
             let replaced = owned.iter().any(|(instance, _)| *instance == found.instance);

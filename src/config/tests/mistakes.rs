@@ -99,7 +99,6 @@ fn every_mistake_of_one_file_is_named_with_line_and_column() {
         r#"5:8: error: not an IP address with a port: write such as `"[::]:5684"` or `"192.0.2.1:5684"`"#,
         "6:12: error: `security` must be `nosec` or `dtls`",
         "7:15: error: `ack_timeout` must be from 0.1 to 60 seconds; 2 where left out",
-        "8:11: error: only `refuse` is supported in this version: clients that no device stands for cannot be let in",
         r#"12:20: error: `insecure_secrets` belongs to listeners with `security = "nosec"`: remove it"#,
         "13:13: error: listening on TCP is not supported in this version: use `udp`",
         "16:8: error: the listener on line 11 has this address already: remove one",
@@ -122,15 +121,13 @@ fn every_mistake_of_one_file_is_named_with_line_and_column() {
         "42:12: warning: clients will talk to this server without any protection",
         r#"43:7: error: `security` is nosec, which uses no `psk`: remove it, or set `security = "psk"`"#,
         "53:24: error: no server `fleet-uss`: did you mean `fleet-us`?",
-        "53:37: error: server `new-bootstrap` cannot be in a profile: its type is bootstrap, and replacing a client's \
-         bootstrap account is not safe in this version",
         "54:17: error: `/3` belongs to the client and is never deleted, and some clients refuse the attempt: remove it",
         "58:24: error: each element of `servers` must be text in quotes, not a number",
         "60:11: error: profile `default` is the default already: there can be only one (the first is on line 55)",
         "64:12: error: cannot read the key file: No such file or directory (os error 2)",
         "65:11: error: no profile `secnd`: did you mean `second`?",
         "70:7: error: `${` starts an expression, and expressions are not supported in this version",
-        "74:12: error: there is `psk` already: give the key or a key file, not both",
+        "74:12: error: there is `psk` already: give it here or in a file, not both",
         "79:16: error: the PSK identity `meter-3` is that of device `meter-3` already: an identity names one device \
          (the first is on line 72)",
         "82:1: warning: the device has no key, and no listener is `nosec`: it cannot be served until it gets a `psk`",
@@ -147,7 +144,7 @@ fn a_diagnostic_quotes_the_line_with_carets_under_the_spot() {
     assert_eq!(
         diagnostics.to_string(),
         "test.toml:3:3: error: unknown key `lifetme`: known here are `ack_random_factor`, `ack_timeout`, `bind`, \
-         `insecure_secrets`, `max_retransmit`, `security`, `transport`, `unknown`\n\
+         `insecure_secrets`, `max_retransmit`, `profile`, `security`, `transport`, `unknown`\n\
          3 |   lifetme = *\n  |   ^^^^^^^\n\n\
          test.toml:4:12: warning: this listener is not protected: who is on the way can read and change what clients \
          are given\n\
@@ -296,15 +293,17 @@ fn a_file_without_listeners_is_refused() {
 }
 
 #[test]
-fn expressions_are_refused_wherever_they_stand() {
+fn expressions_are_refused_where_none_belong() {
     for line in [
         "state_dir = \"${a}\"",
         "sealing_key_file = \"${a}\"",
         "[admin]\nsocket = \"${a}\"",
         "[[server]]\nname = \"${a}\"",
-        "[[server]]\nuri = \"${a}\"",
+        "fleet = [\"${a}\"]",
+        "[admin]\nread_only_socket = \"${a}\"",
+        "[[listen]]\nunknown = \"accept\"\nprofile = \"${a}\"",
         "[[server]]\nbinding = \"${a}\"",
-        "[[server]]\npsk_identity = \"${a}\"",
+        "[[server]]\nprivate_key_file = \"${a}\"",
         "[[server]]\npsk_file = \"${a}\"",
         "[[profile]]\nservers = [\"${a}\"]",
         "[[device]]\nendpoint = \"${a}\"",
@@ -312,8 +311,93 @@ fn expressions_are_refused_wherever_they_stand() {
         "[[device]]\npsk = \"${a}\"",
     ] {
         let said = said(line);
-        assert!(said.iter().any(|line| line.contains("expressions are not supported in this version")), "{said:#?}");
+        assert!(said.iter().any(|line| line.contains("`${` starts an expression")), "{line}: {said:#?}");
     }
+}
+
+/// What is said of the line `[[server]]`, a profile or a device with these lines, as `line:column message`, errors only.
+fn said_of(kind: &str, lines: &str) -> Vec<String> {
+    let head = match kind {
+        "server" => "[[listen]]\nbind = \"[::]:1\"\n[[server]]\nname = \"s\"\nssid = 1\nuri = \"h\"\n",
+        "profile" => "[[listen]]\nbind = \"[::]:1\"\n[[profile]]\nname = \"p\"\nservers = [\"s\"]\n",
+        _ => "[[listen]]\nbind = \"[::]:1\"\n[[device]]\nendpoint = \"e\"\nprofile = \"p\"\n",
+    };
+    let lines_of_head = head.lines().count();
+    let relative = |line: &str| {
+        let (number, rest) = line.split_once(':')?;
+        let number = number.parse::<usize>().ok()?.checked_sub(lines_of_head)?;
+        rest.contains(" error: ").then(|| format!("{number}:{}", rest.replacen(": error:", "", 1)))
+    };
+    said(&format!("{head}{lines}\n")).iter().filter_map(|line| relative(line)).collect()
+}
+
+#[test]
+fn nested_values_are_named_at_their_place() {
+    for (kind, lines, expected) in [
+        ("server", "rotate = 0", "1:10 `rotate` must be"),
+        ("server", "rotate = \"weekly\"", "1:10 `rotate` must be"),
+        ("server", "rotate = true", "1:10 `rotate` must be"),
+        ("server", "security_resources = 5", "1:22 `security_resources` must be a table of resource ids"),
+        ("server", "[server.security_resources]\n16 = [1]\nx = 1", "3:1 `security_resources`: `x` is no id"),
+        ("server", "[server.server_resources]\n10 = [[1]]", "2:6 `server_resources`: a list within a list"),
+        ("server", "[server.server_resources]\n10 = 1979-05-27", "2:6 `server_resources`"),
+        ("server", "certificate_usage = \"mine\"", "1:21 `certificate_usage` must be one of"),
+        (
+            "profile",
+            "[[profile.rules]]\nendpoint = \"*\"\n[[profile.rules]]\ntga = \"x\"",
+            "4:1 `rules`: unknown key `tga`",
+        ),
+        ("profile", "[[profile.rules]]\ntag = 5", "2:7 `rules` must be text in quotes, not a number"),
+        ("profile", "[profile.rules]\ntag = \"x\"", "1:9 `rules` must be a list"),
+        ("profile", "[[profile.writes]]\nresources = { 1 = 1 }", "1:1 `writes`: `path` is missing"),
+        (
+            "profile",
+            "[[profile.writes]]\npath = \"/5/0\"\n[profile.writes.resources]\n1 = { 2 = [] }",
+            "4:12 `writes`: a list",
+        ),
+        ("device", "tags = [\"a\", 5]", "1:14 each element of `tags` must be text in quotes"),
+        ("device", "state = \"off\"", "1:9 `state` must be"),
+        ("device", "[device.properties]\nsite = 5", "2:8 `properties` must be text in quotes, not a number"),
+    ] {
+        let said = said_of(kind, lines);
+        assert!(said.iter().any(|line| line.starts_with(expected)), "{lines}\n{expected}\n{said:#?}");
+    }
+}
+
+#[test]
+fn unknown_clients_are_let_in_where_that_is_safe_and_said_how() {
+    let listen = |lines: &str| said(&format!("[[listen]]\nbind = \"[::]:1\"\n{lines}\n{PROFILE_P}"));
+    for (lines, expected) in [
+        (
+            "unknown = \"pending\"",
+            "3:11: error: `pending` works on listeners with `security = \"nosec\"` only: over DTLS",
+        ),
+        ("unknown = \"accept\"\nprofile = \"p\"", "3:11: error: `accept` works on listeners"),
+        ("security = \"nosec\"\nunknown = \"accept\"", "1:1: error: `profile` is missing: name the profile"),
+        ("security = \"nosec\"\nunknown = \"accept\"\nprofile = \"p\"", "4:11: warning: every client that can reach"),
+        ("security = \"nosec\"\nunknown = \"accept\"\nprofile = \"x\"", "5:11: error: no profile `x`"),
+        (
+            "security = \"nosec\"\nunknown = \"pending\"\nprofile = \"p\"",
+            "5:11: error: `profile` belongs to listeners with",
+        ),
+        ("profile = \"p\"", "3:11: error: `profile` belongs to listeners with `unknown = \"accept\"`: remove it"),
+        ("unknown = \"maybe\"", "3:11: error: `unknown` must be `refuse`, `pending` or `accept`"),
+    ] {
+        let said = listen(lines);
+        assert!(said.iter().any(|line| line.starts_with(expected)), "{expected} in {said:#?}");
+    }
+    let errors = |lines: &str| listen(lines).iter().filter(|line| line.contains(": error: ")).count();
+    assert_eq!(errors("security = \"nosec\"\nunknown = \"pending\""), 0);
+    assert_eq!(errors("security = \"nosec\"\nunknown = \"accept\"\nprofile = \"p\""), 0);
+    assert_eq!(errors("security = \"nosek\"\nunknown = \"pending\""), 1, "it may have been meant to be nosec");
+}
+
+const PROFILE_P: &str = "[[server]]\nname = \"s\"\nssid = 1\nuri = \"h\"\npsk = \"text:0123456789abcdef\"\n[[profile]]\nname = \"p\"\nservers = [\"s\"]\n";
+
+#[test]
+fn the_two_sockets_are_two() {
+    let said = said(&format!("[admin]\nsocket = \"/run/a\"\nread_only_socket = \"/run/a\"\n{SOUND}"));
+    assert_eq!(said, ["3:20: error: `read_only_socket` is `socket` itself: give it another path, or leave it out"]);
 }
 
 proptest::proptest! {

@@ -1,6 +1,8 @@
 //! The file from the operator's side: what is read, and what is said of mistakes.
 
+mod fleet;
 mod mistakes;
+mod printing;
 mod reading;
 mod secrets;
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{check_device_in, check_profile_in};
 use crate::provision::catalog::Catalog;
 use crate::provision::definition::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::identity_text::identity_bytes;
 use crate::provision::problem::Problem;
 
 /// A definition, by its place in the list that was checked.
@@ -57,8 +58,10 @@ pub fn check_catalog(
     // That no profile is the default is one mistake, however many devices ask for it.
     let mut wants_default = false;
     for (index, device) in devices.iter().enumerate() {
-        if device.profile.is_some() || !std::mem::replace(&mut wants_default, true) {
-            findings.extend(check_device_in(device, &catalog).into_iter().map(alone(Subject::Device(index))));
+        let problems = check_device_in(device, &catalog);
+        let wants_one = device.profile.is_none() && problems.iter().any(|problem| problem.field == "profile");
+        if !wants_one || !std::mem::replace(&mut wants_default, true) {
+            findings.extend(problems.into_iter().map(alone(Subject::Device(index))));
         }
     }
     findings
@@ -99,7 +102,7 @@ fn find_second_defaults(profiles: &[ProfileDefinition], findings: &mut Vec<Findi
 
 fn find_duplicate_devices(devices: &[DeviceDefinition], findings: &mut Vec<Finding>) {
     let mut endpoints: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut identities: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut identities: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     let mut keys: BTreeMap<[u8; 32], usize> = BTreeMap::new();
     for (index, device) in devices.iter().enumerate().filter(|(_, device)| !device.endpoint.is_empty()) {
         let mut collide = |first: usize, problem| {
@@ -113,20 +116,14 @@ fn find_duplicate_devices(devices: &[DeviceDefinition], findings: &mut Vec<Findi
         }
         endpoints.insert(&device.endpoint, index);
         let Some(psk) = &device.psk else { continue };
-        let identity = device.psk_identity.as_deref().unwrap_or(&device.endpoint);
-        match identities.get(identity) {
-            Some(first) => collide(
-                *first,
-                Problem::error(
-                    "psk_identity",
-                    format!(
-                        "the PSK identity `{identity}` is that of device `{}` already: an identity names one device",
-                        devices[*first].endpoint
-                    ),
-                ),
-            ),
-            None => {
-                identities.insert(identity, index);
+        // In bytes, as it is in the handshake; one that cannot be read is named by the check of the device.
+        let identity = device.psk_identity.as_deref().map(identity_bytes);
+        if let Ok(identity) = identity.unwrap_or_else(|| Ok(device.endpoint.as_bytes().to_vec())) {
+            match identities.get(&identity) {
+                Some(first) => collide(*first, shared_identity(device, &devices[*first])),
+                None => {
+                    identities.insert(identity, index);
+                }
             }
         }
         // A digest stands for the key, so that the table of all keys is none.
@@ -144,6 +141,15 @@ fn find_duplicate_devices(devices: &[DeviceDefinition], findings: &mut Vec<Findi
             }
         }
     }
+}
+
+fn shared_identity(device: &DeviceDefinition, first: &DeviceDefinition) -> Problem {
+    let identity = device.psk_identity.as_deref().unwrap_or(&device.endpoint).escape_debug();
+    let message = format!(
+        "the PSK identity `{identity}` is that of device `{}` already: an identity names one device",
+        first.endpoint
+    );
+    Problem::error("psk_identity", message)
 }
 
 #[cfg(test)]

@@ -96,3 +96,23 @@ fn references_that_lead_nowhere_are_found() {
         ]
     );
 }
+
+#[test]
+fn identities_are_compared_as_bytes() {
+    let devices = [
+        device("m1", None, "text:1"),
+        device("d2", Some("hex:6d31"), "text:2"),
+        device("d3", Some("base64:bTE="), "text:3"),
+    ];
+    let findings = check_catalog(&[server("a")], &[profile("p", true)], &devices);
+    let fields: Vec<_> = findings.iter().map(|finding| (finding.subject, finding.problem.field)).collect();
+    assert_eq!(fields, [(Subject::Device(1), "psk_identity"), (Subject::Device(2), "psk_identity")]);
+}
+
+#[test]
+fn each_device_without_a_property_is_found() {
+    let asking = ServerDefinition { uri: Some("${device.property.site}".into()), ..server("a") };
+    let devices = [device("d1", None, "text:1"), device("d2", None, "text:2")];
+    let findings = check_catalog(&[asking], &[profile("p", true)], &devices);
+    assert_eq!(brief(&findings), [(Subject::Device(0), None, "properties"), (Subject::Device(1), None, "properties")]);
+}

@@ -1,10 +1,11 @@
-//! Checks of one device.
+//! Checks of one device, alone and against the profiles and accounts that it is to get.
 
-use super::credentials::{MAX_PSK_IDENTITY_BYTES, check_psk, check_psk_identity};
+use super::credentials::{MAX_PSK_IDENTITY_BYTES, check_identity_text, check_psk};
 use super::name::nearest;
 use super::refuse_expression;
 use crate::provision::catalog::Catalog;
-use crate::provision::definition::DeviceDefinition;
+use crate::provision::definition::{DeviceDefinition, SecurityMode, ServerDefinition};
+use crate::provision::expression::Template;
 use crate::provision::problem::Problem;
 
 /// Longest endpoint name in bytes: with `ep=` in front it fills a Uri-Query option (RFC 7252 section 5.10).
@@ -13,9 +14,22 @@ const MAX_ENDPOINT_BYTES: usize = 252;
 /// Checks one device and returns everything that is wrong with it, references aside.
 pub fn check_device(device: &DeviceDefinition) -> Vec<Problem> {
     let mut problems = check_endpoint(&device.endpoint);
+    check_credentials(device, &mut problems);
+    if let Some(profile) = &device.profile {
+        problems.extend(refuse_expression("profile", profile));
+    }
+    problems.extend(device.properties.iter().flat_map(|(name, value)| check_property("properties", name, value)));
+    problems.extend(device.tags.iter().filter_map(|tag| check_tag("tags", tag)));
+    problems
+}
+
+fn check_credentials(device: &DeviceDefinition, problems: &mut Vec<Problem>) {
     match (&device.psk_identity, &device.psk) {
         (Some(identity), psk) => {
-            problems.extend(check_psk_identity(identity));
+            match refuse_expression("psk_identity", identity) {
+                Some(problem) => problems.push(problem),
+                None => problems.extend(check_identity_text(identity)),
+            }
             if psk.is_none() {
                 problems.push(Problem::error(
                     "psk",
@@ -37,28 +51,80 @@ pub fn check_device(device: &DeviceDefinition) -> Vec<Problem> {
         (None, _) => {}
     }
     problems.extend(device.psk.as_ref().and_then(|psk| check_psk(psk.key())));
-    if let Some(profile) = &device.profile {
-        problems.extend(refuse_expression("profile", profile));
+}
+
+/// Checks what a device says of the profiles in `catalog`, and whether it has what their accounts ask for.
+pub fn check_device_in(device: &DeviceDefinition, catalog: &Catalog) -> Vec<Problem> {
+    let profile = match catalog.choose(device) {
+        Ok((profile, _)) => profile,
+        Err(name) if name.is_empty() => {
+            return vec![Problem::error(
+                "profile",
+                "`profile` is missing, no rule of a profile fits, and no profile is the default: name one, or set \
+                 `default = true` in one",
+            )];
+        }
+        Err(name) => {
+            let hint = match nearest(&name, catalog.profile_names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "define it, or leave `profile` out for the one of a rule, or the default".to_owned(),
+            };
+            return vec![Problem::error("profile", format!("no profile `{name}`: {hint}"))];
+        }
+    };
+    let servers = profile.servers.iter().filter_map(|name| catalog.server(name));
+    servers.flat_map(|server| check_asked_properties(device, server)).collect()
+}
+
+/// Names each property that an account asks for and that the device has not.
+fn check_asked_properties(device: &DeviceDefinition, server: &ServerDefinition) -> Vec<Problem> {
+    let is_psk = server.security == SecurityMode::Psk;
+    let identity = server.psk_identity.as_deref().filter(|_| is_psk);
+    let texts = [server.uri.as_deref(), identity].into_iter().flatten().filter(|text| text.contains("${"));
+    let read: Vec<Template> = texts.filter_map(|text| Template::parse(text).ok()).collect();
+    let key = server.psk.as_ref().filter(|_| is_psk).map(|key| key.template());
+    let mut asked: Vec<&str> = read.iter().chain(key).flat_map(Template::properties).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    let missing = asked.into_iter().filter(|name| !device.properties.contains_key(*name));
+    let problem = |name: &str| {
+        let message = format!(
+            "server `{}` asks for `${{device.property.{name}}}`, and the device has no property `{name}`: set it, for \
+             without it the device is refused",
+            server.name
+        );
+        Problem::warning("properties", message)
+    };
+    missing.map(problem).collect()
+}
+
+/// Checks a property, be it of a device or in a rule.
+pub(super) fn check_property(field: &'static str, name: &str, value: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !is_word(name, "._-") {
+        let message =
+            format!("`{}` is no name of a property: use letters of A-Z, digits, `.`, `_` and `-`", name.escape_debug());
+        problems.push(Problem::error(field, message));
+    }
+    if let Some(control) = value.chars().find(|letter| letter.is_control()) {
+        let message =
+            format!("the property `{}` contains the control character {control:?}: remove it", name.escape_debug());
+        problems.push(Problem::error(field, message));
     }
     problems
 }
 
-/// Checks what a device says of the profiles in `catalog`.
-pub fn check_device_in(device: &DeviceDefinition, catalog: &Catalog) -> Vec<Problem> {
-    match &device.profile {
-        Some(profile) if catalog.profile(profile).is_none() => {
-            let hint = match nearest(profile, catalog.profile_names()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "define it, or leave `profile` out for the default profile".to_owned(),
-            };
-            vec![Problem::error("profile", format!("no profile `{profile}`: {hint}"))]
-        }
-        None if catalog.default_profile().is_none() => vec![Problem::error(
-            "profile",
-            "`profile` is missing and no profile is the default: name one, or set `default = true` in one",
-        )],
-        _ => Vec::new(),
-    }
+/// Checks a tag, be it of a device or in a rule.
+pub(super) fn check_tag(field: &'static str, tag: &str) -> Option<Problem> {
+    (!is_word(tag, "._:-")).then(|| {
+        let message = format!("`{}` is no tag: use letters of A-Z, digits, `.`, `_`, `:` and `-`", tag.escape_debug());
+        Problem::error(field, message)
+    })
+}
+
+/// Whether a text is letters of A-Z, digits and these.
+fn is_word(text: &str, further: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || further.contains(letter))
 }
 
 /// An endpoint name may hold anything that is text: it is compared, never parsed.
@@ -87,79 +153,5 @@ fn check_endpoint(endpoint: &str) -> Vec<Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{check_device, check_device_in};
-    use crate::provision::catalog::Catalog;
-    use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition};
-
-    fn device(endpoint: &str) -> DeviceDefinition {
-        DeviceDefinition {
-            endpoint: endpoint.to_owned(),
-            psk: KeyText::parse("text:0123456789abcdef").ok(),
-            ..DeviceDefinition::default()
-        }
-    }
-
-    fn problems(device: &DeviceDefinition) -> Vec<(&'static str, String)> {
-        check_device(device).into_iter().map(|problem| (problem.field, problem.message)).collect()
-    }
-
-    #[test]
-    fn any_text_is_an_endpoint_name() {
-        for endpoint in ["urn:imei:490154203237518", "a/b %2f", "7", "Zähler 1", &"e".repeat(128)] {
-            assert_eq!(problems(&device(endpoint)), vec![], "{endpoint}");
-        }
-        let long = DeviceDefinition { psk_identity: Some("short".into()), ..device(&"e".repeat(252)) };
-        assert_eq!(problems(&long), vec![]);
-    }
-
-    #[test]
-    fn endpoint_names_that_no_request_could_carry_are_refused() {
-        for (endpoint, field, part) in [
-            ("", "endpoint", "missing or empty"),
-            ("a\u{7}", "endpoint", "'\\u{7}'"),
-            (&"e".repeat(253), "endpoint", "253 bytes"),
-            (&"e".repeat(129), "psk_identity", "give `psk_identity`"),
-            ("${x}", "endpoint", "expressions are not supported"),
-        ] {
-            let found = problems(&device(endpoint));
-            assert_eq!(found.len(), 1, "{endpoint:?}: {found:?}");
-            assert_eq!(found[0].0, field);
-            assert!(found[0].1.contains(part), "{endpoint:?}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn an_identity_without_a_key_is_refused_and_a_short_key_is_warned_of() {
-        let no_key = DeviceDefinition { psk_identity: Some("id".into()), psk: None, ..device("d") };
-        assert_eq!(problems(&no_key)[0].0, "psk");
-        let short = DeviceDefinition { psk: KeyText::parse("text:0123456789abcde").ok(), ..device("d") };
-        let found = check_device(&short);
-        assert_eq!((found.len(), found[0].is_error()), (1, false));
-        assert!(!found[0].message.contains("0123"));
-    }
-
-    #[test]
-    fn every_mistake_is_named() {
-        let device = DeviceDefinition {
-            endpoint: "a\nb".into(),
-            psk_identity: Some(format!("{}\0", "i".repeat(128))),
-            psk: KeyText::parse(&format!("text:{}", "k".repeat(65))).ok(),
-            profile: Some("${p}".into()),
-        };
-        let fields: Vec<_> = check_device(&device).iter().map(|problem| problem.field).collect();
-        assert_eq!(fields, ["endpoint", "psk_identity", "psk_identity", "psk", "profile"]);
-    }
-
-    #[test]
-    fn the_profile_must_be_there_or_one_be_the_default() {
-        let profile = |default| ProfileDefinition { name: "meters".into(), default, ..ProfileDefinition::default() };
-        let with_default = Catalog::new([], [profile(true)]);
-        let without = Catalog::new([], [profile(false)]);
-        let naming = |name: &str| DeviceDefinition { profile: Some(name.into()), ..device("d") };
-        assert_eq!(check_device_in(&device("d"), &with_default), vec![]);
-        assert!(check_device_in(&device("d"), &without)[0].message.contains("`default = true`"));
-        assert_eq!(check_device_in(&naming("meters"), &without), vec![]);
-        assert!(check_device_in(&naming("meter"), &without)[0].message.contains("did you mean `meters`?"));
-    }
-}
+#[path = "device_tests.rs"]
+mod tests;

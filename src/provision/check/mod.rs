@@ -15,21 +15,25 @@ pub use catalog::{Finding, Subject, check_catalog};
 pub use device::{check_device, check_device_in};
 pub use name::{check_name, nearest};
 pub use profile::{check_profile, check_profile_in, writing};
-pub use server::check_server;
+pub use server::{check_certificate_dates, check_server};
 
 pub(super) use credentials::MAX_PSK_IDENTITY_BYTES;
 
 use super::problem::Problem;
 
-/// Refuses `${`, which starts an expression.
+#[cfg(test)]
+mod rule_tests;
+
+/// Refuses `${`, which starts an expression, in a field that takes none.
 ///
-/// Without this, a definition written for a later version would silently hand out the expression's text.
+/// Without this, a client would be given the expression's text.
 fn refuse_expression(field: &'static str, text: &str) -> Option<Problem> {
     text.contains("${").then(|| {
         Problem::error(
             field,
             format!(
-                "`${{` starts an expression, and expressions are not supported in this version: write `{field}` out"
+                "`${{` starts an expression, which only `psk_identity`, `psk` and `uri` of server accounts may hold: \
+                 write `{field}` out"
             ),
         )
     })

@@ -87,7 +87,7 @@ mod tests {
             ("flotte-süd", "'ü'"),
             ("a/b", "'/'"),
             ("101", "all digits"),
-            ("${x}", "expressions are not supported"),
+            ("${x}", "starts an expression"),
             (&"n".repeat(65), "at most 64 bytes"),
         ] {
             let problems = check_name("name", bad);

@@ -91,6 +91,41 @@ pub enum SmsSecurity {
     NoSec,
 }
 
+impl CertificateUsage {
+    /// The value of the resource.
+    pub fn number(self) -> u8 {
+        match self {
+            CertificateUsage::CaConstraint => 0,
+            CertificateUsage::ServiceCertificateConstraint => 1,
+            CertificateUsage::TrustAnchorAssertion => 2,
+            CertificateUsage::DomainIssued => 3,
+        }
+    }
+}
+
+impl MatchingType {
+    /// The value of the resource.
+    pub fn number(self) -> u8 {
+        match self {
+            MatchingType::Exact => 0,
+            MatchingType::Sha256 => 1,
+            MatchingType::Sha384 => 2,
+            MatchingType::Sha512 => 3,
+        }
+    }
+}
+
+impl SmsSecurity {
+    /// The value of the resource.
+    pub fn number(self) -> u8 {
+        match self {
+            SmsSecurity::Dtls => 1,
+            SmsSecurity::SecuredPacket => 2,
+            SmsSecurity::NoSec => 3,
+        }
+    }
+}
+
 /// A server account: what is written into a client so that it can reach one server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -27,4 +27,4 @@ pub use public_key::PublicKey;
 pub use server_certificate::{CertificateDigest, ServerCertificate, digest, digest_length};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,13 +7,17 @@ use zeroize::Zeroizing;
 use super::{Client, issued_for, values};
 use crate::lwm2m::{Resource, Value};
 use crate::provision::account_key::KeyEvaluationError;
+use crate::provision::catalog::Catalog;
 use crate::provision::check::MAX_PSK_IDENTITY_BYTES;
 use crate::provision::definition::resource_values::Misfit;
-use crate::provision::definition::{AccountType, SecurityMode, ServerDefinition, Transport};
+use crate::provision::definition::{
+    AccountType, CertificateUsage, MatchingType, SecurityMode, ServerDefinition, Transport,
+};
 use crate::provision::expression::{EvaluationError, ExpressionError, Template, Values};
 use crate::provision::identity_text::identity_bytes;
 use crate::provision::issued::{IssueError, IssuedReference, IssuedValues, Made, Templates};
-use crate::provision::key_text::KeyTextError;
+use crate::provision::key_text::{KeyTextError, decode};
+use crate::provision::material_credentials::CredentialsError;
 use crate::provision::provision::{AccountCredentials, AccountRole, ProvisionedAccount, ServerSettings};
 use crate::provision::uri::{UriError, complete_uri};
 
@@ -68,15 +72,24 @@ pub enum AccountError {
         /// What is wrong.
         misfit: Misfit,
     },
-    /// Raw public keys, certificates, EST.
-    #[error("its security mode is not supported in this version")]
-    UnsupportedSecurity,
+    /// A certificate or key that is missing or cannot be written.
+    #[error(transparent)]
+    Material(#[from] CredentialsError),
+    /// Bytes that cannot be read.
+    #[error("its `{field}` cannot be read: {error}")]
+    Bytes {
+        /// The field.
+        field: &'static str,
+        /// Why.
+        error: KeyTextError,
+    },
 }
 
 /// The account for this client; none where credentials must be issued first.
 pub(super) fn resolve(
     server: &ServerDefinition,
     client: &Client<'_>,
+    catalog: &Catalog,
 ) -> Result<Option<ProvisionedAccount>, AccountError> {
     let templates = Templates::of(server)?;
     let issued = if templates.have_random() {
@@ -92,7 +105,7 @@ pub(super) fn resolve(
     Ok(Some(ProvisionedAccount {
         name: server.name.clone(),
         uri: complete_uri(&uri, server.transport, server.security)?,
-        credentials: credentials(server, &templates, made, &values)?,
+        credentials: credentials(server, &templates, made, &values, catalog)?,
         security_resources: security_resources(server)?,
         role: match server.account_type {
             AccountType::Management => AccountRole::Management(settings(server)?),
@@ -115,6 +128,7 @@ fn credentials(
     templates: &Templates,
     made: &IssuedValues,
     values: &Values<'_>,
+    catalog: &Catalog,
 ) -> Result<AccountCredentials, AccountError> {
     match server.security {
         SecurityMode::NoSec => Ok(AccountCredentials::NoSec),
@@ -124,7 +138,7 @@ fn credentials(
             let key = key.read(&text).map_err(KeyEvaluationError::Text)?;
             Ok(AccountCredentials::Psk { identity: identity(templates, made, values)?, key })
         }
-        SecurityMode::Rpk | SecurityMode::Certificate | SecurityMode::Est => Err(AccountError::UnsupportedSecurity),
+        SecurityMode::Rpk | SecurityMode::Certificate | SecurityMode::Est => Ok(catalog.credentials_of(server)?),
     }
 }
 
@@ -148,7 +162,26 @@ fn identity(templates: &Templates, made: &IssuedValues, values: &Values<'_>) -> 
 /// The optional resources of the Security Object instance.
 fn security_resources(server: &ServerDefinition) -> Result<Vec<Resource>, AccountError> {
     let seconds = |seconds: Option<u32>| seconds.map(|seconds| Value::Integer(seconds.into()));
-    let fields = [(11, seconds(server.client_hold_off_time)), (12, seconds(server.bootstrap_server_account_timeout))];
+    let unsigned = |number: Option<u8>| number.map(|number| Value::Unsigned(number.into()));
+    let has_server_key = matches!(server.security, SecurityMode::Rpk | SecurityMode::Certificate | SecurityMode::Est);
+    let has_certificate = has_server_key && server.security != SecurityMode::Rpk;
+    let matching_type = server.matching_type.filter(|_| has_server_key).map(MatchingType::number);
+    let usage = server.certificate_usage.filter(|_| has_certificate).map(CertificateUsage::number);
+    let sms = server.sms == Some(true);
+    let parameters = server.sms_binding_key_parameters.as_deref().filter(|_| sms).map(decode).transpose();
+    let parameters = parameters.map_err(|error| AccountError::Bytes { field: "sms_binding_key_parameters", error })?;
+    let keys = server.sms_binding_secret_keys.as_ref().filter(|_| sms).map(|keys| keys.key().clone());
+    let fields = [
+        (6, server.sms_security.filter(|_| sms).map(|security| Value::Integer(security.number().into()))),
+        (7, parameters.map(Value::Opaque)),
+        (8, keys.map(Value::Opaque)),
+        (9, server.sms_number.clone().filter(|_| sms).map(Value::String)),
+        (11, seconds(server.client_hold_off_time)),
+        (12, seconds(server.bootstrap_server_account_timeout)),
+        (13, unsigned(matching_type)),
+        (14, server.sni.clone().filter(|_| server.security != SecurityMode::NoSec).map(Value::String)),
+        (15, unsigned(usage)),
+    ];
     merge(SECURITY, fields, server)
 }
 

@@ -2,7 +2,7 @@
 
 mod check;
 mod hostile;
-mod vectors;
+pub(in crate::provision) mod vectors;
 
 use data_encoding::{BASE64, HEXLOWER};
 

@@ -1,76 +1,17 @@
-//! Checks of one profile, alone and against the accounts that it names.
+//! How a profile wants its accounts written: format, Discover, what is emptied first, timing.
 //!
-//! LwM2M Core 1.2 section 6.1; spec sheets `bootstrap.md`, sections 8 and 9, and `objects.md`, section 10 (E1, E3, E18).
+//! Spec sheet `bootstrap.md`, sections 8 and 9.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::name::nearest;
-use super::{check_name, refuse_expression};
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, RESERVED_ID};
 use crate::lwm2m::{ContentFormat, Path};
-use crate::provision::catalog::Catalog;
-use crate::provision::definition::{AccountType, ProfileDefinition};
+use crate::provision::definition::ProfileDefinition;
 use crate::provision::problem::Problem;
 use crate::provision::provision::{AccessControl, Discover, TimingOverride, Writing};
 
 /// The Device Object, which belongs to the client.
 const DEVICE_OBJECT: ObjectId = 3;
-
-/// Checks one profile and returns everything that is wrong with it, references aside.
-pub fn check_profile(profile: &ProfileDefinition) -> Vec<Problem> {
-    let mut problems = check_name("name", &profile.name);
-    if profile.servers.is_empty() {
-        problems.push(Problem::error(
-            "servers",
-            "a client needs at least one server account: name them, such as `servers = [\"fleet-eu\"]`",
-        ));
-    }
-    for (element, server) in profile.servers.iter().enumerate() {
-        if let Some(problem) = refuse_expression("servers", server) {
-            problems.push(problem.of_element(element));
-        } else if profile.servers[..element].contains(server) {
-            let problem = Problem::error("servers", format!("server `{server}` is named twice: remove one"));
-            problems.push(problem.of_element(element));
-        }
-    }
-    problems.extend(writing(profile).err().unwrap_or_default());
-    problems
-}
-
-/// Checks what a profile says of the server accounts in `catalog`.
-pub fn check_profile_in(profile: &ProfileDefinition, catalog: &Catalog) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut owners: BTreeMap<u32, &str> = BTreeMap::new();
-    let mut bootstrap: Option<&str> = None;
-    for (element, name) in profile.servers.iter().enumerate() {
-        let Some(server) = catalog.server(name) else {
-            if profile.servers[..element].contains(name) {
-                continue; // once is enough
-            }
-            let hint = match nearest(name, catalog.server_names()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "define it, or remove it from the profile".to_owned(),
-            };
-            problems.push(Problem::error("servers", format!("no server `{name}`: {hint}")).of_element(element));
-            continue;
-        };
-        if server.account_type == AccountType::Bootstrap {
-            if let Some(other) = bootstrap.replace(name.as_str()).filter(|other| *other != name) {
-                let message =
-                    format!("servers `{other}` and `{name}` are both of type bootstrap: a client has only one");
-                problems.push(Problem::error("servers", message).of_element(element));
-            }
-        } else if let Some(ssid) = server.ssid
-            && let Some(other) = owners.insert(ssid, name)
-            && other != name
-        {
-            let message = format!("servers `{other}` and `{name}` both have ssid {ssid}: a client can hold only one");
-            problems.push(Problem::error("servers", message).of_element(element));
-        }
-    }
-    problems
-}
 
 /// How a profile wants its accounts written.
 ///
@@ -189,7 +130,3 @@ fn deleted_object(text: &str) -> Result<ObjectId, String> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "profile_tests.rs"]
-mod tests;
