@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bootstrapd::bootstrap::{
-    CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId,
+    CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId, Withheld,
 };
 use bootstrapd::coap::{BlockOption, Code, Message, MessageType, Timing, Token};
 use bootstrapd::peer::Peer;
@@ -366,6 +366,7 @@ impl<'a> Field<'a> {
     fn collect(&mut self, cause: usize) {
         while let Some(output) = self.server.poll_output() {
             match output {
+                Output::Issue { .. } => panic!("nothing is to be issued"),
                 Output::Resolve { session, .. } => {
                     assert!(self.begun.insert(session), "a session was looked up twice");
                     self.live.insert(session, (cause, self.claimed.clone()));
@@ -432,7 +433,12 @@ fn may_have_the_key(peer: &Peer, claimed: Option<&str>, lookup: &Lookup) -> bool
 }
 
 fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, String>) -> Lookup {
-    Lookup::Known(Box::new(KnownDevice { endpoint: "dev1".to_owned(), psk_identity, provision }))
+    Lookup::Known(Box::new(KnownDevice {
+        endpoint: "dev1".to_owned(),
+        psk_identity,
+        blocked: false,
+        provision: provision.map_err(Withheld::Invalid),
+    }))
 }
 
 fn account(with_key: bool) -> ProvisionedAccount {
