@@ -2,6 +2,7 @@
 
 mod admin;
 mod backup;
+mod issued;
 mod lookups;
 mod opening;
 mod origins;
