@@ -206,7 +206,7 @@ pub fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{KnownDevice, Lookup, Outcome, authorise};
+    use super::{Grant, KnownDevice, Lookup, Outcome, Withheld, authorise};
     use crate::bootstrap::request::BootstrapRequest;
     use crate::peer::Peer;
     use crate::provision::{
@@ -305,5 +305,27 @@ mod tests {
         }
         // NoSec: three of four combinations of keys and listener, PSK: all four; each with its name or without one.
         assert_eq!(granted, 2 * (3 + 4));
+    }
+
+    #[test]
+    fn a_blocked_device_is_refused_and_nothing_is_issued_for_whom_has_no_right_to_it() {
+        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), preferred_content_format: None };
+        let decide = |peer: &Peer, blocked, provision: Result<Provision, Withheld>| {
+            let psk_identity = Some(b"one".to_vec());
+            let device = KnownDevice { endpoint: "dev1".to_owned(), psk_identity, blocked, provision };
+            let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), true);
+            decision
+                .map(|grant| grant == Grant::MustIssue)
+                .map_err(|refusal| (refusal.outcome, refusal.answer.is_some()))
+        };
+        let (proven, stranger) = (Peer::PskIdentity(b"one".to_vec()), Peer::Unauthenticated);
+        assert_eq!(decide(&proven, true, Ok(provision(true))), Err((Outcome::RefusedBlocked, true)));
+        assert_eq!(decide(&proven, true, Err(Withheld::MustIssue)), Err((Outcome::RefusedBlocked, true)));
+        assert_eq!(decide(&stranger, false, Err(Withheld::MustIssue)), Err((Outcome::RefusedIdentity, true)));
+        assert_eq!(decide(&proven, false, Err(Withheld::MustIssue)), Ok(true));
+        let invalid = Err(Withheld::Invalid("no".to_owned()));
+        assert_eq!(decide(&proven, false, invalid), Err((Outcome::InvalidProvision, false)));
+        let held = authorise(&request, &stranger, Lookup::Held("it waits".to_owned()), false).unwrap_err();
+        assert_eq!((held.outcome, held.answer), (Outcome::RefusedUnknown, None));
     }
 }

@@ -21,6 +21,9 @@ mod listener;
 mod log;
 mod lookup;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{DriverError, start};
 pub use handle::{DriverStatus, Handle, ListenerStatus, SessionQuery};
 pub use history::SessionRecord;
