@@ -358,7 +358,7 @@ fn nested_values_are_named_at_their_place() {
         (
             "profile",
             "[[profile.writes]]\npath = \"/5/0\"\n[profile.writes.resources]\n1 = { 2 = [] }",
-            "4:12 `writes`: a list",
+            "4:5 `writes`: a list",
         ),
         ("device", "tags = [\"a\", 5]", "1:14 each element of `tags` must be text in quotes"),
         ("device", "state = \"off\"", "1:9 `state` must be"),
