@@ -19,8 +19,9 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 use super::api::{
-    Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, Entry, HeldClient, List, Problem, ReloadSummary,
-    Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of, segment,
+    Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, DeviceExplanation, Entry, HeldClient, List,
+    Problem, ReloadSummary, Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of,
+    segment,
 };
 use crate::provision::DeviceDefinition;
 
@@ -70,6 +71,17 @@ pub struct BackupSummary {
     pub bytes: u64,
     /// How many devices in force it holds, if the daemon says so.
     pub devices: Option<u64>,
+}
+
+/// Of which client it is asked what it would receive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExplainQuery {
+    /// Its version.
+    pub lwm2m: Option<String>,
+    /// The content format that it asks for.
+    pub pct: Option<u32>,
+    /// What it answers to Discover.
+    pub discover: Option<String>,
 }
 
 /// Which devices are asked for.
@@ -222,6 +234,17 @@ impl Client {
     /// [`ClientError`]; a problem of status 404 where it does not wait.
     pub async fn reject(&self, endpoint: &str) -> Result<(), ClientError> {
         self.send(Method::DELETE, &format!("/v1/pending/{}", segment(endpoint)), None).await.map(|_| ())
+    }
+
+    /// What the device `endpoint` would receive.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem of status 404 where there is no such device, 400 where the question makes no sense.
+    pub async fn explain(&self, endpoint: &str, query: ExplainQuery) -> Result<DeviceExplanation, ClientError> {
+        let ExplainQuery { lwm2m, pct, discover } = query;
+        let pct = pct.map(|number| number.to_string());
+        let query = query_of(&[("lwm2m", lwm2m), ("pct", pct), ("discover", discover)]);
+        self.fetch(&format!("{}/explain{query}", path_of::<DeviceDefinition>(endpoint))).await
     }
 
     /// Sessions, newest first.

@@ -8,6 +8,8 @@ use super::explanation::{ExplainedOperation, ExplainedResource, Explanation, Siz
 use super::format;
 use super::known_clients;
 use super::plan::{self, Operation, Plan, Write};
+use super::request;
+use crate::lwm2m::link_format::LinkFormatError;
 use crate::lwm2m::objects::{SECURITY, definition};
 use crate::lwm2m::path::{ObjectId, ResourceId};
 use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Object, ObjectInstance, Path, ResourceValue, Value, Version};
@@ -16,14 +18,52 @@ use crate::provision::Provision;
 /// Texts that are keys: the Key of COSE, and the Secret of an APN Connection Profile.
 const SECRET_TEXTS: [(ObjectId, ResourceId); 2] = [(23, 2), (11, 5)];
 
-/// What a client would receive: one of `version`, as far as that is known, that asked for `preferred` by `pct` and
-/// answered Discover so, if it did.
-pub fn explain(
-    provision: &Provision,
-    version: Option<Version>,
-    preferred: Option<ContentFormat>,
-    discovered: Option<&DiscoverAnswer>,
-) -> Explanation {
+/// Of which client is asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Question {
+    /// Its version, as far as that is known.
+    pub version: Option<Version>,
+    /// The content format that it asks for by `pct`.
+    pub preferred: Option<ContentFormat>,
+    /// What it answered to Discover, if it did.
+    pub discovered: Option<DiscoverAnswer>,
+}
+
+/// Why nothing can be asked of such a client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuestionError {
+    /// No version of LwM2M.
+    #[error("`lwm2m` is 1.0, 1.1 or 1.2")]
+    Version,
+    /// No content format that could be written.
+    #[error("`pct` is 110, 112, 11542 or 11544, as a client would send it")]
+    ContentFormat,
+    /// No answer to Discover.
+    #[error("`discover` cannot be read: {0}")]
+    Discover(LinkFormatError),
+}
+
+impl Question {
+    /// Reads what an operator asks. What the version is not said to be, the other two may tell: `pct` is of 1.1 and later.
+    ///
+    /// # Errors
+    /// [`QuestionError`].
+    pub fn read(lwm2m: Option<&str>, pct: Option<u32>, discover: Option<&str>) -> Result<Question, QuestionError> {
+        let known = [Version::V1_0, Version::V1_1, Version::V1_2];
+        let version = lwm2m.map(|text| text.parse().ok().filter(|version| known.contains(version)));
+        let preferred = pct.map(|number| request::writable_format(number).ok_or(QuestionError::ContentFormat));
+        let discovered = discover.map(|text| DiscoverAnswer::parse(text.as_bytes()).map_err(QuestionError::Discover));
+        let (preferred, discovered) = (preferred.transpose()?, discovered.transpose()?);
+        let told = preferred.map(request::least_version).max(discovered.as_ref().and_then(|answer| answer.version));
+        let version = version.map(|version| version.ok_or(QuestionError::Version)).transpose()?.or(told);
+        Ok(Question { version, preferred, discovered })
+    }
+}
+
+/// What such a client would receive.
+pub fn explain(provision: &Provision, question: &Question) -> Explanation {
+    let Question { version, preferred, discovered } = question;
+    let (version, preferred, discovered) = (*version, *preferred, discovered.as_ref());
     let choice = format::choose(&provision.writing, preferred);
     let (plan, findings, obstacle) = match plan::plan(provision, version, discovered) {
         Ok(plan) => {
@@ -127,6 +167,9 @@ fn in_words(object: ObjectId, resource: ResourceId, value: &Value, is_identity: 
         Value::ObjectLink(object, instance) => format!("{object}:{instance}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! options; who the client is and what it gets is decided in [`super::authorisation`] and by the session.
 
 use crate::coap::{Code, Message};
-use crate::lwm2m::ContentFormat;
+use crate::lwm2m::{ContentFormat, Version};
 
 /// A Bootstrap-Request whose options could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,11 +87,21 @@ fn read_format(number: &str) -> Result<ContentFormat, RequestError> {
         return Err(RequestError::MalformedContentFormat);
     }
     let number: u32 = number.parse().map_err(|_| RequestError::MalformedContentFormat)?;
-    u16::try_from(number)
-        .ok()
-        .and_then(ContentFormat::from_number)
-        .filter(|format| is_writable(*format))
-        .ok_or(RequestError::UnsupportedContentFormat(number))
+    writable_format(number).ok_or(RequestError::UnsupportedContentFormat(number))
+}
+
+/// The content format of this number, if whole object instances can be written in it.
+pub(super) fn writable_format(number: u32) -> Option<ContentFormat> {
+    u16::try_from(number).ok().and_then(ContentFormat::from_number).filter(|format| is_writable(*format))
+}
+
+/// The version that a client has at least which asks for `format`: only clients of 1.1 and later know `pct`, and LwM2M
+/// CBOR is of 1.2 (spec sheet `bootstrap.md`, section 4).
+pub(super) fn least_version(format: ContentFormat) -> Version {
+    match format {
+        ContentFormat::Lwm2mCbor => Version::V1_2,
+        _ => Version::V1_1,
+    }
 }
 
 /// Whether a whole object instance can be written in `format` to a client that asks for it.

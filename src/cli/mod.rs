@@ -5,7 +5,7 @@
 //! | `definitions` | `list show add set delete` of every kind of definition |
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
 //! | `issued` | credentials, blocking and unknown clients: the further verbs of devices |
-//! | `session`, `status`, `simulate` | the commands that only look or try |
+//! | `session`, `status`, `explain`, `simulate` | the commands that only look or try |
 //! | `backup` | a copy of the live database, into a file |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
 //! | `key_input`, `resources`, `numbers`, `confirm` | keys come from files; values by resource id; which numbers are taken; deleting asks |
@@ -18,6 +18,7 @@ mod backup;
 mod confirm;
 mod definitions;
 mod device;
+mod explain;
 mod failure;
 mod human;
 mod issued;
@@ -92,6 +93,8 @@ enum Noun {
     Audit(status::Audit),
     /// Writes a copy of the live database, without its sealing key, into a file.
     Backup(backup::Backup),
+    /// What a device would receive, operation by operation, and what is wrong with it; sends nothing.
+    Explain(explain::Explain),
     /// Plays a device against any Bootstrap-Server, or many devices at once.
     Simulate(Box<simulate::Simulate>),
 }
@@ -162,6 +165,7 @@ impl Noun {
             Noun::Reload(reload) => reload.run(context),
             Noun::Audit(audit) => audit.run(context),
             Noun::Backup(backup) => backup.run(context),
+            Noun::Explain(explain) => explain.run(context),
             Noun::Simulate(simulate) => simulate.run(),
         }
     }

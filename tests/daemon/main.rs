@@ -14,6 +14,7 @@ mod check;
 mod definitions;
 mod demo;
 mod durability;
+mod explain;
 mod life;
 mod load;
 mod nosec;

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod entry;
+mod explanation;
 mod problem;
 mod session;
 mod status;
@@ -19,6 +20,7 @@ pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";
 /// Header that says how many devices in force a copy of the database holds.
 pub const BACKUP_DEVICES: &str = "bootstrapd-devices";
 
+pub use explanation::{Check, DeviceExplanation, IssuedAccount};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
 pub use status::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, Status};

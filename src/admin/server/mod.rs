@@ -9,6 +9,7 @@
 //! | `pending` | unknown clients that wait to be approved |
 //! | `observe` | sessions, status, audit trail, reload |
 //! | `backup` | a copy of the live database |
+//! | `explain` | what a device would receive |
 //! | `input`, `merge` | a body as a definition; a change as a merge patch |
 //! | `failure`, `convert` | errors as problem details; what the store says as types of the API |
 //!
@@ -20,6 +21,7 @@ mod connection;
 mod convert;
 mod credentials;
 mod definitions;
+mod explain;
 mod failure;
 mod input;
 mod merge;
@@ -101,6 +103,7 @@ fn router(service: Shared) -> Router {
         .route("/v1/pending", get(pending::list))
         .route("/v1/pending/{endpoint}", delete(pending::reject))
         .route("/v1/pending/{endpoint}/approve", post(pending::approve))
+        .route("/v1/devices/{key}/explain", get(explain::explain))
         .route("/v1/sessions", get(observe::sessions))
         .route("/v1/sessions/{id}", get(observe::session))
         .route("/v1/status", get(observe::status))
