@@ -47,7 +47,7 @@ fn bootstrap(provision: &Provision, client: &mut Client, mut after_each: impl Fn
                     client.handle_datagram(now, &bytes);
                     after_each(client);
                 }
-                Output::Resolve { session, .. } => {
+                Output::Resolve { session, .. } | Output::Issue { session, .. } => {
                     server.handle_lookup(now, session, fixtures::device(provision.clone()));
                 }
                 Output::Ended { report: ended, .. } => report = Some(*ended),

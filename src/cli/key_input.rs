@@ -80,8 +80,12 @@ impl KeyInput {
         let Some(path) = &self.psk_file else { return Ok(None) };
         let text = read_key_line(path)?;
         // An expression may stand in a file as well as a key.
-        AccountKey::parse(&text)
-            .map_err(|error| Failure::Usage(format!("{}: {error}", super::failure::source_name(path))))?;
+        if let Err(error) = AccountKey::parse(&text) {
+            return Err(match KeyText::parse(&text) {
+                Err(source) if !text.contains("${") => Failure::Key { path: path.clone(), source },
+                _ => Failure::Usage(format!("{}: {error}", super::failure::source_name(path))),
+            });
+        }
         Ok(Some(FileValue { field: "psk", text }))
     }
 }

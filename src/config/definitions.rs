@@ -11,8 +11,8 @@ use super::report::Report;
 use super::table::{Schema, Table, take_tables};
 use super::unresolved::Reference;
 use crate::provision::{
-    AccountKey, DeviceDefinition, Finding, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition, Subject,
-    check_catalog, check_device, check_profile, check_server,
+    AccountKey, DeviceDefinition, Finding, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition, Severity,
+    Subject, check_catalog, check_certificate_dates, check_device, check_profile, check_server,
 };
 
 const SERVER: Schema = Schema { required: Some("name"), file_keys: SERVER_FILES };
@@ -50,6 +50,7 @@ impl<'t> Definitions<'t> {
         for mut table in servers {
             key_file::load_of_server(&mut table, &document.base_dir, report);
             report_all(&table, check_server(&table.definition), report);
+            report_all(&table, expiries(&table.definition, document.read_at), report);
             self.servers.push(Placed { file, table });
         }
         for table in profiles {
@@ -188,6 +189,13 @@ fn set_aside<T>(placed: &Placed<'_, T>, problem: &Problem, reference: Reference,
     if let Some(place) = placed.table.place_of_new(problem, report).filter(|_| !is_expression) {
         report.set_aside(reference, place, &problem.message);
     }
+}
+
+/// What is to be said of the dates of certificates. One that has expired since refuses no file: a daemon that does not
+/// start again for it would leave all other clients alone as well.
+fn expiries(server: &ServerDefinition, now: Option<u64>) -> Vec<Problem> {
+    let found = now.map(|now| check_certificate_dates(server, now)).unwrap_or_default();
+    found.into_iter().map(|problem| Problem { severity: Severity::Warning, ..problem }).collect()
 }
 
 /// A file that holds keys itself is nobody else's business. A key that a random expression makes is not in the file.

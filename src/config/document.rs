@@ -4,6 +4,7 @@
 //! and its own [`Report`].
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -22,6 +23,8 @@ pub(super) struct Document {
     pub(super) name: String,
     /// What relative paths in it are relative to.
     pub(super) base_dir: PathBuf,
+    /// Seconds since 1970 when it was read; none for a text that came from nowhere.
+    pub(super) read_at: Option<u64>,
     /// Whether everyone can read it; false for a text that came from nowhere.
     pub(super) is_world_readable: bool,
     text: Zeroizing<String>,
@@ -37,6 +40,7 @@ impl Document {
         Document {
             name: name.to_owned(),
             base_dir: base_dir.to_owned(),
+            read_at: None,
             is_world_readable: false,
             text: Zeroizing::new(text.to_owned()),
             mended,
@@ -50,7 +54,10 @@ impl Document {
         let (base_dir, name) = (path.parent().unwrap_or(Path::new("")), path.display().to_string());
         match read_text(path) {
             Ok(text) => {
-                Document { is_world_readable: is_world_readable(path), ..Document::new(&text, base_dir, &name) }
+                // A clock before 1970 says nothing about certificates.
+                let read_at = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).ok();
+                let is_world_readable = is_world_readable(path);
+                Document { read_at, is_world_readable, ..Document::new(&text, base_dir, &name) }
             }
             Err(error) => {
                 let failure = Some(format!("cannot read the file: {error}"));

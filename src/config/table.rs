@@ -92,10 +92,13 @@ impl<'t, T: for<'de> Deserialize<'de>> Table<'t, Option<T>> {
         value: &Spanned<DeValue<'t>>,
         schema: &Schema,
     ) -> Option<Range<usize>> {
-        value.get_ref().as_table()?.iter().find_map(|(member, inner)| {
-            let lone = DeTable::from_iter([(member.clone(), inner.clone())]);
-            let outer = DeTable::from_iter([(key.clone(), Spanned::new(value.span(), DeValue::Table(lone)))]);
-            let error = deserialize::<T>(outer, &self.header, schema).err()?;
+        let error_with = |members: DeTable<'t>| {
+            let outer = DeTable::from_iter([(key.clone(), Spanned::new(value.span(), DeValue::Table(members)))]);
+            deserialize::<T>(outer, &self.header, schema).err()
+        };
+        let members = value.get_ref().as_table().filter(|_| error_with(DeTable::new()).is_none())?;
+        members.iter().find_map(|(member, inner)| {
+            let error = error_with(DeTable::from_iter([(member.clone(), inner.clone())]))?;
             Some(error.span().filter(|span| *span != value.span()).unwrap_or(member.span()))
         })
     }

@@ -241,7 +241,6 @@ impl World {
     fn collect(&mut self) {
         while let Some(output) = self.server.poll_output() {
             match output {
-                Output::Issue { .. } => panic!("nothing is to be issued"),
                 Output::Resolve { session, key, .. } => {
                     self.trace.push(format!("               looks up {key:?}"));
                     self.lookups.push(key);

@@ -114,19 +114,24 @@ fn every_mistake_of_one_file_is_named_with_line_and_column() {
          each (later)",
         "30:7: error: a key must say how it is written: `hex:...`, `base64:...` or `text:...`",
         r#"32:1: error: `uri` is missing: write the host, such as `uri = "eu.lwm2m.example.com"`"#,
+        "32:1: error: `security` is rpk, and `server_public_key` is missing: give the server's public key, PEM or \
+         `base64:...`",
+        "32:1: error: `security` is rpk, and `private_key` is missing: give the client's private key, PEM or `base64:...`",
         "34:8: error: `ssid` must be a whole number from 0 to 4294967295",
         "35:1: error: unknown key `lifetme`: did you mean `lifetime`?",
-        "36:12: error: raw public keys, certificates and EST are not supported in this version: use psk or nosec",
         "39:8: error: server `fleet-us` is defined twice: remove or rename one (the first is on line 33)",
         "42:12: warning: clients will talk to this server without any protection",
         r#"43:7: error: `security` is nosec, which uses no `psk`: remove it, or set `security = "psk"`"#,
+        "49:7: warning: this server itself knows nothing of a key that is written out here: if the account leads back to \
+         it, draw one with `psk = \"${string.secureRandom(32)}\"`",
         "53:24: error: no server `fleet-uss`: did you mean `fleet-us`?",
         "54:17: error: `/3` belongs to the client and is never deleted, and some clients refuse the attempt: remove it",
         "58:24: error: each element of `servers` must be text in quotes, not a number",
         "60:11: error: profile `default` is the default already: there can be only one (the first is on line 55)",
         "64:12: error: cannot read the key file: No such file or directory (os error 2)",
         "65:11: error: no profile `secnd`: did you mean `second`?",
-        "70:7: error: `${` starts an expression, and expressions are not supported in this version",
+        "70:7: error: `${` starts an expression, which only `psk_identity`, `psk` and `uri` of server accounts may hold: \
+         write the value out",
         "74:12: error: there is `psk` already: give it here or in a file, not both",
         "79:16: error: the PSK identity `meter-3` is that of device `meter-3` already: an identity names one device \
          (the first is on line 72)",
@@ -252,7 +257,7 @@ fn a_mistake_hides_no_other_one_of_its_table() {
                  URI",
                 "8:11: error: no such binding: use U, UQ, S, SQ, US or UQS (LwM2M 1.0), or any of U, T, S, N, M and H \
                  once each (later)",
-                "10:16: error: `psk_identity` is empty: write the identity, or leave the key out to use the endpoint \
+                "10:16: error: `psk_identity` is empty: write the identity, or leave it out to use the endpoint \
                  name",
                 "11:1: error: unknown key `pskk`: did you mean `psk`?",
             ],
@@ -348,12 +353,12 @@ fn nested_values_are_named_at_their_place() {
             "4:1 `rules`: unknown key `tga`",
         ),
         ("profile", "[[profile.rules]]\ntag = 5", "2:7 `rules` must be text in quotes, not a number"),
-        ("profile", "[profile.rules]\ntag = \"x\"", "1:9 `rules` must be a list"),
+        ("profile", "[profile.rules]\ntag = \"x\"", "1:1 `rules` must be a list"),
         ("profile", "[[profile.writes]]\nresources = { 1 = 1 }", "1:1 `writes`: `path` is missing"),
         (
             "profile",
             "[[profile.writes]]\npath = \"/5/0\"\n[profile.writes.resources]\n1 = { 2 = [] }",
-            "4:12 `writes`: a list",
+            "4:5 `writes`: a list",
         ),
         ("device", "tags = [\"a\", 5]", "1:14 each element of `tags` must be text in quotes"),
         ("device", "state = \"off\"", "1:9 `state` must be"),

@@ -84,7 +84,7 @@ fn a_printed_fleet_is_a_fleet_file() {
     .unwrap();
     let device: DeviceDefinition = serde_json::from_value(json!({
         "endpoint": "a \"b\" 'c' \u{1f4a1}", "psk": "hex:00112233445566778899aabbccddeeff", "profile": "north",
-        "properties": { "site": "north\nsouth", "x.y": "" }, "tags": ["a", "b:c"], "state": "blocked",
+        "properties": { "site": "north \"south\"", "x.y": "z" }, "tags": ["a", "b:c"], "state": "blocked",
     }))
     .unwrap();
     let printed = print_fleet(

@@ -88,6 +88,33 @@ fn no_wrong_line_of_a_server_shows_its_key() {
     }
 }
 
+/// The same for the other secrets of a server account.
+#[test]
+fn no_wrong_line_of_other_secrets_shows_them() {
+    for line in [
+        "private_key = 5 # KEY",
+        "private_key = [\"KEY\"]",
+        "private_key \"KEY\"",
+        "private_key = \"\"\"\n-----BEGIN EC PRIVATE KEY-----\nKEY\n",
+        "privat_key = \"KEY\"",
+        "private_key_file = \"KEY\"",
+        "private_key_file = \"-----BEGIN KEY\"",
+        "sms_binding_secret_keys = \"KEY\"",
+        "sms_binding_secret_keys = \"hex:KEY0\"",
+        "security_resources = { 8 = \"hex:KEY\", x = 1 }",
+        "security_resources = \"hex:KEY\"",
+        "lifetime = 1, private_key = \"KEY\"",
+        "[server.security_resources]\n8 = \"hex:KEY0\"",
+        "[server.security_resources]\n8 = \"hex:KEY\" oops",
+        "[server.security_resources]\nx = \"hex:KEY\"",
+        "[server.server_resources]\n10 = [[\"hex:KEY\"]]",
+        "[[profile]]\nname = \"p\"\n[[profile.writes]]\npath = 5\nresources = { 1 = \"hex:KEY\" }",
+        "[[profile]]\nname = \"p\"\nwrites = [{ path = 5, resources = { 1 = \"hex:KEY\" } }]",
+    ] {
+        assert_hidden(&SOUND.replace("psk = \"text:0123456789abcdef\"", &line.replace("KEY", PLANTED)));
+    }
+}
+
 #[test]
 fn inline_tables_show_no_key() {
     for text in [
@@ -106,7 +133,7 @@ fn inline_tables_show_no_key() {
 fn the_caret_stands_under_the_spot_of_a_masked_line() {
     let text = SOUND.replace("psk = \"hex:000102030405060708090a0b0c0d0e0f\"", "psk = \"hex:00\" oops");
     let diagnostics = diagnostics(&text);
-    let place = diagnostics.iter().next().unwrap().place.clone().unwrap();
+    let place = diagnostics.iter().find(|one| one.message.contains("TOML")).unwrap().place.clone().unwrap();
     assert_eq!((place.line, place.column, place.caret), (18, 16, 15));
     assert_eq!(place.quote, "psk = *************");
 }

@@ -117,8 +117,8 @@ fn a_fleet_of_100_000_devices_is_applied_and_looked_up() {
     let start = cpu_time();
     let query = DeviceQuery { search: Some("99999".to_owned()), ..DeviceQuery::default() };
     let page = reader.devices(&query).unwrap();
-    println!("search: {:?} of CPU for {} hits", cpu_time() - start, page.total);
-    assert_eq!(page.total, 1);
+    println!("search: {:?} of CPU for {} hits", cpu_time() - start, page.devices.len());
+    assert_eq!(page.devices.len(), 1);
     assert_eq!(reader.counts().unwrap().devices, u64::from(FLEET));
 }
 

@@ -44,7 +44,7 @@ async fn what_is_created_is_found_by_name_and_number_and_gone_once_deleted() {
     assert_eq!(by_name, by_number);
     assert_eq!(
         (&by_name["ssid"], &by_name["origin"], &by_name["secrets"]),
-        (&json!(101), &json!("database"), &json!(true))
+        (&json!(101), &json!("database"), &json!(["psk"]))
     );
     assert_eq!(world.get("/v1/servers").await.json()["items"], json!([by_name]));
     assert_eq!(world.ask("DELETE", "/v1/servers/eu", "text/plain", "").await.status, 204);
