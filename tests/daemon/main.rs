@@ -16,6 +16,8 @@ mod explain;
 mod fleet;
 mod harness;
 mod import;
+mod fleet;
+mod import;
 mod life;
 mod load;
 mod nosec;
