@@ -291,6 +291,7 @@ mod tests {
                         let device = KnownDevice {
                             endpoint: "dev1".to_owned(),
                             psk_identity: record.map(<[u8]>::to_vec),
+                            blocked: false,
                             provision: Ok(provision(key)),
                         };
                         let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), insecure);

@@ -59,10 +59,12 @@ pub fn judge(
     let mut findings = Vec::new();
     accounts::judge(&resulting, &mut findings);
     security::judge(&resulting, &mut findings);
-    server::judge(&resulting, version, &mut findings);
+    // What `pct` tells is the least version; what Discover tells is the client's own word.
+    let is_exact = discovered.is_some_and(|answer| answer.version.is_some());
+    server::judge(&resulting, version, is_exact, &mut findings);
     links::judge(&resulting, &mut findings);
     access_control::judge(provision, &resulting, version, &mut findings);
-    unwritable::judge(operations, version, &mut findings);
+    unwritable::judge(operations, version, discovered, &mut findings);
     findings.sort_by_key(|finding| finding.rule);
     findings
 }

@@ -11,6 +11,8 @@ mod allocation;
 mod operation;
 mod version_gate;
 
+use std::collections::BTreeSet;
+
 use super::account::{self, BindingError, SECURITY, SERVER};
 use crate::lwm2m::link_format::DiscoverAnswer;
 use crate::lwm2m::objects::{ACCESS_CONTROL, DEVICE, OSCORE};
@@ -53,6 +55,9 @@ pub enum PlanError {
          is not known: let the profile ask (`discover`), or say it (`bootstrap_account_instance`)"
     )]
     BootstrapAccountUnknown(String),
+    /// Two things that go to one place.
+    #[error("{0} would be written twice: give the instance in `writes` of the profile another id")]
+    WrittenTwice(Path),
     /// What the profile says of the place of the bootstrap account is not what the client shows.
     #[error(
         "the profile says that the client keeps its bootstrap account at /0/{stated}, and the client shows it elsewhere: \
@@ -69,7 +74,7 @@ impl PlanError {
     pub fn rule(&self) -> Option<Rule> {
         match self {
             PlanError::Binding(_) | PlanError::Version(_) => Some(Rule::E19),
-            PlanError::NoFreeInstance(_) => None,
+            PlanError::NoFreeInstance(_) | PlanError::WrittenTwice(_) => None,
             PlanError::BootstrapAccountUnknown(_) => Some(Rule::E5),
             PlanError::BootstrapAccountElsewhere { .. } => Some(Rule::E6),
         }
@@ -111,6 +116,10 @@ pub fn plan(
     if version.is_some_and(|version| version < Version::V1_1) {
         writes.iter_mut().for_each(version_gate::leave_out_later_resources);
     }
+    let mut places = BTreeSet::new();
+    if let Some(twice) = writes.iter().map(Write::path).find(|path| !places.insert(*path)) {
+        return Err(PlanError::WrittenTwice(twice));
+    }
     plan.operations.extend(writes.into_iter().map(Operation::Write));
     Ok(plan)
 }
@@ -144,4 +153,12 @@ fn must_be_emptied(object: ObjectId, discovered: Option<&DiscoverAnswer>) -> boo
     let Some(answer) = discovered else { return true };
     let spared = answer.bootstrap_account().filter(|_| object == SECURITY);
     answer.instances_of(object).any(|instance| Some(instance.instance) != spared)
+}
+
+/// Whether the client is known to have no such object. Some clients list instances alone; of them that cannot be said.
+pub(super) fn lacks(answer: &DiscoverAnswer, object: ObjectId) -> bool {
+    let has_instances = |object| answer.instances_of(object).next().is_some();
+    let lists_empty_objects = answer.objects.iter().any(|listed| !has_instances(listed.object));
+    let is_listed = answer.objects.iter().any(|listed| listed.object == object) || has_instances(object);
+    lists_empty_objects && !is_listed
 }

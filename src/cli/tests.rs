@@ -10,7 +10,7 @@ use super::report::Format;
 use super::{Arguments, Context, Noun, words_of};
 use crate::admin::client::Client;
 use crate::admin::server::tests::world::World;
-use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
+use crate::provision::{AccountKey, DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
 
 /// Runs a command line in a thread of its own, as a process would; what stdout gets, or the exit code.
 async fn run(world: &World, words: &[&str]) -> Result<String, u8> {
@@ -142,7 +142,7 @@ fn every_field_has_a_flag_and_every_optional_one_can_be_removed() {
         ssid: Some(1),
         uri: text(),
         psk_identity: text(),
-        psk: key.clone(),
+        psk: AccountKey::parse("text:x").ok(),
         lifetime: Some(1),
         binding: text(),
         store_notifications: Some(true),

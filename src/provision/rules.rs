@@ -46,7 +46,7 @@ pub enum Rule {
     E17,
     /// What is never written.
     E18,
-    /// What the client's version does not have.
+    /// What the client or its version does not have.
     E19,
     /// A new bootstrap account that works.
     E20,
@@ -128,7 +128,7 @@ impl Rule {
             Rule::E16 => "Several servers of a client need Access Control, unless each may do everything.",
             Rule::E17 => "Access Control names objects that exist, and Short Server IDs that the client knows.",
             Rule::E18 => "Executable resources, and what the client itself maintains, are never written.",
-            Rule::E19 => "Nothing is written that the client's LwM2M version does not have.",
+            Rule::E19 => "Nothing is written that the client, or its LwM2M version, does not have.",
             Rule::E20 => "A new bootstrap account works before the client is told to use it.",
         }
     }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bootstrapd::bootstrap::{
-    CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId,
+    CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId, Withheld,
 };
 use bootstrapd::coap::{BlockOption, Code, Message, MessageType, Timing, Token};
 use bootstrapd::peer::Peer;
@@ -356,7 +356,8 @@ impl<'a> Field<'a> {
         match byte & 7 {
             0 => Lookup::Unknown,
             1 => Lookup::Unavailable("out of order".to_owned()),
-            2 => known(psk_identity, Err("cannot be resolved".to_owned())),
+            2 => known(psk_identity, Err(Withheld::Invalid("cannot be resolved".to_owned()))),
+            5 => known(psk_identity, Err(Withheld::MustIssue)),
             3 => known(None, Ok(provision)),
             4 => known(Some(IDENTITY.to_vec()), Ok(provision)),
             _ => known(psk_identity, Ok(provision)),
@@ -375,6 +376,7 @@ impl<'a> Field<'a> {
                         self.resolve(session);
                     }
                 }
+                Output::Issue { session, .. } => self.open_lookups.push(session),
                 Output::Datagram { to, bytes } => self.receive(to, &bytes),
                 Output::Ended { report, .. } => {
                     let id = SessionId(report.id);
@@ -431,8 +433,8 @@ fn may_have_the_key(peer: &Peer, claimed: Option<&str>, lookup: &Lookup) -> bool
     proven && claimed.is_none_or(|name| name == device.endpoint) && device.provision.is_ok()
 }
 
-fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, String>) -> Lookup {
-    Lookup::Known(Box::new(KnownDevice { endpoint: "dev1".to_owned(), psk_identity, provision }))
+fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, Withheld>) -> Lookup {
+    Lookup::Known(Box::new(KnownDevice { endpoint: "dev1".to_owned(), psk_identity, blocked: false, provision }))
 }
 
 fn account(with_key: bool) -> ProvisionedAccount {

@@ -1,6 +1,6 @@
 //! Devices, accounts and the resources that a client must be found to hold of them.
 
-use bootstrapd::bootstrap::{KnownDevice, Lookup};
+use bootstrapd::bootstrap::{KnownDevice, Lookup, Withheld};
 use bootstrapd::lwm2m::path::ResourceId;
 use bootstrapd::lwm2m::{ContentFormat, Resource, Value};
 use bootstrapd::provision::{
@@ -116,8 +116,9 @@ pub fn device_without_credentials(provision: Provision) -> Lookup {
 
 /// The device in any form.
 pub fn known(identity: Option<&[u8]>, provision: Result<Provision, String>) -> Lookup {
+    let provision = provision.map_err(Withheld::Invalid);
     let psk_identity = identity.map(<[u8]>::to_vec);
-    Lookup::Known(Box::new(KnownDevice { endpoint: ENDPOINT.to_owned(), psk_identity, provision }))
+    Lookup::Known(Box::new(KnownDevice { endpoint: ENDPOINT.to_owned(), psk_identity, blocked: false, provision }))
 }
 
 /// Resources as a row lists them.

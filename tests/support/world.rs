@@ -252,6 +252,10 @@ impl World {
                         None => self.open_lookups.push_back(session),
                     }
                 }
+                Output::Issue { session, key, .. } => {
+                    self.trace.push(format!("               issues for {key:?}"));
+                    self.open_lookups.push_back(session);
+                }
                 Output::Datagram { to, ref bytes } => {
                     let message = Message::decode(bytes).expect("what the server sends is CoAP");
                     let client = self.index_of(to);

@@ -9,7 +9,7 @@ use crate::provision::rules::Rule;
 /// The bindings of LwM2M 1.0.
 const BINDINGS_OF_1_0: [&str; 6] = ["U", "UQ", "S", "SQ", "US", "UQS"];
 
-pub(super) fn judge(resulting: &Resulting<'_>, version: Option<Version>, findings: &mut Vec<Finding>) {
+pub(super) fn judge(resulting: &Resulting<'_>, version: Option<Version>, is_exact: bool, findings: &mut Vec<Finding>) {
     for instance in resulting.written(SERVER) {
         let place = resulting.place(SERVER, instance);
         let mut error = |resource: u16, words: &str| {
@@ -17,7 +17,7 @@ pub(super) fn judge(resulting: &Resulting<'_>, version: Option<Version>, finding
         };
         judge_mandatory(instance, version, &mut error);
         judge_periods(instance, &mut error);
-        judge_binding(instance, version, &mut error);
+        judge_binding(instance, version, is_exact, &mut error);
     }
 }
 
@@ -61,10 +61,15 @@ fn judge_periods(instance: &ObjectInstance, error: &mut impl FnMut(u16, &str)) {
     }
 }
 
-fn judge_binding(instance: &ObjectInstance, version: Option<Version>, error: &mut impl FnMut(u16, &str)) {
+fn judge_binding(
+    instance: &ObjectInstance,
+    version: Option<Version>,
+    is_exact: bool,
+    error: &mut impl FnMut(u16, &str),
+) {
     match text(instance, 7) {
         None => error(7, "holds no binding: write it, such as `U`"),
-        Some(binding) if !is_binding(binding, version) => match version {
+        Some(binding) if !is_binding(binding, version, is_exact) => match version {
             Some(version) => error(7, &format!("says `{binding}`, which is no binding of LwM2M {version}: use `U`")),
             None => error(7, &format!("says `{binding}`, which is no binding: use `U`")),
         },
@@ -76,20 +81,20 @@ fn judge_binding(instance: &ObjectInstance, version: Option<Version>, error: &mu
     }
 }
 
-/// Whether the binding exists in LwM2M 1.0, if that is what the client speaks, or in any version where it is not known.
-fn is_binding(binding: &str, version: Option<Version>) -> bool {
+/// Whether the binding exists in the client's version, or in any from that version on where only the least is known.
+fn is_binding(binding: &str, version: Option<Version>, is_exact: bool) -> bool {
     let of_1_0 = BINDINGS_OF_1_0.contains(&binding);
-    let distinct = binding.chars().enumerate().all(|(at, letter)| !binding[..at].contains(letter));
-    let later = !binding.is_empty() && binding.chars().all(|letter| "UTSNMH".contains(letter)) && distinct;
     match version {
         Some(version) if version < Version::V1_1 => of_1_0,
-        Some(_) => later,
+        Some(version) if is_exact && version < Version::V1_2 => is_combination(binding, "UTSN"),
+        Some(_) => is_combination(binding, "UTSNMH"),
         // The operator's word goes out as it is, `Q` included.
-        None => of_1_0 || (!binding.replacen('Q', "", 1).is_empty() && is_later_with_q(binding)),
+        None => of_1_0 || (binding != "Q" && is_combination(binding, "UTSNMHQ")),
     }
 }
 
-fn is_later_with_q(binding: &str) -> bool {
+/// Whether it is some of these letters, each once.
+fn is_combination(binding: &str, letters: &str) -> bool {
     let distinct = binding.chars().enumerate().all(|(at, letter)| !binding[..at].contains(letter));
-    distinct && binding.chars().all(|letter| "UTSNMHQ".contains(letter))
+    !binding.is_empty() && binding.chars().all(|letter| letters.contains(letter)) && distinct
 }

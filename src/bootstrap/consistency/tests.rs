@@ -99,13 +99,14 @@ fn certificate(provision: &mut Provision, bytes: usize, resources: Vec<Resource>
     provision.accounts[0].security_resources = resources;
 }
 
-const SHOWN: &str = "</>;lwm2m=1.1,</0/0>,</1>,</2>,</3/0>";
+const SHOWN: &str = "</>;lwm2m=1.1,</0/0>,</1>,</2>,</3/0>,</21>";
 const SHOWN_1_0: &str = "lwm2m=\"1.0\",</0/0>,</1>,</2>,</3/0>";
 
 type Change = fn(&mut Provision);
 
 /// Rule, what the client shows, what breaks it, and what is said.
 const BROKEN: &[(Rule, &str, Change, &str)] = &[
+    (Rule::E19, "</0/0>,</1>,</3/0>", |it| write(it, "/5/0", vec![text(1, "a")]), "the client does not have object 5"),
     (Rule::E1, SHOWN, |it| it.accounts.clear(), "without any server account: name one in `servers`"),
     (Rule::E2, SHOWN, |it| write(it, "/0/9", vec![single(1, Value::Boolean(false))]), "/0/9/0 holds no server URI"),
     (Rule::E2, SHOWN, |it| write(it, "/0/9", vec![text(0, "coap://a")]), "/0/9/1 does not say whether"),

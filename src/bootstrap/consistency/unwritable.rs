@@ -2,10 +2,10 @@
 //! 5, 10 and 14).
 
 use super::Finding;
-use crate::bootstrap::plan::{Operation, Write};
-use crate::lwm2m::objects::{DEVICE, DataType, OSCORE, SERVER, definition};
+use crate::bootstrap::plan::{Operation, Write, lacks};
+use crate::lwm2m::objects::{DEVICE, DataType, OSCORE, SECURITY, SERVER, definition};
 use crate::lwm2m::path::{ObjectId, ResourceId};
-use crate::lwm2m::{Path, Version};
+use crate::lwm2m::{DiscoverAnswer, Path, Version};
 use crate::provision::rules::Rule;
 
 /// Resources of the Device Object that give a device its clock: Current Time, UTC Offset and Timezone.
@@ -13,7 +13,12 @@ const CLOCK: std::ops::RangeInclusive<ResourceId> = 13..=15;
 /// Resources of the Server Object that the client maintains: TLS-DTLS Alert Code and Last Bootstrapped.
 const MAINTAINED: [ResourceId; 2] = [11, 12];
 
-pub(super) fn judge(operations: &[Operation], version: Option<Version>, findings: &mut Vec<Finding>) {
+pub(super) fn judge(
+    operations: &[Operation],
+    version: Option<Version>,
+    discovered: Option<&DiscoverAnswer>,
+    findings: &mut Vec<Finding>,
+) {
     for operation in operations {
         match operation {
             Operation::Delete(path) if Path::Object(DEVICE).contains(path) || *path == Path::Root => {
@@ -23,9 +28,7 @@ pub(super) fn judge(operations: &[Operation], version: Option<Version>, findings
             Operation::Delete(_) => {}
             Operation::Write(write) => {
                 judge_write(write, findings);
-                if version.is_some_and(|version| version < Version::V1_1) {
-                    judge_object(write.object, findings);
-                }
+                judge_object(write.object, version, discovered, findings);
             }
         }
     }
@@ -51,11 +54,23 @@ fn judge_write(write: &Write, findings: &mut Vec<Finding>) {
     }
 }
 
-/// E19: whole objects that LwM2M 1.0 does not have. Of later clients at most the least version is known.
-fn judge_object(object: ObjectId, findings: &mut Vec<Finding>) {
+/// E19: whole objects that LwM2M 1.0 or this client does not have. Of later versions at most the least is known.
+fn judge_object(
+    object: ObjectId,
+    version: Option<Version>,
+    discovered: Option<&DiscoverAnswer>,
+    findings: &mut Vec<Finding>,
+) {
     let is_later = matches!(object, OSCORE | 23..=27);
-    let message = format!("object {object} does not exist in LwM2M 1.0, which this client speaks: remove it");
-    if is_later && !findings.iter().any(|finding| finding.message == message) {
+    let is_mandatory = matches!(object, SECURITY | SERVER | DEVICE);
+    let message = if is_later && version.is_some_and(|version| version < Version::V1_1) {
+        format!("object {object} does not exist in LwM2M 1.0, which this client speaks: remove it from `writes`")
+    } else if !is_mandatory && discovered.is_some_and(|answer| lacks(answer, object)) {
+        format!("the client does not have object {object}: remove it from `writes` of the profile")
+    } else {
+        return;
+    };
+    if !findings.iter().any(|finding| finding.message == message) {
         findings.push(Finding::error(Rule::E19, message));
     }
 }

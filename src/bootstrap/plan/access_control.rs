@@ -6,6 +6,7 @@
 //! all, as ETS configuration C.14 has it. Clients of 1.2 need none of it: there several servers without Access Control
 //! all have full rights.
 
+use super::lacks;
 use crate::lwm2m::link_format::DiscoverAnswer;
 use crate::lwm2m::objects::{ACCESS_CONTROL, DEVICE, OSCORE, SECURITY, SERVER};
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, RESERVED_ID};
@@ -50,7 +51,7 @@ pub(super) fn instances(
     if !needed {
         return Needed::default();
     }
-    if discovered.is_some_and(lacks_access_control) {
+    if discovered.is_some_and(|answer| lacks(answer, ACCESS_CONTROL)) {
         notes.push("no Access Control was written: the client does not have object 2".to_owned());
         return Needed::default();
     }
@@ -79,14 +80,6 @@ pub(super) fn instances(
         ));
     }
     Needed { instances: build(provision, discovered, starts_anew, &targets), must_be_emptied: starts_anew }
-}
-
-/// Whether the client is known to have no object 2. Some clients list instances alone, and then nothing is known.
-fn lacks_access_control(answer: &DiscoverAnswer) -> bool {
-    let has_instances = |object| answer.instances_of(object).next().is_some();
-    let lists_empty_objects = answer.objects.iter().any(|listed| !has_instances(listed.object));
-    let listed = answer.objects.iter().any(|listed| listed.object == ACCESS_CONTROL) || has_instances(ACCESS_CONTROL);
-    lists_empty_objects && !listed
 }
 
 /// Every Server Object instance that there will be, with its SSID.

@@ -16,7 +16,7 @@ fn what_is_added_is_shown_without_its_key_and_revealed_with_it() {
     let added = store.add_server(OPERATOR, at(5), server("eu")).wait().unwrap();
     assert_eq!(added.definition, ServerDefinition { psk: None, ..server("eu") });
     assert_eq!(
-        (added.id, added.origin, added.shadowed, added.secrets),
+        (added.id, added.origin, added.shadowed, added.secrets.clone()),
         (1, Origin::Database, false, vec!["psk".to_owned()])
     );
     assert_eq!((added.created, added.changed), (at(5), at(5)));

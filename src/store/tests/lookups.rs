@@ -23,13 +23,16 @@ fn a_device_is_found_by_its_exact_endpoint_and_its_effective_identity() {
     store.add_device(OPERATOR, at(1), DeviceDefinition { psk: None, ..device("open") }).wait().unwrap();
     let mut reader = store.reader().unwrap();
     let a = reader.device_by_endpoint("a").unwrap().unwrap();
-    assert_eq!(a.identity(), Some("ä".as_bytes()));
+    assert_eq!(a.identity.as_deref(), Some("ä".as_bytes()));
     assert_eq!(a.definition, DeviceDefinition { psk: None, profile: Some("p".to_owned()), ..device_as("a", "ä") });
     assert_eq!(reader.device_and_key("ä".as_bytes()).unwrap().map(|(record, _)| record), Some(a));
     assert_eq!(reader.device_and_key(b"a").unwrap().map(|(record, _)| record), None);
     assert_eq!(reader.device_by_endpoint("A").unwrap(), None);
-    assert_eq!(reader.device_and_key(b"b").unwrap().map(|(record, _)| record).unwrap().identity(), Some(&b"b"[..]));
-    assert_eq!(reader.device_by_endpoint("open").unwrap().unwrap().identity(), None);
+    assert_eq!(
+        reader.device_and_key(b"b").unwrap().map(|(record, _)| record).unwrap().identity.as_deref(),
+        Some(&b"b"[..])
+    );
+    assert_eq!(reader.device_by_endpoint("open").unwrap().unwrap().identity, None);
     assert_eq!(reader.device_and_key(b"open").unwrap().map(|(record, _)| record), None);
     assert_eq!(reader.psk_for_identity(b"open").unwrap(), None);
     assert_eq!(reader.psk_for_identity(b"\xff").unwrap(), None);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use self::world::World;
 use crate::admin::api::ReloadSummary;
 use crate::admin::client::{ClientError, DeviceQuery, SessionQuery};
-use crate::provision::{DeviceDefinition, KeyText, ServerDefinition};
+use crate::provision::{AccountKey, DeviceDefinition, ServerDefinition};
 use crate::store::{FileDefinitions, FileMode, UnixMillis};
 
 const SECRET: &str = "correct-horse-battery";
@@ -172,7 +172,7 @@ async fn what_the_file_defines_is_read_only_here() {
             name: "eu".to_owned(),
             ssid: Some(1),
             uri: Some("eu.example.com".to_owned()),
-            psk: Some(KeyText::parse("text:0123456789abcdef").unwrap()),
+            psk: Some(AccountKey::parse("text:0123456789abcdef").unwrap()),
             ..ServerDefinition::default()
         }],
         ..FileDefinitions::default()

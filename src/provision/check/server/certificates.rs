@@ -145,12 +145,10 @@ fn check_matching(server: &ServerDefinition) -> impl Iterator<Item = Problem> {
 /// By which name the server proves itself: that of the URI, or `sni`.
 fn check_server_name(server: &ServerDefinition, problems: &mut Vec<Problem>) {
     match &server.sni {
-        Some(sni) => {
-            if !is_domain_name(sni) {
-                let message = "`sni` is a domain name, such as `lwm2m.example.com`: letters, digits, `-` and dots, and \
-                               no address";
-                problems.push(Problem::error("sni", message));
-            }
+        Some(sni) if !is_domain_name(sni) => {
+            let message = "`sni` is a domain name, such as `lwm2m.example.com`: letters, digits, `-` and dots, and \
+                           no address";
+            problems.push(Problem::error("sni", message));
         }
         None if matches!(server.security, SecurityMode::Certificate | SecurityMode::Est)
             && server.uri.as_deref().is_some_and(has_address) =>
@@ -159,7 +157,7 @@ fn check_server_name(server: &ServerDefinition, problems: &mut Vec<Problem>) {
                            certificate: set `sni`";
             problems.push(Problem::warning("sni", message).following_from(&["uri"]));
         }
-        None => {}
+        _ => {}
     }
 }
 
