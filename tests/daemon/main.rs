@@ -34,6 +34,7 @@ mod definitions;
 mod demo;
 mod durability;
 mod explain;
+mod issuing;
 mod life;
 mod load;
 mod nosec;
