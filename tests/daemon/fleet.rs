@@ -67,7 +67,8 @@ fn a_fleet_is_applied_exported_and_applied_elsewhere() {
     let bare = daemon.site().path("bare");
     fs::create_dir(&bare).unwrap();
     let said = daemon.ctl(&["export", bare.to_str().unwrap()]).succeeded().everything();
-    let texts = ["servers", "profiles", "devices"].map(|name| fs::read_to_string(bare.join(format!("{name}.toml"))).unwrap());
+    let texts =
+        ["servers", "profiles", "devices"].map(|name| fs::read_to_string(bare.join(format!("{name}.toml"))).unwrap());
     assert!(!texts.concat().contains("canary") && !said.contains("canary"));
     daemon.ctl(&["apply", bare.to_str().unwrap()]).succeeded().saying(&["no change: 4 entries"]);
 }
@@ -107,7 +108,14 @@ fn the_read_only_socket_lists_and_neither_changes_nor_reveals() {
     daemon.ctl(&["apply", &files(&daemon)]).succeeded();
     let path = socket.to_str().unwrap();
     let reading = |words: &[&str]| daemon.ctl(&[words, &["--socket", path]].concat());
-    for words in [&["server", "list"][..], &["device", "show", "meter-1"], &["status"], &["audit"], &["device", "export"], &["export"]] {
+    for words in [
+        &["server", "list"][..],
+        &["device", "show", "meter-1"],
+        &["status"],
+        &["audit"],
+        &["device", "export"],
+        &["export"],
+    ] {
         assert!(!reading(words).succeeded().everything().contains("canary"), "{words:?}");
     }
     let directory = site.path("fleet");

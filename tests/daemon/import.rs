@@ -52,10 +52,11 @@ fn every_bad_row_is_named_and_nothing_is_imported() {
     let daemon = Daemon::start(OPEN);
     let before = state(&daemon);
     let table = "endpoint,psk,profile\ngood,,\nbad-1,canary-without-prefix,\nbad-2,hex:0\n";
-    daemon.site().ctl_with_input(&["device", "import", "-"], table).ended_with(1).explaining(&[
-        "line 3, psk: a key must say how it is written",
-        "line 4: the row has 2 cells",
-    ]);
+    daemon
+        .site()
+        .ctl_with_input(&["device", "import", "-"], table)
+        .ended_with(1)
+        .explaining(&["line 3, psk: a key must say how it is written", "line 4: the row has 2 cells"]);
     let table = "endpoint,psk,profile\ngood,,\nurn:dev:open-1,,\ngood,,\nlost,,nowhere\n";
     let refused = daemon.site().ctl_with_input(&["device", "import", "-"], table).ended_with(1);
     refused.explaining(&["line 3, endpoint", "config file", "line 4, endpoint", "(line 2)", "line 5, profile"]);

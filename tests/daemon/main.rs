@@ -4,26 +4,7 @@
 //! until what they wait for can be seen.
 
 #[path = "../harness/mod.rs"]
-mod api;
-mod at_rest;
-mod bootstraps;
-mod canaries;
-mod check;
-mod definitions;
-mod demo;
-mod durability;
-mod explain;
-mod fleet;
 mod harness;
-mod import;
-mod fleet;
-mod import;
-mod life;
-mod load;
-mod nosec;
-mod refusals;
-mod reload;
-mod unit;
 
 mod api;
 mod at_rest;
@@ -34,7 +15,8 @@ mod definitions;
 mod demo;
 mod durability;
 mod explain;
-mod issuing;
+mod fleet;
+mod import;
 mod life;
 mod load;
 mod nosec;
