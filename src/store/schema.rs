@@ -135,7 +135,7 @@ CREATE INDEX device_outcomes_at ON device_outcomes (at, device);
 CREATE INDEX device_outcomes_outcome ON device_outcomes (outcome, device);
 
 CREATE VIRTUAL TABLE device_search USING fts5 (
-    text, content = '', contentless_delete = 1, columnsize = 0, detail = 'none', tokenize = 'trigram case_sensitive 1'
+    text, content = '', contentless_delete = 1, detail = 'none', tokenize = 'trigram case_sensitive 1'
 );
 
 CREATE TRIGGER device_search_delete AFTER DELETE ON devices BEGIN
