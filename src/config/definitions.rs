@@ -22,6 +22,8 @@ const DEVICE: Schema = Schema { required: Some("endpoint"), file_keys: DEVICE_FI
 /// The definitions of all files, each where it stands.
 #[derive(Default)]
 pub(super) struct Definitions<'t> {
+    /// Whether secrets that a file leaves out are known elsewhere.
+    secrets_may_miss: bool,
     servers: Vec<Placed<'t, ServerDefinition>>,
     profiles: Vec<Placed<'t, ProfileDefinition>>,
     devices: Vec<Placed<'t, DeviceDefinition>>,
@@ -37,6 +39,11 @@ struct Placed<'t, T> {
 pub(super) type Sound = (Vec<ServerDefinition>, Vec<ProfileDefinition>, Vec<DeviceDefinition>);
 
 impl<'t> Definitions<'t> {
+    /// Of files that may leave secrets out: what is wrong only for want of a secret is nobody's mistake there.
+    pub(super) fn without_secrets() -> Definitions<'t> {
+        Definitions { secrets_may_miss: true, ..Definitions::default() }
+    }
+
     /// Takes the definitions of a file out of its root and reports what is wrong with each. `file` is the place of its
     /// report among those of [`Definitions::check_between`].
     pub(super) fn read(&mut self, file: usize, document: &Document, root: &mut DeTable<'t>, report: &mut Report<'_>) {
@@ -49,18 +56,28 @@ impl<'t> Definitions<'t> {
         warn_of_shown_keys(document, &servers, &profiles, &devices, report);
         for mut table in servers {
             key_file::load_of_server(&mut table, &document.base_dir, report);
+            self.pass_over_secrets(&mut table);
             report_all(&table, check_server(&table.definition), report);
             report_all(&table, expiries(&table.definition, document.read_at), report);
             self.servers.push(Placed { file, table });
         }
-        for table in profiles {
+        for mut table in profiles {
+            self.pass_over_secrets(&mut table);
             report_all(&table, check_profile(&table.definition), report);
             self.profiles.push(Placed { file, table });
         }
         for mut table in devices {
             key_file::load_of_device(&mut table, &document.base_dir, report);
+            self.pass_over_secrets(&mut table);
             report_all(&table, check_device(&table.definition), report);
             self.devices.push(Placed { file, table });
+        }
+    }
+
+    /// What a field without its secret says is judged where the secret is known.
+    fn pass_over_secrets<T: HoldsSecrets>(&self, table: &mut Table<'_, T>) {
+        if self.secrets_may_miss {
+            table.definition.without_their_secrets().into_iter().for_each(|field| table.set_faulty(field));
         }
     }
 

@@ -32,7 +32,8 @@ pub struct FleetDefinitions {
 const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// Reads every `*.toml` of a directory, sorted by name, as one fleet. References may lead to what is not among them.
+/// Reads every `*.toml` of a directory, sorted by name, as one fleet. References may lead to what is not among them, and
+/// secrets may be left out, as in an export without them: whoever applies the fleet has to look for both.
 ///
 /// # Errors
 /// Every mistake in the files; or that the directory cannot be read or holds no such file.
@@ -47,7 +48,7 @@ pub fn read_fleet(directory: &Path) -> Result<FleetDefinitions, Diagnostics> {
         return Err(Diagnostics::of_file(&name, "there is no `*.toml` file in the directory".to_owned()));
     }
     let documents: Vec<_> = paths.iter().map(|path| Document::read(path)).collect();
-    let (mut definitions, mut reports) = (Definitions::default(), Vec::new());
+    let (mut definitions, mut reports) = (Definitions::without_secrets(), Vec::new());
     for (file, document) in documents.iter().enumerate() {
         reports.push(read_file(file, document, &mut definitions));
     }

@@ -71,6 +71,14 @@ impl ResourceValues {
         self.0.keys().copied()
     }
 
+    /// Whether a secret was taken out of these and is not back.
+    pub(super) fn withhold(&self) -> bool {
+        self.0.values().any(|given| match given {
+            Given::Single(scalar) => *scalar == Scalar::Withheld,
+            Given::Multiple(scalars) => scalars.values().any(|scalar| *scalar == Scalar::Withheld),
+        })
+    }
+
     /// The values in the types of `object`'s table; what no table knows keeps the type in which it was written.
     ///
     /// # Errors

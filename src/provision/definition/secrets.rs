@@ -130,6 +130,17 @@ pub trait HoldsSecrets: Clone {
     /// The fields whose whole value is a secret.
     const SECRET_FIELDS: &'static [&'static str];
 
+    /// The fields that say of a value that it is withheld.
+    fn withholding(&self) -> Vec<&'static str>;
+
+    /// The fields that may have had a secret and say nothing of it now: those that are left out, and those that withhold
+    /// a value.
+    fn without_their_secrets(&self) -> Vec<&'static str> {
+        let given = self.secrets();
+        let left_out = Self::SECRET_FIELDS.iter().copied().filter(|field| given.at(field).is_none());
+        left_out.chain(self.withholding()).collect()
+    }
+
     /// Takes every secret out. What had one says afterwards that it is withheld, or is left out.
     fn take_secrets(&mut self) -> SecretFields;
 
@@ -164,6 +175,11 @@ pub trait HoldsSecrets: Clone {
 
 impl HoldsSecrets for ServerDefinition {
     const SECRET_FIELDS: &'static [&'static str] = &["psk", "private_key", "sms_binding_secret_keys"];
+
+    fn withholding(&self) -> Vec<&'static str> {
+        let values = [("security_resources", &self.security_resources), ("server_resources", &self.server_resources)];
+        values.into_iter().filter(|(_, values)| values.withhold()).map(|(field, _)| field).collect()
+    }
 
     fn take_secrets(&mut self) -> SecretFields {
         let mut secrets = SecretFields::default();
@@ -208,6 +224,11 @@ impl HoldsSecrets for ServerDefinition {
 impl HoldsSecrets for ProfileDefinition {
     const SECRET_FIELDS: &'static [&'static str] = &[];
 
+    fn withholding(&self) -> Vec<&'static str> {
+        let withholds = self.writes.iter().any(|write| write.resources.withhold());
+        withholds.then_some("writes").into_iter().collect()
+    }
+
     fn take_secrets(&mut self) -> SecretFields {
         let mut secrets = SecretFields::default();
         for (position, write) in self.writes.iter_mut().enumerate() {
@@ -232,6 +253,10 @@ impl HoldsSecrets for ProfileDefinition {
 
 impl HoldsSecrets for DeviceDefinition {
     const SECRET_FIELDS: &'static [&'static str] = &["psk"];
+
+    fn withholding(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     fn take_secrets(&mut self) -> SecretFields {
         let mut secrets = SecretFields::default();
