@@ -47,7 +47,15 @@ fn main() {
     for (name, address, psk) in [("NoSec", daemon.nosec, false), ("PSK", daemon.dtls, true)] {
         for (load, rate, floor) in [("saturated", None, saturated), ("at 500/s", Some(RATE), paced)] {
             let count = if rate.is_some() { 3_000 } else { DEVICES };
-            print(name, load, floor, &daemon.load(address, psk, count, rate));
+            let endpoints = if psk { "psk-{n}" } else { "nosec-{n}" };
+            print(name, load, floor, &daemon.load(address, psk, endpoints, count, rate));
+        }
+    }
+    println!("\nwith an account whose key is drawn for each device:");
+    for (name, address, psk) in [("NoSec", daemon.nosec, false), ("PSK", daemon.dtls, true)] {
+        let endpoints = if psk { "drawn-psk-{n}" } else { "drawn-nosec-{n}" };
+        for load in ["drawing", "drawn"] {
+            print(name, load, saturated, &daemon.load(address, psk, endpoints, DEVICES, None));
         }
     }
 }
@@ -100,8 +108,8 @@ impl Daemon {
         Daemon { process, nosec, dtls }
     }
 
-    fn load(&self, address: SocketAddr, psk: bool, count: u64, rate: Option<f64>) -> LoadReport {
-        let (scheme, name) = if psk { ("coaps", "psk-{n}") } else { ("coap", "nosec-{n}") };
+    fn load(&self, address: SocketAddr, psk: bool, name: &str, count: u64, rate: Option<f64>) -> LoadReport {
+        let scheme = if psk { "coaps" } else { "coap" };
         let target: Target = format!("{scheme}://{address}").parse().expect("a server");
         let client = ClientConfiguration {
             stale_account: Some(StaleAccount::default()),
@@ -136,13 +144,19 @@ fn toml(state: &Path) -> String {
          [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"nosec\"\ninsecure_secrets = true\n\
          [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"dtls\"\n\
          [[server]]\nname = \"server\"\nssid = 101\nuri = \"lwm2m.example.com\"\npsk = \"text:{KEY}\"\n\
-         [[profile]]\nname = \"default\"\nservers = [\"server\"]\ndefault = true\n",
+         [[profile]]\nname = \"default\"\nservers = [\"server\"]\ndefault = true\n\
+         [[server]]\nname = \"drawn\"\nssid = 102\nuri = \"lwm2m.example.com\"\n\
+         psk = \"${{string.secureRandom(32)}}\"\n\
+         [[profile]]\nname = \"drawn\"\nservers = [\"drawn\"]\n\
+         [[profile.rules]]\nendpoint = \"drawn-*\"\n",
         state.join("state"),
         state.join("admin.sock"),
     );
     for n in 1..=DEVICES {
         text.push_str(&format!(
-            "[[device]]\nendpoint = \"nosec-{n}\"\n[[device]]\nendpoint = \"psk-{n}\"\npsk = \"text:{KEY}\"\n"
+            "[[device]]\nendpoint = \"nosec-{n}\"\n[[device]]\nendpoint = \"psk-{n}\"\npsk = \"text:{KEY}\"\n\
+             [[device]]\nendpoint = \"drawn-nosec-{n}\"\n\
+             [[device]]\nendpoint = \"drawn-psk-{n}\"\npsk = \"text:{KEY}\"\n"
         ));
     }
     text

@@ -1,4 +1,5 @@
-//! Fleets of 50,000 and of 1,000,000 devices: importing them, and pages of lists that are searched, filtered and sorted.
+//! Fleets of 50,000 and of 1,000,000 devices: importing them, how long others wait meanwhile, pages of lists that are
+//! searched, filtered and sorted, and explaining what a device would receive.
 //!
 //! `cargo bench --bench fleet [-- DEVICES]` prints wall-clock and CPU time per item; CPU time is that of the whole process
 //! for an import, and that of the asking thread for a page.
@@ -7,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, Instant};
 
-use bootstrapd::provision::{DeviceDefinition, DeviceState, KeyText, ProfileDefinition};
+use bootstrapd::admin::server::explain_device;
+use bootstrapd::bootstrap::explain::Question;
+use bootstrapd::provision::{DeviceDefinition, DeviceState, KeyText, ProfileDefinition, ServerDefinition};
 use bootstrapd::store::{
     Actor, DeviceOrder, DeviceOutcome, DeviceQuery, DeviceRow, Import, Reader, SealingKey, Store, UnixMillis,
 };
@@ -15,14 +18,20 @@ use bootstrapd::store::{
 const OPERATOR: Actor = Actor { uid: Some(0), what: "bench" };
 /// Devices of one import: a fleet of a million comes in several.
 const BATCH: u64 = 50_000;
+/// Its key is drawn for each device.
+const SERVER: &str = r#"{ "name": "eu", "ssid": 101, "uri": "eu.example.com", "psk": "${string.secureRandom(32)}" }"#;
 
 fn main() {
     let wanted = std::env::args().skip(1).find_map(|word| word.parse().ok());
     let devices = wanted.unwrap_or(1_000_000_u64);
     let directory = tempfile::tempdir().expect("a scratch directory can be made");
     let store = Store::open(directory.path(), SealingKey::new([7; 32])).expect("an empty directory makes a store");
+    let server: ServerDefinition = serde_json::from_str(SERVER).expect("it is a server account");
+    store.add_server(OPERATOR, UnixMillis(0), server).wait().expect("an account can be added");
     for name in ["meters", "rare"] {
-        let profile = ProfileDefinition { name: name.to_owned(), default: name == "meters", ..Default::default() };
+        let servers = vec!["eu".to_owned()];
+        let profile =
+            ProfileDefinition { name: name.to_owned(), servers, default: name == "meters", ..Default::default() };
         store.add_profile(OPERATOR, UnixMillis(0), profile).wait().expect("a profile can be added");
     }
     println!("{:60} {:>10} {:>10}", "", "wall ms", "CPU ms");
@@ -49,7 +58,44 @@ fn main() {
         .map(|metadata| metadata.len())
         .sum();
     println!("{:60} {:>10} MiB", "files", size >> 20);
-    pages(&mut store.reader().expect("a store can be read"), devices);
+    let mut reader = store.reader().expect("a store can be read");
+    pages(&mut reader, devices);
+    explain(&mut reader, devices);
+    wait_behind_an_import(&store, devices);
+}
+
+/// What devices all over the fleet would receive, as the route of the admin socket works it out.
+fn explain(reader: &mut Reader, devices: u64) {
+    const TIMES: u32 = 200;
+    let question = Question::read(Some("1.1"), None, None).expect("it is a version");
+    let (started, cpu) = (Instant::now(), thread_cpu());
+    for number in 0..u64::from(TIMES) {
+        let endpoint = row(devices / u64::from(TIMES) * number + 1).definition.endpoint;
+        let explanation = explain_device(reader, &endpoint, &question).expect("the device is on record");
+        assert!(explanation.bootstrap.is_some(), "{:?}", explanation.refused);
+    }
+    say("explain a device, of 200", started.elapsed() / TIMES, (thread_cpu() - cpu) / TIMES);
+}
+
+/// Adds one device while an import is under way, and one when there is nothing else to write.
+fn wait_behind_an_import(store: &Store, devices: u64) {
+    let add = |number: u64| {
+        let started = Instant::now();
+        let added = store.add_device(OPERATOR, UnixMillis(2), row(number).definition);
+        added.wait().expect("a new device can be added");
+        started.elapsed()
+    };
+    say("one device added alone", add(devices + BATCH), Duration::ZERO);
+    let rows = (devices..devices + BATCH).map(row).collect();
+    let (begun, progress) = std::sync::mpsc::channel();
+    let told = move |_| {
+        // Only the first word counts.
+        let _ = begun.send(());
+    };
+    let imported = store.import_devices(OPERATOR, UnixMillis(1), rows, Import::default(), told);
+    progress.recv().expect("an import of so many says how far it is");
+    say("one device added while 50000 are being written", add(devices + BATCH + 1), Duration::ZERO);
+    imported.wait().expect("rows without mistakes can be imported");
 }
 
 /// Device number `number`: an IMEI behind a common prefix, a third of them with properties, tags of several kinds.

@@ -27,7 +27,7 @@ pub use account_key::AccountKey;
 pub use catalog::Catalog;
 pub use check::{
     Finding, Subject, check_catalog, check_certificate_dates, check_device, check_device_in, check_name, check_profile,
-    check_profile_in, check_server, nearest,
+    check_profile_between, check_profile_in, check_server, nearest,
 };
 pub use definition::secrets::{HoldsSecrets, SecretFields, SecretText};
 pub use definition::{

@@ -17,7 +17,7 @@ use super::profiles::{self, Profiles};
 use super::servers::{self, Servers};
 use super::writer::Work;
 use crate::provision::{
-    Catalog, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition, check_profile, check_profile_in, check_server,
+    Catalog, HoldsSecrets, Problem, check_profile, check_profile_between, check_profile_in, check_server,
 };
 
 /// How a fleet is applied.
@@ -112,6 +112,7 @@ pub(super) fn apply(
 ) -> Result<FleetApplied, FleetError> {
     let mut progress = Progress::default();
     let dangling_before = file::dangling(work.connection)?;
+    let before = catalog(work)?;
     if apply.prune {
         prune::<Devices>(work, stamp, &fleet.devices, &mut progress)?;
         prune::<Profiles>(work, stamp, &fleet.profiles, &mut progress)?;
@@ -124,7 +125,7 @@ pub(super) fn apply(
     apply_noun::<Servers>(work, stamp, fleet.servers, check_server, &mut progress)?;
     let names: Vec<String> = fleet.profiles.iter().map(|profile| profile.name.clone()).collect();
     apply_noun::<Profiles>(work, stamp, fleet.profiles, check_profile, &mut progress)?;
-    check_profiles(work, &names, &mut progress)?;
+    check_profiles(work, &names, &before, &mut progress)?;
     apply_devices(work, stamp, fleet.devices, &mut progress)?;
     if progress.problems.is_empty() {
         let after = file::dangling(work.connection)?;
@@ -266,17 +267,30 @@ fn keep_secrets<D: HoldsSecrets>(new: &mut D, old: &D) {
     new.keep_secrets(kept);
 }
 
-/// Checks the profiles of the files, and those that use a server account, among all that will be in force.
-fn check_profiles(work: &Work<'_>, named: &[String], progress: &mut Progress) -> Result<(), StoreError> {
-    let servers: Vec<ServerDefinition> = servers::in_force_with_secrets(work.connection, work.sealer)?;
-    let all: Vec<ProfileDefinition> = profiles::in_force(work.connection)?;
-    let catalog = Catalog::new(servers, all.clone());
-    for profile in all.iter().filter(|profile| named.contains(&profile.name)) {
-        for found in check_profile_in(profile, &catalog).into_iter().filter(Problem::is_error) {
-            progress.problems.push(problem(Kind::Profile, &profile.name, found.field, found.message));
-        }
+/// Checks the profiles of the files among all that will be in force, and whether another breaks that uses an account
+/// which changes.
+fn check_profiles(
+    work: &Work<'_>,
+    named: &[String],
+    before: &Catalog,
+    progress: &mut Progress,
+) -> Result<(), StoreError> {
+    let after = catalog(work)?;
+    for profile in profiles::in_force(work.connection)? {
+        let found = match named.contains(&profile.name) {
+            true => check_profile_in(&profile, &after),
+            false => check_profile_between(&profile, before, &after),
+        };
+        let found = found.into_iter().filter(Problem::is_error);
+        progress.problems.extend(found.map(|found| problem(Kind::Profile, &profile.name, found.field, found.message)));
     }
     Ok(())
+}
+
+/// What is in force, as far as the work has come.
+fn catalog(work: &Work<'_>) -> Result<Catalog, StoreError> {
+    let servers = servers::in_force_with_secrets(work.connection, work.sealer)?;
+    Ok(Catalog::new(servers, profiles::in_force(work.connection)?))
 }
 
 fn apply_devices(

@@ -71,6 +71,11 @@ fn a_fleet_is_applied_exported_and_applied_elsewhere() {
         ["servers", "profiles", "devices"].map(|name| fs::read_to_string(bare.join(format!("{name}.toml"))).unwrap());
     assert!(!texts.concat().contains("canary") && !said.contains("canary"));
     daemon.ctl(&["apply", bare.to_str().unwrap()]).succeeded().saying(&["no change: 4 entries"]);
+    // Where nothing is stored, what is left out is missing.
+    let third = Daemon::start("");
+    let refused = third.ctl(&["apply", bare.to_str().unwrap()]).ended_with(1);
+    refused.explaining(&["server `eu`: psk: the key is missing"]);
+    assert_eq!(third.ctl_json(&["server", "list"])["items"], json!([]));
 }
 
 #[test]

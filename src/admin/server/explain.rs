@@ -22,7 +22,7 @@ use crate::provision::{
     check_certificate_dates, check_device, check_device_in, check_profile, check_profile_in, check_server, issue,
     resolve,
 };
-use crate::store::{CatalogRows, DeviceRecord, Key, StoreError};
+use crate::store::{CatalogRows, DeviceRecord, Key, Reader, StoreError};
 
 /// Query of the explanation.
 #[derive(Debug, Deserialize)]
@@ -41,27 +41,34 @@ pub async fn explain(
     let (endpoint, Query(query)) = (endpoint?.0, query?);
     let question = Question::read(query.lwm2m.as_deref(), query.pct, query.discover.as_deref())
         .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let found = service.store.read(move |reader| {
-        let key = Key::Name(endpoint.clone());
-        let Some(record) = reader.device_by_endpoint(&endpoint)? else {
-            return Err(reader.device(&key).err().unwrap_or(StoreError::Closed));
-        };
-        let issued = reader.issued(record.id)?;
-        Ok((record, issued, reader.catalog()?))
-    });
-    let (record, issued, rows) = found.await?;
-    Ok(Json(answer(&record, issued, rows, &question)))
+    Ok(Json(service.store.read(move |reader| explain_device(reader, &endpoint, &question)).await?))
+}
+
+/// What the device `endpoint` would receive, as the route answers.
+///
+/// # Errors
+/// [`StoreError::NotFound`] where no such device is on record, and those of reading.
+pub fn explain_device(
+    reader: &mut Reader,
+    endpoint: &str,
+    question: &Question,
+) -> Result<DeviceExplanation, StoreError> {
+    let Some(record) = reader.device_by_endpoint(endpoint)? else {
+        return Err(reader.device(&Key::Name(endpoint.to_owned())).err().unwrap_or(StoreError::Closed));
+    };
+    let issued = reader.issued(record.id)?;
+    let CatalogRows { servers, profiles } = reader.catalog()?;
+    Ok(answer(&record, issued, &Catalog::new(servers, profiles), question))
 }
 
 fn answer(
     record: &DeviceRecord,
     issued: Vec<IssuedCredentials>,
-    CatalogRows { servers, profiles }: CatalogRows,
+    catalog: &Catalog,
     question: &Question,
 ) -> DeviceExplanation {
-    let catalog = Catalog::new(servers, profiles);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (resolved, accounts) = resolve_for_show(record, issued, &catalog, now.as_millis() as i64);
+    let (resolved, accounts) = resolve_for_show(record, issued, catalog, now.as_millis() as i64);
     let (bootstrap, refused) = match resolved {
         Ok(_) if record.definition.state == DeviceState::Blocked => (None, Some("it is blocked".to_owned())),
         Ok(provision) => (Some(explain_provision(&provision, question)), None),
@@ -70,7 +77,7 @@ fn answer(
     DeviceExplanation {
         endpoint: record.definition.endpoint.clone(),
         refused,
-        checks: checks(&record.definition, &catalog, now.as_secs()),
+        checks: checks(&record.definition, catalog, now.as_secs()),
         issued: accounts,
         bootstrap,
     }

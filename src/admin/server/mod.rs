@@ -50,6 +50,7 @@ use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
 use crate::store::Store;
 
 pub use connection::serve;
+pub use explain::explain_device;
 pub use socket::{AdminSocket, SocketError};
 
 /// Asks for a reload; whoever receives it answers with what the reload did, or with the reason why the old file stays

@@ -8,7 +8,9 @@ use crate::admin::api::{Entry, Resource, Revealed};
 use crate::provision::{
     AccountType, Catalog, DeviceDefinition, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition,
 };
-use crate::provision::{check_device, check_device_in, check_profile, check_profile_in, check_server};
+use crate::provision::{
+    check_device, check_device_in, check_profile, check_profile_between, check_profile_in, check_server,
+};
 use crate::store::{Actor, CatalogRows, ChangeError, Hanging, Key, Reader, Store, StoreError, UnixMillis};
 
 /// Who changes something, and when.
@@ -83,16 +85,9 @@ impl Stored for ServerDefinition {
         let unchanged = servers.iter().filter(|server| server.name != self.name).cloned();
         let after = Catalog::new(unchanged.chain([self.clone()]), profiles.clone());
         let field = if self.account_type == AccountType::Bootstrap { "type" } else { "ssid" };
-        let mut problems = Vec::new();
-        for profile in profiles.iter().filter(|profile| profile.servers.contains(&self.name)) {
-            let known = check_profile_in(profile, &before);
-            let found = check_profile_in(profile, &after).into_iter();
-            let new = found.filter(|problem| problem.is_error() && !known.contains(problem));
-            problems.extend(new.map(|problem| {
-                Problem::error(field, format!("profile `{}` would be broken: {}", profile.name, problem.message))
-            }));
-        }
-        problems
+        let users = profiles.iter().filter(|profile| profile.servers.contains(&self.name));
+        let broken = users.flat_map(|profile| check_profile_between(profile, &before, &after));
+        broken.map(|problem| Problem::error(field, problem.message)).collect()
     }
 
     fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError> {

@@ -136,3 +136,27 @@ fn a_directory_is_read_as_a_fleet() {
     assert!(read_fleet(empty.path()).unwrap_err().to_string().contains("there is no `*.toml` file"));
     assert!(read_fleet(&empty.path().join("none")).unwrap_err().to_string().contains("cannot read the directory"));
 }
+
+#[test]
+fn a_fleet_may_leave_out_the_secrets_that_a_config_needs() {
+    const BARE: &str = "[[server]]\nname = \"s\"\nssid = 1\nuri = \"h\"\nrotate = \"never\"\nsecurity_resources = { 99 = \"(secret)\" }\n\
+                        [[server]]\nname = \"m\"\nssid = 2\nuri = \"h\"\nsecurity = \"nosec\"\nbinding = \"UQS\"\nsms = true\n\
+                        sms_number = \"49123\"\nsms_security = \"secured-packet\"\nsms_binding_key_parameters = \"hex:001122334455\"\n\
+                        [[profile]]\nname = \"p\"\nservers = [\"s\"]\ndefault = true\n\
+                        writes = [{ path = \"/21/0\", resources = { 0 = \"(secret)\", 1 = \"(secret)\", 2 = \"(secret)\" } }]\n\
+                        [[device]]\nendpoint = \"d\"\npsk_identity = \"i\"\n";
+    let scratch = directory(&[("a.toml", BARE)]);
+    read_fleet(scratch.path()).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    // What else is wrong is said all the same.
+    fs::write(scratch.path().join("a.toml"), BARE.replace("\"h\"", "\"h h\"")).unwrap();
+    let refused = read_fleet(scratch.path()).unwrap_err().to_string();
+    assert!(refused.contains("a.toml:4:7: error"), "{refused}");
+    // Of the daemon's own config nobody knows them.
+    let scratch = directory(&[("bootstrapd.toml", &config("[\"fleet.d/*.toml\"]")), ("fleet.d/a.toml", BARE)]);
+    let said = said(scratch.path()).join("\n");
+    for expected in
+        ["the key is missing", "stands for a value that is not known here", "`sms_binding_secret_keys` is missing"]
+    {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+}

@@ -14,7 +14,7 @@ mod server;
 pub use catalog::{Finding, Subject, check_catalog};
 pub use device::{check_device, check_device_in};
 pub use name::{check_name, nearest};
-pub use profile::{check_profile, check_profile_in, writing};
+pub use profile::{check_profile, check_profile_between, check_profile_in, writing};
 pub use server::{check_certificate_dates, check_server};
 
 pub(super) use credentials::MAX_PSK_IDENTITY_BYTES;

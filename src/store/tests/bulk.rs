@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     OPERATOR, Scratch, at, default_profile, device, device_as, device_of, file, key, profile, scratch, server,
 };
-use crate::provision::{DeviceDefinition, ProfileDefinition};
+use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
 use crate::store::{
     Apply, DeviceRow, FileDefinitions, FileMode, FleetError, FleetVerb, Import, ImportError, Imported, Key, Store,
 };
@@ -214,4 +214,23 @@ fn a_fleet_with_mistakes_changes_nothing_and_each_is_named() {
     let refused = apply(&store, without, Apply { prune: true, ..Apply::default() });
     assert!(matches!(&refused, Err(FleetError::Problems(found)) if found[0].message.contains("`eu`")), "{refused:?}");
     assert_eq!(state(&store), before);
+}
+
+#[test]
+fn an_account_that_changes_must_not_break_a_profile_that_the_files_do_not_name() {
+    let Scratch { store, directory: _guard } = furnished();
+    let two = file(
+        &[server("eu"), ServerDefinition { ssid: Some(7), ..server("us") }],
+        &[profile("both", &["eu", "us"])],
+        &[],
+    );
+    apply(&store, two, Apply::default()).unwrap();
+    let before = state(&store);
+    let ssid = |ssid| file(&[ServerDefinition { ssid: Some(ssid), ..server("us") }], &[], &[]);
+    let refused = apply(&store, ssid(server("eu").ssid.unwrap()), Apply::default()).unwrap_err();
+    let FleetError::Problems(problems) = &refused else { panic!("{refused:?}") };
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert!(problem.message.contains("profile `both` would be broken") && problem.name == "both", "{problem:?}");
+    assert_eq!(state(&store), before);
+    assert_eq!(apply(&store, ssid(8), Apply::default()).unwrap().len(), 1);
 }

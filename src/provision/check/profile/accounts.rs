@@ -48,6 +48,18 @@ pub fn check_profile_in(profile: &ProfileDefinition, catalog: &Catalog) -> Vec<P
     problems
 }
 
+/// What is wrong with a profile in `after` and was not in `before`: what a change of its accounts would break.
+pub fn check_profile_between(profile: &ProfileDefinition, before: &Catalog, after: &Catalog) -> Vec<Problem> {
+    let known = check_profile_in(profile, before);
+    let found = check_profile_in(profile, after).into_iter();
+    let new = found.filter(|problem| problem.is_error() && !known.contains(problem));
+    new.map(|problem| Problem {
+        message: format!("profile `{}` would be broken: {}", profile.name, problem.message),
+        ..problem
+    })
+    .collect()
+}
+
 fn is_bootstrap(server: &ServerDefinition) -> bool {
     server.account_type == AccountType::Bootstrap
 }

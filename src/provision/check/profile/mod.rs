@@ -9,7 +9,7 @@ mod rules;
 mod writes;
 mod writing;
 
-pub use accounts::check_profile_in;
+pub use accounts::{check_profile_between, check_profile_in};
 pub use writing::writing;
 
 use super::{check_name, refuse_expression};
