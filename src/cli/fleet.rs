@@ -1,5 +1,6 @@
 //! `bootstrapctl apply` and `export`: a fleet as TOML files.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,7 +14,8 @@ use super::confirm::confirm;
 use super::failure::Failure;
 use super::human::printable;
 use super::report::{Report, Table};
-use crate::admin::api::{Fleet, FleetChange, FleetSummary};
+use crate::admin::api::{Fleet, FleetChange, FleetSummary, Problem};
+use crate::admin::client::ClientError;
 use crate::config::{self, Printed};
 use crate::provision::HoldsSecrets;
 
@@ -51,9 +53,10 @@ impl Apply {
         let read = config::read_fleet(&self.directory).map_err(|mistakes| Failure::Fleet(mistakes.to_string()))?;
         let warnings = read.warnings.to_string();
         let fleet = Fleet { servers: read.servers, profiles: read.profiles, devices: read.devices };
+        let placed = |failure| name_places(failure, &read.places);
         let mut deletions = None;
         if self.prune && !self.dry_run {
-            let planned = context.wait(context.client.apply(&fleet, true, true, None))?;
+            let planned = context.wait(context.client.apply(&fleet, true, true, None)).map_err(placed)?;
             let going: Vec<&FleetChange> = planned.changes.iter().filter(|change| change.change == "delete").collect();
             deletions = Some(going.len() as u64);
             if !going.is_empty() {
@@ -62,10 +65,26 @@ impl Apply {
                 confirm(&format!("{list}Delete these {} entries?", going.len()), self.yes)?;
             }
         }
-        let summary = context.wait(context.client.apply(&fleet, self.dry_run, self.prune, deletions))?;
+        let summary =
+            context.wait(context.client.apply(&fleet, self.dry_run, self.prune, deletions)).map_err(placed)?;
         let report = report(&summary);
         Ok(if warnings.is_empty() { report } else { warnings.lines().fold(report, Report::remark) })
     }
+}
+
+/// Puts file and line before each problem of an entry of the files.
+fn name_places(failure: Failure, places: &HashMap<String, String>) -> Failure {
+    let Failure::Daemon(ClientError::Problem(mut problem)) = failure else { return failure };
+    if !problem.problems.is_empty() {
+        for mistake in &mut problem.problems {
+            let entry = mistake.field.rsplit_once(": ").map(|(entry, _)| entry);
+            if let Some(place) = entry.and_then(|entry| places.get(entry)) {
+                mistake.field = format!("{place}: {}", mistake.field);
+            }
+        }
+        problem.detail = Problem::invalid_definition(problem.problems.clone()).detail;
+    }
+    Failure::Daemon(ClientError::Problem(problem))
 }
 
 /// Like a diff: `+`, `~` and `-` before what is added, changed and deleted.

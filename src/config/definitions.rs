@@ -1,5 +1,6 @@
 //! The tables `[[server]]`, `[[profile]]` and `[[device]]` of one file or several, each alone and then side by side.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -133,6 +134,27 @@ impl<'t> Definitions<'t> {
             let reference = named.map_or(Reference::DefaultProfile, |name| Reference::Profile(name.clone()));
             set_aside(device, problem, reference, reports);
         }
+    }
+
+    /// File and line of each definition, by kind and name: server `eu`.
+    pub(super) fn places(&self, reports: &[Report<'_>]) -> HashMap<String, String> {
+        fn add<T>(
+            places: &mut HashMap<String, String>,
+            placed: &[Placed<'_, T>],
+            reports: &[Report<'_>],
+            entry_of: impl Fn(&T) -> String,
+        ) {
+            for Placed { file, table } in placed {
+                let report = &reports[*file];
+                let place = format!("{}:{}", report.file_name(), report.line_of(table.header.start));
+                places.insert(entry_of(&table.definition), place);
+            }
+        }
+        let mut places = HashMap::new();
+        add(&mut places, &self.servers, reports, |server| format!("server `{}`", server.name));
+        add(&mut places, &self.profiles, reports, |profile| format!("profile `{}`", profile.name));
+        add(&mut places, &self.devices, reports, |device| format!("device `{}`", device.endpoint));
+        places
     }
 
     fn place_of(&self, subject: Subject, problem: &Problem, reports: &[Report<'_>]) -> Spot {

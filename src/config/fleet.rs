@@ -2,7 +2,7 @@
 //!
 //! A fleet file holds `[[server]]`, `[[profile]]` and `[[device]]` and nothing else. Paths in it are relative to itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, glob_with};
@@ -24,6 +24,8 @@ pub struct FleetDefinitions {
     pub profiles: Vec<ProfileDefinition>,
     /// Devices, checked; what they name may stand elsewhere.
     pub devices: Vec<DeviceDefinition>,
+    /// File and line where each begins, by kind and name as problems of applying it have them: server `eu`.
+    pub places: HashMap<String, String>,
     /// What works and should be known.
     pub warnings: Diagnostics,
 }
@@ -53,9 +55,10 @@ pub fn read_fleet(directory: &Path) -> Result<FleetDefinitions, Diagnostics> {
         reports.push(read_file(file, document, &mut definitions));
     }
     let (servers, profiles, devices) = definitions.check_between(&mut reports);
+    let places = definitions.places(&reports);
     let refused = reports.iter().any(Report::has_errors);
     let (warnings, _) = report::into_parts(&name, reports);
-    if refused { Err(warnings) } else { Ok(FleetDefinitions { servers, profiles, devices, warnings }) }
+    if refused { Err(warnings) } else { Ok(FleetDefinitions { servers, profiles, devices, places, warnings }) }
 }
 
 /// Reads one fleet file, the one of number `file`, and reports what is wrong with it.

@@ -74,7 +74,7 @@ fn a_fleet_is_applied_exported_and_applied_elsewhere() {
     // Where nothing is stored, what is left out is missing.
     let third = Daemon::start("");
     let refused = third.ctl(&["apply", bare.to_str().unwrap()]).ended_with(1);
-    refused.explaining(&["server `eu`: psk: the key is missing"]);
+    refused.explaining(&["servers.toml:1: server `eu`: psk: the key is missing"]);
     assert_eq!(third.ctl_json(&["server", "list"])["items"], json!([]));
 }
 
