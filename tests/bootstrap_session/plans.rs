@@ -120,7 +120,7 @@ fn link_targets_go_first_and_the_bootstrap_account_goes_last_into_its_own_instan
         provision.accounts[1].security_resources = vec![Resource::single(17, Value::ObjectLink(21, 4))];
         provision.writes = vec![(3, instance(0, clock)), (21, instance(4, oscore))];
     };
-    let mut world = client(change, "</>;lwm2m=1.1,</0/1>,</1>,</3/0>");
+    let mut world = client(change, "</>;lwm2m=1.1,</0/1>,</1>,</3/0>,</21>");
     world.play(written(&["/21/4", "/0/0", "/1/0", "/3/0/13", "/3/0/14"]));
     world
         .play([CLIENT.is_written_with("/0/1", TLV, bootstrap_security()), CLIENT.says(Code::CHANGED)])
@@ -150,6 +150,32 @@ fn a_result_that_no_client_can_live_with_ends_the_session_before_anything_is_sen
     let half = |provision: &mut Provision| provision.writing.delete = vec![1];
     let words = "/0/3 has Short Server ID 7, and no instance of object 1 would";
     client(half, "</0/0>,</0/3>;ssid=7,</1/0>;ssid=7").play([CLIENT.ends(Outcome::InvalidProvision, words)]);
+}
+
+#[test]
+fn nothing_is_sent_where_two_things_would_go_to_one_place() {
+    let name = || vec![Resource::single(1, Value::String("a".to_owned()))];
+    let table: [(fn(&mut Provision, Vec<Resource>), &str); 3] = [
+        (|it, name| it.writes = vec![(5, instance(2, name.clone())), (5, instance(2, name))], "/5/2 would be written"),
+        (
+            |it, _| {
+                let zone = || Resource::single(15, Value::String("UTC".to_owned()));
+                it.writes = vec![(3, instance(0, vec![zone(), zone()]))];
+            },
+            "/3/0/15 would be written",
+        ),
+        (
+            |it, name| {
+                it.accounts.push(bootstrap_account());
+                it.writes = vec![(0, instance(0, name))];
+            },
+            "/0/0 would be written twice: give the instance in `writes` of the profile another id",
+        ),
+    ];
+    for (change, words) in table {
+        client(|it| change(it, name()), "</>;lwm2m=1.1,</0/0>,</1>,</3/0>,</5>")
+            .play([CLIENT.ends(Outcome::InvalidProvision, words)]);
+    }
 }
 
 fn newer(provision: &mut Provision) {
