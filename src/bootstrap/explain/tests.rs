@@ -269,6 +269,36 @@ fn each_dislike_of_a_known_client_is_warned_of_where_it_applies_and_nowhere_else
     assert!(warnings.iter().any(|warning| warning.message.contains("SHA-384")), "{warnings:#?}");
 }
 
+#[test]
+fn clients_are_not_said_to_dislike_what_they_take() {
+    let explained = |change: fn(&mut Provision), version| {
+        let mut provision = provision(vec![account(101, psk())]);
+        change(&mut provision);
+        explain(&provision, version, None, None).warnings
+    };
+    let table: [(fn(&mut Provision), Option<Version>, &[&str]); 6] = [
+        (|it| certificate(it, 1900), None, &[]),
+        (|it| certificate(it, 2100), None, &["Wakaama"]),
+        (|it| certificate(it, 4100), None, &["Wakaama", "Anjay"]),
+        (|it| it.writing.format = Some(ContentFormat::SenmlJson), Some(Version::V1_1), &[]),
+        (|it| it.accounts[0].credentials = AccountCredentials::Est { server: vec![1] }, Some(Version::V1_1), &[]),
+        (|it| it.accounts[0].security_resources = vec![Resource::single(13, Value::Unsigned(0))], None, &["Wakaama"]),
+    ];
+    for (change, version, clients) in table {
+        let warnings = explained(change, version);
+        assert_eq!(warnings.iter().map(|it| it.client.as_str()).collect::<Vec<_>>(), clients, "{warnings:#?}");
+    }
+}
+
+#[test]
+fn an_identity_is_shown_where_it_is_public_and_nothing_else() {
+    let private_key = Secret::from(&b"key"[..]);
+    let raw = AccountCredentials::RawPublicKey { client: b"abc".to_vec(), server: vec![2], private_key };
+    let explanation = explain(&provision(vec![account(101, raw)]), Some(Version::V1_1), None, Some(&fresh()));
+    let shown = |id: &str| explanation.operations[0].resources.iter().find(|it| it.path == id).unwrap().value.as_str();
+    assert_eq!((shown("/0/1/3"), shown("/0/1/5")), ("opaque, 3 bytes", "opaque, 3 bytes"));
+}
+
 fn set(provision: &mut Provision, resources: Vec<Resource>) {
     if let AccountRole::Management(settings) = &mut provision.accounts[0].role {
         settings.resources = resources;
