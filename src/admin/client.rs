@@ -137,6 +137,8 @@ impl DeviceQuery {
 pub struct SessionQuery {
     /// Only those of this endpoint name.
     pub endpoint: Option<String>,
+    /// Only those in which this text stands.
+    pub search: Option<String>,
     /// At most this many.
     pub limit: Option<usize>,
     /// Only those that have not ended.
@@ -289,7 +291,8 @@ impl Client {
     pub async fn sessions(&self, query: SessionQuery) -> Result<List<SessionSummary>, ClientError> {
         let limit = query.limit.map(|limit| limit.to_string());
         let running = query.running.then(|| "true".to_owned());
-        let query = query_of(&[("endpoint", query.endpoint), ("limit", limit), ("running", running)]);
+        let query =
+            query_of(&[("endpoint", query.endpoint), ("search", query.search), ("limit", limit), ("running", running)]);
         self.fetch(&format!("/v1/sessions{query}")).await
     }
 

@@ -18,7 +18,7 @@ use super::human::{NOTHING, printable};
 use super::key_input::{self, FileValue};
 use super::report::{Report, Table};
 use super::wording::Wording;
-use crate::admin::api::{Dependents, Entry, List, Resource};
+use crate::admin::api::{Dependents, Entry, List, Origin, Resource};
 use crate::admin::client::{Client, ClientError};
 
 /// The flags of one kind of definition. Serialised, they are the fields that were given, as the API names them.
@@ -226,7 +226,12 @@ impl<F: Fields> Set<F> {
 impl Delete {
     fn run<F: Fields>(self, context: &Context) -> Result<Report, Failure> {
         let what = format!("{} `{}`", F::Definition::NOUN, printable(&self.name));
-        if F::CASCADES {
+        // What the config file defines is refused for that, whatever depends on it.
+        let is_of_file = || -> Result<bool, Failure> {
+            let entry = context.wait(context.client.show::<F::Definition>(&self.name))?;
+            Ok(entry.record.origin == Origin::File)
+        };
+        if F::CASCADES && !is_of_file()? {
             let dependents = context.wait(context.client.dependents::<F::Definition>(&self.name))?;
             if dependents.count() > 0 || !dependents.of_file.is_empty() {
                 return self.run_cascading::<F>(&what, &dependents, context);
@@ -256,22 +261,25 @@ impl Delete {
 /// What goes, and what stays, one kind per line.
 fn list_of(dependents: &Dependents) -> String {
     let Dependents { profiles, devices, first_devices, unnamed_devices, of_file } = dependents;
-    let names = |names: &[String]| names.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+    let quoted =
+        |names: &[String]| names.iter().map(|name| format!("`{}`", printable(name))).collect::<Vec<_>>().join(", ");
+    let counted = |number: u64, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     let mut list = String::new();
     if !profiles.is_empty() {
-        list += &format!("  {} profiles: {}\n", profiles.len(), names(profiles));
+        list += &format!("  {}: {}\n", counted(profiles.len() as u64, "profile"), quoted(profiles));
     }
     if *devices > 0 {
         let more = if *devices > first_devices.len() as u64 { ", ..." } else { "" };
-        list += &format!("  {devices} devices: {}{more}\n", names(first_devices));
+        list += &format!("  {}: {}{more}\n", counted(*devices, "device"), quoted(first_devices));
     }
     if *unnamed_devices > 0 {
-        list += &format!("  ({unnamed_devices} devices that name no profile may lose theirs; they stay)\n");
+        let devices = counted(*unnamed_devices, "device");
+        list += &format!("  ({devices} without a profile of their own may lose the one they get; they stay)\n");
     }
     if !of_file.is_empty() {
         list += &format!(
             "  of these the config file defines {}: nothing can be deleted before it lets go of them\n",
-            names(of_file)
+            of_file.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ")
         );
     }
     list

@@ -29,6 +29,9 @@ pub struct List {
     /// Only sessions of this endpoint name.
     #[arg(long)]
     endpoint: Option<String>,
+    /// Only sessions in whose endpoint name, address, identity, profile, outcome or reason this text stands.
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = numbers::limit, allow_negative_numbers = true)]
     limit: usize,
@@ -56,8 +59,8 @@ impl Verb {
 
 impl List {
     fn run(self, context: &Context) -> Result<Report, Failure> {
-        let List { endpoint, limit, running } = self;
-        let query = SessionQuery { endpoint, limit: Some(limit), running };
+        let List { endpoint, search, limit, running } = self;
+        let query = SessionQuery { endpoint, search, limit: Some(limit), running };
         let mut list = context.wait(context.client.sessions(query))?;
         newest_first(&mut list.items);
         let columns = ["id", "started", "endpoint", "remote", "profile", "outcome", "duration"];

@@ -15,6 +15,8 @@ use crate::bootstrap::Outcome;
 pub struct SessionQuery {
     /// Only those of this endpoint name.
     pub endpoint: Option<String>,
+    /// Only those in whose endpoint name, address, identity, profile, outcome or reason this text stands.
+    pub search: Option<String>,
     /// At most this many.
     pub limit: usize,
     /// Only those that have not ended.

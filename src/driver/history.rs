@@ -61,7 +61,19 @@ impl History {
         let mut ended: Vec<&SessionRecord> =
             self.sessions.iter().chain(&self.strangers).filter(|_| !query.running_only).collect();
         ended.sort_by_key(|record| newest_first(record));
-        let wanted = |record: &SessionRecord| query.endpoint.is_none() || record.report.endpoint == query.endpoint;
+        let wanted = |record: &SessionRecord| {
+            let report = &record.report;
+            let texts = [
+                report.endpoint.as_deref().unwrap_or_default(),
+                &report.remote,
+                &report.identity,
+                report.profile.as_deref().unwrap_or_default(),
+                report.outcome.name(),
+                &report.reason,
+            ];
+            (query.endpoint.is_none() || report.endpoint == query.endpoint)
+                && query.search.as_ref().is_none_or(|search| texts.iter().any(|text| text.contains(&**search)))
+        };
         let ended = ended.into_iter().filter(|record| wanted(record)).cloned();
         running.into_iter().filter(wanted).chain(ended).take(query.limit).collect()
     }
@@ -117,7 +129,7 @@ mod tests {
             history.record(record(id, endpoint, false), id != 2);
         }
         let ids = |endpoint: Option<&str>, running_only, limit| {
-            let query = SessionQuery { endpoint: endpoint.map(str::to_owned), limit, running_only };
+            let query = SessionQuery { endpoint: endpoint.map(str::to_owned), search: None, limit, running_only };
             let running = vec![record(4, "a", true), record(5, "b", true)];
             history.select(&query, running).iter().map(|record| record.report.id).collect::<Vec<_>>()
         };
@@ -125,5 +137,25 @@ mod tests {
         assert_eq!(ids(Some("a"), false, 10), [4, 3, 1]);
         assert_eq!(ids(None, true, 10), [5, 4]);
         assert_eq!(ids(None, false, 3), [5, 4, 3]);
+    }
+
+    #[test]
+    fn a_search_looks_into_all_that_is_told_of_a_session() {
+        let mut history = History::default();
+        let mut found = record(1, "meter-1", false);
+        found.report.reason = "The client fell silent.".to_owned();
+        found.report.remote = "192.0.2.7:5683".to_owned();
+        history.record(found, true);
+        history.record(record(2, "pump-1", false), true);
+        let ids = |search: &str| {
+            let search = Some(search.to_owned());
+            let query = SessionQuery { endpoint: None, search, limit: 10, running_only: false };
+            history.select(&query, vec![]).iter().map(|record| record.report.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("meter"), [1]);
+        assert_eq!(ids("192.0.2.7"), [1]);
+        assert_eq!(ids("silent"), [1]);
+        assert_eq!(ids("completed"), [2, 1]);
+        assert_eq!(ids("nothing of it"), []);
     }
 }

@@ -40,14 +40,25 @@ impl Hanging {
 
 /// What hangs on a server account.
 pub(super) fn of_server(connection: &Connection, key: &Key) -> Result<Hanging, StoreError> {
-    let name = noun::find::<Servers>(connection, key)?.entry.definition.name;
-    of_profiles(connection, profiles_with(connection, &name)?.into_iter().map(|(_, profile)| profile), true)
+    let server = noun::find::<Servers>(connection, key)?.entry;
+    // On what the config file hides hangs nothing: what names it means the file's.
+    if server.shadowed {
+        return Ok(Hanging::default());
+    }
+    of_profiles(
+        connection,
+        profiles_with(connection, &server.definition.name)?.into_iter().map(|(_, profile)| profile),
+        true,
+    )
 }
 
 /// What hangs on a profile.
 pub(super) fn of_profile(connection: &Connection, key: &Key) -> Result<Hanging, StoreError> {
-    let profile = noun::find::<Profiles>(connection, key)?.entry.definition;
-    of_profiles(connection, [profile], false)
+    let profile = noun::find::<Profiles>(connection, key)?.entry;
+    if profile.shadowed {
+        return Ok(Hanging::default());
+    }
+    of_profiles(connection, [profile.definition], false)
 }
 
 /// Deletes a server account with its profiles and their devices, if as many entries hang on it as the operator agreed to.
@@ -57,12 +68,16 @@ pub(super) fn delete_server(work: &Work<'_>, stamp: Stamp, key: &Key, agreed: u6
     refuse_of_file(Kind::Server, &server.definition.name, server.origin)?;
     let hanging = of_server(work.connection, key)?;
     check_agreed(Kind::Server, &server.definition.name, &hanging, agreed)?;
-    for (id, profile) in profiles_with(work.connection, &server.definition.name)? {
+    let profiles = if server.shadowed { Vec::new() } else { profiles_with(work.connection, &server.definition.name)? };
+    for (id, profile) in profiles {
         delete_devices(work, stamp, &profile.name)?;
         noun::delete::<Profiles>(work, id)?;
         audit::write::<Profiles>(work.connection, stamp, Verb::Delete, Some(&profile), None)?;
     }
     noun::delete::<Servers>(work, server.id)?;
+    if !server.shadowed {
+        Servers::forget(work.connection, &server.definition)?;
+    }
     audit::write::<Servers>(work.connection, stamp, Verb::Delete, Some(&server.definition), None)?;
     Ok(hanging)
 }
@@ -73,7 +88,9 @@ pub(super) fn delete_profile(work: &Work<'_>, stamp: Stamp, key: &Key, agreed: u
     refuse_of_file(Kind::Profile, &profile.definition.name, profile.origin)?;
     let hanging = of_profile(work.connection, key)?;
     check_agreed(Kind::Profile, &profile.definition.name, &hanging, agreed)?;
-    delete_devices(work, stamp, &profile.definition.name)?;
+    if !profile.shadowed {
+        delete_devices(work, stamp, &profile.definition.name)?;
+    }
     noun::delete::<Profiles>(work, profile.id)?;
     audit::write::<Profiles>(work.connection, stamp, Verb::Delete, Some(&profile.definition), None)?;
     Ok(hanging)

@@ -157,6 +157,7 @@ fn prune<N: Noun>(
     })?;
     for entry in going {
         noun::delete::<N>(work, entry.id)?;
+        N::forget(work.connection, &entry.definition)?;
         audit::write::<N>(work.connection, stamp, Verb::Delete, Some(&entry.definition), None)?;
         let name = N::name(&entry.definition).to_owned();
         let change = FleetChange { kind: N::KIND, name, verb: FleetVerb::Delete, fields: Vec::new() };

@@ -45,7 +45,8 @@ struct Inner {
     queue: Option<Sender<Job>>,
     /// None only while dropping.
     questions: Option<Sender<Question>>,
-    threads: Vec<JoinHandle<()>>,
+    /// The writer last: whoever closes a database last tidies its log away, and only it may write.
+    threads: [Option<JoinHandle<()>>; 2],
     database: PathBuf,
     sealer: Sealer,
     generation: Arc<AtomicU64>,
@@ -74,7 +75,8 @@ impl Store {
         let (writer_sealer, writer_generation) = (sealer.clone(), Arc::clone(&generation));
         let write = move || writer::run(connection, &writer_sealer, &writer_generation, &jobs);
         let read = move || asked.iter().for_each(|question| question(&mut reader));
-        let threads = vec![spawn("store-writer", Box::new(write))?, spawn("store-reader", Box::new(read))?];
+        let writer = spawn("store-writer", Box::new(write))?;
+        let threads = [Some(spawn("store-reader", Box::new(read))?), Some(writer)];
         let (queue, questions) = (Some(queue), Some(questions));
         Ok(Store { inner: Arc::new(Inner { queue, questions, threads, database, sealer, generation, _lock: lock }) })
     }
@@ -437,14 +439,19 @@ fn on_trial<T, E: From<StoreError>>(
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.queue = None;
+        let [reader, writer] = &mut self.threads;
         self.questions = None;
-        for thread in self.threads.drain(..) {
-            // The last handle may be dropped by a job's own answer, on the very thread that would be waited for.
-            if thread.thread().id() != std::thread::current().id() {
-                // A thread that panicked has said so on its own; there is nothing left to tell.
-                let _ = thread.join();
-            }
-        }
+        join(reader.take());
+        self.queue = None;
+        join(writer.take());
+    }
+}
+
+/// Waits for a thread that has nothing left to do.
+fn join(thread: Option<JoinHandle<()>>) {
+    // The last handle may be dropped by a job's own answer, on the very thread that would be waited for.
+    if let Some(thread) = thread.filter(|it| it.thread().id() != std::thread::current().id()) {
+        // A thread that panicked has said so on its own; there is nothing left to tell.
+        let _ = thread.join();
     }
 }

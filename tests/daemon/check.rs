@@ -139,7 +139,7 @@ fn conflicts_with_the_database_are_named() {
     checked.explaining(&[
         "remove it from the file or from the database",
         "let only one of the two be the default",
-        "3 errors, 2 warnings",
+        "3 errors, 3 warnings",
     ]);
     // And as well where no daemon runs.
     daemon.stop();
@@ -175,7 +175,7 @@ fn what_stands_in_the_database_is_not_missing_in_the_file() {
     let profile = place("\"elsewhere\"");
     site.check().ended_with(1).explaining(&[
         &format!("{server}12: error: no server `of-the-database`"),
-        &format!("{default}1: error: `profile` is missing and no profile is the default"),
+        &format!("{default}1: error: `profile` is missing, no rule of a profile fits, and no profile is the default"),
         &format!("{profile}11: error: no profile `elsewhere`"),
         "^^^^^^^^^^^",
         "3 errors, 2 warnings",

@@ -90,7 +90,7 @@ fn a_server_account_in_use_goes_only_with_what_uses_it() {
     let daemon = Daemon::start("");
     daemon.ctl(&["apply", &files(&daemon)]).succeeded();
     let refused = daemon.ctl(&["server", "delete", "eu", "--yes"]).ended_with(4);
-    refused.explaining(&["1 profiles: p", "1 devices: meter-2", "1 devices that name no profile", "--cascade"]);
+    refused.explaining(&["1 profile: `p`", "1 device: `meter-2`", "1 device without a profile", "--cascade"]);
     daemon.ctl(&["server", "delete", "eu", "--cascade"]).ended_with(2).explaining(&["--yes"]);
     daemon.ctl(&["server", "delete", "eu", "--cascade", "--yes"]).succeeded().saying(&["2 entries"]);
     let left = daemon.ctl_json(&["device", "list"]);

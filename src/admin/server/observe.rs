@@ -28,6 +28,7 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(100);
 #[serde(deny_unknown_fields)]
 pub struct SessionsQuery {
     endpoint: Option<String>,
+    search: Option<String>,
     limit: Option<usize>,
     #[serde(default)]
     running: bool,
@@ -47,6 +48,7 @@ pub async fn sessions(
     let Query(query) = query?;
     let query = driver::SessionQuery {
         endpoint: query.endpoint,
+        search: query.search,
         limit: query.limit.unwrap_or(DEFAULT_LIMIT).min(MAXIMUM_LIMIT),
         running_only: query.running,
     };
