@@ -103,20 +103,20 @@ fn row(number: u64) -> DeviceRow {
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 100_000_000;
     let endpoint = format!("urn:imei:4901542{scattered:08}");
     let definition = DeviceDefinition {
-        psk_identity: (number % 10 == 0).then(|| format!("identity-{number}")),
+        psk_identity: number.is_multiple_of(10).then(|| format!("identity-{number}")),
         psk: Some(KeyText::parse(&format!("hex:{scattered:032x}")).expect("hex digits are a key")),
         profile: match number % 1000 {
             0 => Some("rare".to_owned()),
             1..500 => Some("meters".to_owned()),
             _ => None,
         },
-        properties: if number % 3 == 0 {
+        properties: if number.is_multiple_of(3) {
             BTreeMap::from([("site".to_owned(), format!("plant-{}", number % 5000))])
         } else {
             BTreeMap::new()
         },
         tags: BTreeSet::from([format!("batch-{}", number / 10_000), ["even", "odd"][number as usize % 2].to_owned()]),
-        state: if number % 997 == 0 { DeviceState::Blocked } else { DeviceState::Enabled },
+        state: if number.is_multiple_of(997) { DeviceState::Blocked } else { DeviceState::Enabled },
         endpoint,
     };
     DeviceRow { definition, kept: BTreeSet::new() }
@@ -124,7 +124,7 @@ fn row(number: u64) -> DeviceRow {
 
 fn outcome(number: u64) -> DeviceOutcome {
     let endpoint = row(number).definition.endpoint;
-    let outcome = if number % 5003 == 0 { "timed_out" } else { "completed" };
+    let outcome = if number.is_multiple_of(5003) { "timed_out" } else { "completed" };
     let outcome = outcome.parse().expect("it is in the list");
     DeviceOutcome { endpoint, outcome, reason: "Finish answered 2.04".to_owned(), at: UnixMillis(number as i64) }
 }

@@ -48,6 +48,12 @@ pub trait Fields: Args + Serialize {
     fn further(&self) -> Result<Vec<(&'static str, Value)>, Failure> {
         Ok(Vec::new())
     }
+    /// Whether what was given counts from what is there, so that it has to be read first.
+    fn amends(&self) -> bool {
+        false
+    }
+    /// Puts in what counts from what is there, which is nothing where one is added.
+    fn amend(&self, _given: &mut Map<String, Value>, _present: Option<&Self::Definition>) {}
     /// Cells of `list`.
     fn row(entry: &Entry<Self::Definition>) -> Vec<String>;
     /// Asks for the list.
@@ -172,6 +178,7 @@ impl Show {
 impl<F: Fields> Add<F> {
     fn run(self, context: &Context) -> Result<Report, Failure> {
         let mut fields = given(&self.fields, &self.from)?;
+        self.fields.amend(&mut fields, None);
         fields.values_mut().for_each(drop_removals);
         fields.insert(F::Definition::KEY.to_owned(), Value::String(self.name));
         let wording = Wording { exists: false, given: &fields };
@@ -185,7 +192,11 @@ impl<F: Fields> Add<F> {
 
 impl<F: Fields> Set<F> {
     fn run(self, context: &Context) -> Result<Report, Failure> {
-        let patch = self.patch()?;
+        let present = match self.fields.amends() {
+            true => Some(context.wait(context.client.show::<F::Definition>(&self.name))?),
+            false => None,
+        };
+        let patch = self.patch(present.as_ref().map(Entry::definition))?;
         let wording = Wording { exists: true, given: &patch };
         let change = async {
             let change = context.client.change::<F::Definition>(&self.name, &patch);
@@ -196,8 +207,9 @@ impl<F: Fields> Set<F> {
     }
 
     /// The merge patch that the flags stand for.
-    fn patch(&self) -> Result<Map<String, Value>, Failure> {
+    fn patch(&self, present: Option<&F::Definition>) -> Result<Map<String, Value>, Failure> {
         let mut patch = given(&self.fields, &self.from)?;
+        self.fields.amend(&mut patch, present);
         patch.remove(F::Definition::KEY);
         for flag in &self.unset {
             if patch.insert(F::field_of(flag), Value::Null).is_some_and(|value| !value.is_null()) {

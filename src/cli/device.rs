@@ -68,6 +68,16 @@ pub struct DeviceFields {
     #[arg(long, value_name = "TAG,...", value_delimiter = ',', value_parser = tag)]
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Vec<String>>,
+    /// Adds a tag; may be given several times. Others stay as they are.
+    ///
+    /// The tags are read, and then written: of two who do so at the same time for one device, one may be overwritten.
+    #[arg(long, value_name = "TAG", value_parser = tag, conflicts_with = "tags")]
+    #[serde(skip)]
+    tag: Vec<String>,
+    /// Takes a tag away; may be given several times. Others stay as they are, as with --tag.
+    #[arg(long, value_name = "TAG", value_parser = tag, conflicts_with = "tags")]
+    #[serde(skip)]
+    untag: Vec<String>,
     /// Whether the device is served (`enabled`, the default) or refused (`blocked`).
     #[arg(long, value_parser = ["enabled", "blocked"])]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,7 +178,32 @@ impl Fields for DeviceFields {
             let message = format!("--property {name}=... and --unset-property {name} contradict each other");
             return Err(Failure::Usage(message));
         }
+        if let Some(tag) = self.untag.iter().find(|tag| self.tag.contains(tag)) {
+            return Err(Failure::Usage(format!("--tag {tag} and --untag {tag} contradict each other")));
+        }
         Ok(if properties.is_empty() { Vec::new() } else { vec![("properties", Value::Object(properties))] })
+    }
+
+    fn amends(&self) -> bool {
+        !self.tag.is_empty() || !self.untag.is_empty()
+    }
+
+    fn amend(&self, given: &mut Map<String, Value>, present: Option<&DeviceDefinition>) {
+        if !self.amends() {
+            return;
+        }
+        // A file that is given with --from may say tags too.
+        let mut tags = match given.remove("tags") {
+            Some(Value::Array(tags)) => tags,
+            _ => present.iter().flat_map(|device| &device.tags).cloned().map(Value::String).collect(),
+        };
+        tags.retain(|tag| !self.untag.iter().any(|untag| tag == untag));
+        for tag in &self.tag {
+            if !tags.iter().any(|present| present == tag) {
+                tags.push(Value::String(tag.clone()));
+            }
+        }
+        given.insert("tags".to_owned(), Value::Array(tags));
     }
 
     fn row(entry: &Entry<DeviceDefinition>) -> Vec<String> {

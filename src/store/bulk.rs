@@ -103,7 +103,7 @@ impl From<rusqlite::Error> for ImportError {
 pub(super) enum Change {
     Add,
     /// With the names of the fields.
-    Change(Vec<String>),
+    Fields(Vec<String>),
     Nothing,
 }
 
@@ -150,7 +150,7 @@ pub(super) fn write_devices(
             Some(old) => {
                 let fields = audit::changed_fields::<Devices>(Some(&old.definition), &new)?;
                 noun::update::<Devices>(work, &old, new, at)?;
-                Change::Change(fields)
+                Change::Fields(fields)
             }
         });
         if (number + 1) % STRIDE == 0 {
@@ -166,7 +166,7 @@ pub(super) fn summary(changes: &[Change]) -> Imported {
     for change in changes {
         match change {
             Change::Add => imported.added += 1,
-            Change::Change(_) => imported.changed += 1,
+            Change::Fields(_) => imported.changed += 1,
             Change::Nothing => imported.unchanged += 1,
         }
     }

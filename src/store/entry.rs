@@ -123,7 +123,7 @@ pub enum CredentialState {
 pub struct CatalogRows {
     /// Server accounts by name, with their keys.
     pub servers: Vec<ServerDefinition>,
-    /// Profiles by name; at most one is the default.
+    /// Profiles by name, with the secrets of their writes; at most one is the default.
     pub profiles: Vec<ProfileDefinition>,
 }
 

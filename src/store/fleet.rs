@@ -325,7 +325,7 @@ fn apply_devices(
             progress.applied.changes.extend(changes.into_iter().zip(names).filter_map(|(change, name)| {
                 let (verb, fields) = match change {
                     Change::Add => (FleetVerb::Add, Vec::new()),
-                    Change::Change(fields) => (FleetVerb::Change, fields),
+                    Change::Fields(fields) => (FleetVerb::Change, fields),
                     Change::Nothing => return None,
                 };
                 Some(FleetChange { kind: Kind::Device, name, verb, fields })

@@ -7,9 +7,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::devices::Devices;
-use super::entry::Origin;
+use super::entry::{Origin, ProfileEntry};
 use super::error::{Kind, StoreError};
 use super::noun::{self, Noun};
+use super::sealing::Sealer;
 use super::servers::{Servers, check_reference, from_json, refuse_if_used, to_json};
 use crate::provision::{HoldsSecrets, ProfileDefinition};
 
@@ -107,12 +108,26 @@ impl Noun for Profiles {
 /// Every profile in force by name, with one default at most: where the config file and the database both have one, the
 /// file's.
 pub(super) fn in_force(connection: &Connection) -> Result<Vec<ProfileDefinition>, StoreError> {
-    let mut entries: Vec<_> = noun::in_force::<Profiles>(connection)?.into_iter().map(|stored| stored.entry).collect();
+    let entries = noun::in_force::<Profiles>(connection)?.into_iter().map(|stored| stored.entry).collect();
+    Ok(with_one_default(entries))
+}
+
+/// The same with their secrets, which the writes of a profile may hold.
+pub(super) fn in_force_with_secrets(
+    connection: &Connection,
+    sealer: &Sealer,
+) -> Result<Vec<ProfileDefinition>, StoreError> {
+    let stored = noun::in_force::<Profiles>(connection)?.into_iter();
+    let entries = stored.map(|stored| noun::with_secret::<Profiles>(sealer, stored)).collect::<Result<_, _>>()?;
+    Ok(with_one_default(entries))
+}
+
+fn with_one_default(mut entries: Vec<ProfileEntry>) -> Vec<ProfileDefinition> {
     if entries.iter().any(|entry| entry.origin == Origin::File && entry.definition.default) {
         let own = entries.iter_mut().filter(|entry| entry.origin == Origin::Database);
         own.for_each(|entry| entry.definition.default = false);
     }
-    Ok(entries.into_iter().map(|entry| entry.definition).collect())
+    entries.into_iter().map(|entry| entry.definition).collect()
 }
 
 /// Refuses a second default profile; one that is hidden counts, for it may come back.

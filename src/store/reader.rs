@@ -82,14 +82,14 @@ impl Reader {
         Ok(credentials)
     }
 
-    /// Every server account and profile in force, as one moment has them.
+    /// Every server account and profile in force, as one moment has them, with their secrets.
     ///
     /// # Errors
     /// As for [`Reader::psk_for_identity`].
     pub fn catalog(&mut self) -> Result<CatalogRows, StoreError> {
         let transaction = self.connection.transaction()?;
         let servers = servers::in_force_with_secrets(&transaction, &self.sealer)?;
-        let profiles = profiles::in_force(&transaction)?;
+        let profiles = profiles::in_force_with_secrets(&transaction, &self.sealer)?;
         transaction.commit()?;
         Ok(CatalogRows { servers, profiles })
     }

@@ -309,7 +309,7 @@ mod tests {
         let pairs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let found: Vec<(String, String)> = pairs.map(Result::unwrap).collect();
         let known = |list: &[(&str, &str)], (table, column): &(String, String)| {
-            list.iter().any(|pair| *pair == (table.as_str(), column.as_str()))
+            list.contains(&(table.as_str(), column.as_str()))
         };
         for pair in &found {
             assert!(known(SEALED, pair) != known(CLEAR, pair), "{pair:?} must stand in SEALED or in CLEAR");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bootstrapd::bootstrap::Outcome;
 use bootstrapd::coap::Code;
 use bootstrapd::lwm2m::{ObjectInstance, Resource, ResourceValue, Value};
-use bootstrapd::provision::{AccessControl, AccountCredentials, Provision, TimingOverride};
+use bootstrapd::provision::{AccessControl, AccountCredentials, IssuedReference, Provision, TimingOverride};
 
 use super::beginnings::up_to_discover;
 use crate::support::fixtures::*;
@@ -110,6 +110,50 @@ fn access_control_of_servers_that_are_gone_is_emptied() {
 }
 
 #[test]
+fn an_object_is_emptied_once_and_of_kept_access_control_nothing_is_overwritten() {
+    let stated = |provision: &mut Provision| {
+        two(provision);
+        provision.writing.delete = vec![2, 1];
+    };
+    let mut world = client(stated, "</>;lwm2m=1.1,</0/0>,</1/0>;ssid=7,</2/0>,</3/0>,</23/0>");
+    world.play([CLIENT.is_deleted("/2"), CLIENT.says(Code::DELETED)]);
+    world.play([CLIENT.is_deleted("/1"), CLIENT.says(Code::DELETED)]);
+    world.play(written(&["/0/1", "/1/0", "/0/2", "/1/1", "/2/0", "/2/1", "/2/2"])).play(finished());
+
+    let incremental = |provision: &mut Provision| provision.writing.delete = Vec::new();
+    let answer = "</>;lwm2m=1.1,</0/0>,</0/1>;ssid=7,</1/0>;ssid=7,</2/0>,</3/0>";
+    let mut world = client(incremental, answer);
+    world.play(written(&["/0/2", "/1/1", "/2/1"]));
+    world.play(with_note(1, "keeps its 1 Access Control instances"));
+
+    let known = |provision: &mut Provision| {
+        two(provision);
+        provision.writing.delete = Vec::new();
+    };
+    let answer = "</>;lwm2m=1.1,</0/0>,</0/1>;ssid=101,</1/0>;ssid=101,</2/0>,</3/0>";
+    let mut world = client(known, answer);
+    world.play(written(&["/0/1", "/1/0", "/0/2", "/1/1", "/2/1"]));
+    world.play(with_note(1, "keeps its 1 Access Control instances"));
+}
+
+#[test]
+fn what_the_operator_rules_is_not_ruled_again() {
+    let ruled = |provision: &mut Provision| {
+        two(provision);
+        let entries = ResourceValue::Multiple(vec![(0, Value::Integer(1))]);
+        let rule = vec![
+            Resource::single(0, Value::Integer(3)),
+            Resource::single(1, Value::Integer(0)),
+            Resource { id: 2, value: entries },
+            Resource::single(3, Value::Integer(101)),
+        ];
+        provision.writes = vec![(2, instance(0, rule))];
+    };
+    let answer = "</>;lwm2m=1.1,</0/0>,</1>,</2>,</3/0>";
+    client(ruled, answer).play(written(&["/0/1", "/1/0", "/0/2", "/1/1", "/2/1", "/2/2", "/2/0"])).play(finished());
+}
+
+#[test]
 fn link_targets_go_first_and_the_bootstrap_account_goes_last_into_its_own_instance() {
     let change = |provision: &mut Provision| {
         let opaque = |id, bytes: &[u8]| Resource::single(id, Value::opaque(bytes));
@@ -120,7 +164,7 @@ fn link_targets_go_first_and_the_bootstrap_account_goes_last_into_its_own_instan
         provision.accounts[1].security_resources = vec![Resource::single(17, Value::ObjectLink(21, 4))];
         provision.writes = vec![(3, instance(0, clock)), (21, instance(4, oscore))];
     };
-    let mut world = client(change, "</>;lwm2m=1.1,</0/1>,</1>,</3/0>");
+    let mut world = client(change, "</>;lwm2m=1.1,</0/1>,</1>,</3/0>,</21>");
     world.play(written(&["/21/4", "/0/0", "/1/0", "/3/0/13", "/3/0/14"]));
     world
         .play([CLIENT.is_written_with("/0/1", TLV, bootstrap_security()), CLIENT.says(Code::CHANGED)])
@@ -150,6 +194,32 @@ fn a_result_that_no_client_can_live_with_ends_the_session_before_anything_is_sen
     let half = |provision: &mut Provision| provision.writing.delete = vec![1];
     let words = "/0/3 has Short Server ID 7, and no instance of object 1 would";
     client(half, "</0/0>,</0/3>;ssid=7,</1/0>;ssid=7").play([CLIENT.ends(Outcome::InvalidProvision, words)]);
+}
+
+#[test]
+fn nothing_is_sent_where_two_things_would_go_to_one_place() {
+    let name = || vec![Resource::single(1, Value::String("a".to_owned()))];
+    let table: [(fn(&mut Provision, Vec<Resource>), &str); 3] = [
+        (|it, name| it.writes = vec![(5, instance(2, name.clone())), (5, instance(2, name))], "/5/2 would be written"),
+        (
+            |it, _| {
+                let zone = || Resource::single(15, Value::String("UTC".to_owned()));
+                it.writes = vec![(3, instance(0, vec![zone(), zone()]))];
+            },
+            "/3/0/15 would be written",
+        ),
+        (
+            |it, name| {
+                it.accounts.push(bootstrap_account());
+                it.writes = vec![(0, instance(0, name))];
+            },
+            "/0/0 would be written twice: give the instance in `writes` of the profile another id",
+        ),
+    ];
+    for (change, words) in table {
+        client(|it| change(it, name()), "</>;lwm2m=1.1,</0/0>,</1>,</3/0>,</5>")
+            .play([CLIENT.ends(Outcome::InvalidProvision, words)]);
+    }
 }
 
 fn newer(provision: &mut Provision) {
@@ -193,11 +263,43 @@ fn what_an_account_depends_on_is_never_left_out() {
     client(pinned, "</0/0>,</1>")
         .play([CLIENT.is_written("/0/1", TLV), CLIENT.says(Code::BAD_REQUEST)])
         .play([CLIENT.ends(Outcome::WriteFailed, "Bootstrap-Write /0/1 with 4.00")]);
+    for uri in ["coap+tcp://eu.example.com", "coaps+tcp://eu.example.com"] {
+        let over_tcp = |provision: &mut Provision| provision.accounts[0].uri = uri.to_owned();
+        let words = "CoAP over TCP does not exist in LwM2M 1.0";
+        client(over_tcp, "lwm2m=\"1.0\",</0/0>,</1>").play([CLIENT.ends(Outcome::InvalidProvision, words)]);
+    }
+    for resource in [17, 26, 27] {
+        let linked = |provision: &mut Provision| {
+            provision.accounts[0].security_resources = vec![Resource::single(resource, Value::ObjectLink(21, 0))];
+        };
+        let words = "a link to an OSCORE, MQTT Server or COSE instance does not exist in LwM2M 1.0";
+        client(linked, "lwm2m=\"1.0\",</0/0>,</1>").play([CLIENT.ends(Outcome::InvalidProvision, words)]);
+    }
     let est = |provision: &mut Provision| {
         provision.accounts[0].credentials = AccountCredentials::Est { server: vec![7; 32] };
     };
     let words = "security mode 4 (EST) does not exist in LwM2M 1.0";
     client(est, "lwm2m=\"1.0\",</0/0>,</1>").play([CLIENT.ends(Outcome::InvalidProvision, words)]);
+}
+
+#[test]
+fn new_credentials_of_which_something_was_written_stay_pending_when_the_client_is_lost() {
+    let issued = |provision: &mut Provision| {
+        provision.accounts[0].issued = Some(IssuedReference { id: 5, is_pending: true });
+    };
+    let ends = |words: bool| {
+        CLIENT.ends_with(move |report| {
+            assert_eq!(report.outcome, Outcome::ConnectionLost);
+            assert_eq!(report.reason.contains("New credentials stay pending"), words, "{}", report.reason);
+        })
+    };
+    let mut world = World::with(device(provision_with(issued)));
+    world.play(up_to_discover()).play([CLIENT.disconnects(), ends(false)]);
+    client(issued, "</>;lwm2m=1.1,</0/0>,</1>,</3/0>").play([
+        CLIENT.is_written("/0/1", TLV),
+        CLIENT.disconnects(),
+        ends(true),
+    ]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod definitions;
 mod demo;
 mod durability;
 mod explain;
+mod fields;
 mod fleet;
 mod import;
 mod issuing;

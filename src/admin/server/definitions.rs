@@ -145,8 +145,9 @@ pub async fn create<D: Stored>(
 ) -> Result<Response, Failure> {
     let definition = input::definition::<D>(input::object(request, &[input::JSON]).await?)?;
     let others = service.store.read(|reader| reader.catalog()).await?;
-    let warnings = checked(&definition, &others)?;
-    let mut entry = definition.add(&service.store, stamp(peer)).await?;
+    let stamp = stamp(peer);
+    let warnings = checked(&definition, &others, stamp.at)?;
+    let mut entry = definition.add(&service.store, stamp).await?;
     entry.warnings = warnings;
     let location = path_of::<D>(entry.definition().key());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(entry)).into_response())
@@ -163,14 +164,15 @@ pub async fn change<D: Stored>(
     let others = service.store.read(|reader| reader.catalog()).await?;
     // The change happens inside the store's transaction, so that of two at once neither is lost. The warnings come out
     // of it by a cell of their own, since the store hands back nothing but the entry.
+    let stamp = stamp(peer);
     let (report, warnings) = std::sync::mpsc::channel();
     let patched = move |current: &D| {
         let definition = patched(current, patch)?;
         // Nobody who gave up waiting wants them.
-        let _ = report.send(checked(&definition, &others)?);
+        let _ = report.send(checked(&definition, &others, stamp.at)?);
         Ok(definition)
     };
-    let mut entry = D::update(&service.store, stamp(peer), key, patched).await?;
+    let mut entry = D::update(&service.store, stamp, key, patched).await?;
     entry.warnings = warnings.try_recv().unwrap_or_default();
     Ok(Json(entry))
 }
@@ -234,9 +236,13 @@ fn patched<D: Resource>(current: &D, mut patch: Map<String, Value>) -> Result<D,
     Ok(definition)
 }
 
-/// Refuses a definition in which the checks find mistakes; what is only worth a look comes back.
-pub(super) fn checked<D: Stored>(definition: &D, others: &CatalogRows) -> Result<Vec<FieldProblem>, Failure> {
-    let mut problems = definition.check();
+/// Refuses a definition in which the checks find mistakes at `at`; what is only worth a look comes back.
+pub(super) fn checked<D: Stored>(
+    definition: &D,
+    others: &CatalogRows,
+    at: UnixMillis,
+) -> Result<Vec<FieldProblem>, Failure> {
+    let mut problems = definition.check(at);
     problems.extend(definition.check_among(others));
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error());
     if errors.is_empty() {

@@ -41,8 +41,9 @@ pub async fn approve(
     let definition =
         DeviceDefinition { endpoint: endpoint.clone(), profile, tags, properties, ..DeviceDefinition::default() };
     let others = service.store.read(|reader| reader.catalog()).await?;
-    let warnings = checked(&definition, &others)?;
-    let mut entry = definition.add(&service.store, stamp(peer)).await?;
+    let stamp = stamp(peer);
+    let warnings = checked(&definition, &others, stamp.at)?;
+    let mut entry = definition.add(&service.store, stamp).await?;
     entry.warnings = warnings;
     // It may have come again in between, found itself on record and gone already.
     service.driver.release(endpoint).await;

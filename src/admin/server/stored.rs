@@ -9,7 +9,8 @@ use crate::provision::{
     AccountType, Catalog, DeviceDefinition, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition,
 };
 use crate::provision::{
-    check_device, check_device_in, check_profile, check_profile_between, check_profile_in, check_server,
+    check_certificate_dates, check_device, check_device_in, check_profile, check_profile_between, check_profile_in,
+    check_server,
 };
 use crate::store::{Actor, CatalogRows, ChangeError, Hanging, Key, Reader, Store, StoreError, UnixMillis};
 
@@ -30,8 +31,8 @@ impl<D, F: FnOnce(&D) -> Result<D, Failure> + Send + 'static> Change<D> for F {}
 pub trait Stored: Resource {
     /// What a path segment means.
     fn key_of(segment: &str) -> Key;
-    /// Everything that is wrong with the definition itself.
-    fn check(&self) -> Vec<Problem>;
+    /// Everything that is wrong with the definition itself when it is saved at `at`.
+    fn check(&self, at: UnixMillis) -> Vec<Problem>;
     /// Everything that is wrong with it among the others.
     fn check_among(&self, others: &CatalogRows) -> Vec<Problem>;
     /// Reads one.
@@ -74,8 +75,12 @@ impl Stored for ServerDefinition {
         Key::from_segment(segment)
     }
 
-    fn check(&self) -> Vec<Problem> {
-        check_server(self)
+    /// An expired certificate is a mistake here: whoever saves the account is there to replace it.
+    fn check(&self, at: UnixMillis) -> Vec<Problem> {
+        let now = u64::try_from(at.0 / 1000).unwrap_or_default();
+        let mut problems = check_server(self);
+        problems.extend(check_certificate_dates(self, now));
+        problems
     }
 
     /// What this account would newly break in the profiles that name it.
@@ -141,7 +146,7 @@ impl Stored for ProfileDefinition {
         Key::from_segment(segment)
     }
 
-    fn check(&self) -> Vec<Problem> {
+    fn check(&self, _at: UnixMillis) -> Vec<Problem> {
         check_profile(self)
     }
 
@@ -201,7 +206,7 @@ impl Stored for DeviceDefinition {
         Key::Name(segment.to_owned())
     }
 
-    fn check(&self) -> Vec<Problem> {
+    fn check(&self, _at: UnixMillis) -> Vec<Problem> {
         check_device(self)
     }
 

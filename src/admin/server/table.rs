@@ -48,10 +48,15 @@ pub fn mistake(line: u64, column: &str, message: impl Into<String>) -> FieldProb
 /// # Errors
 /// [`TableError`].
 pub fn read(source: impl Read) -> Result<Rows, TableError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
+    // A row ends at its line feed and nowhere else, the last one too, so that lines can be counted back from there. With
+    // the terminator of `csv` a row begins in the middle of the CRLF before it, and is named a line too high.
+    let source = source.chain(&b"\n"[..]);
+    let terminator = csv::Terminator::Any(b'\n');
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).terminator(terminator).from_reader(source);
     let mut record = csv::StringRecord::new();
     let mut mistakes = Mistakes::default();
-    if !next(&mut reader, &mut record, &mut mistakes)? && mistakes.total == 0 {
+    if next(&mut reader, &mut record, &mut mistakes)?.is_none() && mistakes.total == 0 {
         mistakes.add(mistake(1, "", "the file is empty: its first line must name the columns, such as `endpoint,psk`"));
     }
     let columns = read_header(&record, &mut mistakes);
@@ -65,13 +70,12 @@ pub fn read(source: impl Read) -> Result<Rows, TableError> {
     let mut read = Rows::default();
     loop {
         let before = mistakes.total;
-        if !next(&mut reader, &mut record, &mut mistakes)? {
+        let Some(line) = next(&mut reader, &mut record, &mut mistakes)? else {
             if mistakes.total == before {
                 break;
             }
             continue;
-        }
-        let line = record.position().map_or(0, csv::Position::line);
+        };
         if let Some(row) = read_row(&record, line, &columns, &kept, &mut mistakes) {
             read.rows.push(row);
             read.lines.push(line);
@@ -101,23 +105,35 @@ impl From<Mistakes> for TableError {
     }
 }
 
-/// The next record, or false: at the end, or for one that is no text, which is a mistake.
+/// The next record and the line on which it begins, or nothing: at the end, or for one that is no text, which is a
+/// mistake. Empty lines are no records.
 fn next<R: Read>(
     reader: &mut csv::Reader<R>,
     record: &mut csv::StringRecord,
     mistakes: &mut Mistakes,
-) -> Result<bool, TableError> {
-    match reader.read_record(record) {
-        Ok(found) => Ok(found),
-        Err(error) => {
-            let line = error.position().map_or(0, csv::Position::line);
-            match error.into_kind() {
-                csv::ErrorKind::Io(_) => Err(TableError::Interrupted),
-                _ => {
-                    mistakes.add(mistake(line, "", "the row is not UTF-8 text: save the file as UTF-8"));
-                    Ok(false)
-                }
-            }
+) -> Result<Option<u64>, TableError> {
+    let mut bytes = std::mem::take(record).into_byte_record();
+    loop {
+        // The source is of bytes, and so it alone can fail.
+        if !reader.read_byte_record(&mut bytes).map_err(|_| TableError::Interrupted)? {
+            return Ok(None);
+        }
+        if bytes.len() > 1 || bytes.get(0) != Some(b"\r") {
+            break;
+        }
+    }
+    let within = bytes.iter().flatten().filter(|byte| **byte == b'\n').count() as u64;
+    // A quote that is never closed takes the last line feed with it.
+    let least = bytes.position().map_or(0, csv::Position::line);
+    let line = reader.position().line().saturating_sub(1 + within).max(least);
+    match csv::StringRecord::from_byte_record(bytes) {
+        Ok(text) => {
+            *record = text;
+            Ok(Some(line))
+        }
+        Err(_) => {
+            mistakes.add(mistake(line, "", "the row is not UTF-8 text: save the file as UTF-8"));
+            Ok(None)
         }
     }
 }
@@ -164,7 +180,9 @@ fn read_row(
     }
     let mut row = DeviceRow { definition: DeviceDefinition::default(), kept: kept.clone() };
     let before = mistakes.total;
-    for (column, cell) in columns.iter().zip(record.iter()) {
+    for (at, (column, cell)) in columns.iter().zip(record.iter()).enumerate() {
+        let is_last = at + 1 == columns.len();
+        let cell = cell.strip_suffix('\r').filter(|_| is_last).unwrap_or(cell);
         if let Err(message) = put(&mut row, column, cell) {
             mistakes.add(mistake(line, column, message));
         }

@@ -35,6 +35,28 @@ fn a_table_reads_and_writes_back() {
 }
 
 #[test]
+fn a_row_is_named_by_the_line_on_which_an_editor_shows_it() {
+    for (table, lines) in [
+        ("endpoint\na\nb\n", vec![2, 3]),
+        ("endpoint\r\na\r\nb\r\n", vec![2, 3]),
+        ("endpoint\r\na\r\nb", vec![2, 3]),
+        ("\n\nendpoint\n\n\na\n\nb\n\n", vec![6, 8]),
+        ("\r\nendpoint\r\n\r\na\r\n\r\nb\r\n\r\n", vec![4, 6]),
+        ("endpoint,property.note\na,\"x\ny\nz\"\nb,\n", vec![2, 5]),
+        ("endpoint,property.note\r\na,\"x\r\ny\"\r\nb,\r\n", vec![2, 4]),
+        ("endpoint,property.note\na,\nb,\"never closed", vec![2, 3]),
+    ] {
+        let read = read(table.as_bytes()).unwrap();
+        assert_eq!(read.lines, lines, "{table:?}");
+        assert_eq!(read.rows[1].definition.endpoint, "b", "{table:?}");
+    }
+    let rows = read(&b"endpoint,property.note\r\na,\"x\r\ny\"\r\n"[..]).unwrap();
+    assert_eq!(rows.rows[0].definition.properties["note"], "x\r\ny", "only the end of the row goes");
+    let latin = read(&b"endpoint\r\n\r\na\r\n\xfc\r\n"[..]);
+    assert!(matches!(latin, Err(TableError::Mistakes(found, 1)) if found[0].field == "line 4"));
+}
+
+#[test]
 fn columns_that_are_not_there_are_kept_and_blanks_separate_tags_too() {
     let rows = read("\u{feff}tags, endpoint\na b ;c,d\n".as_bytes()).unwrap();
     let row = &rows.rows[0];

@@ -56,10 +56,8 @@ impl<'a> Resulting<'a> {
     fn apply(&mut self, operation: &'a Operation) {
         match operation {
             Operation::Delete(path) => {
-                self.kept.retain(|&(object, instance), found| {
-                    let is_spared = object == SECURITY && found.short_server_id.is_none();
-                    is_spared || !path.contains(&Path::ObjectInstance(object, instance))
-                });
+                // The bootstrap account stays, and is in `own`.
+                self.kept.retain(|&(object, instance), _| !path.contains(&Path::ObjectInstance(object, instance)));
                 self.written.retain(|&(object, instance), _| !path.contains(&Path::ObjectInstance(object, instance)));
                 if let Path::Object(object) = path {
                     self.emptied.insert(*object);

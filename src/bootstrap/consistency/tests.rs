@@ -240,6 +240,41 @@ const BROKEN: &[(Rule, &str, Change, &str)] = &[
         |it| write(it, "/21/0", vec![single(0, Value::opaque(b"s"))]),
         "object 21 does not exist in LwM2M 1.0",
     ),
+    (Rule::E12, SHOWN, |it| it.accounts[0].security_resources = vec![link(27, 24, 0)], "instances of object 23 belong"),
+    (Rule::E12, SHOWN, |it| settings(it).resources = vec![link(24, 10, 0)], "only instances of object 11 belong there"),
+    (Rule::E11, SHOWN, |it| settings(it).resources = vec![number(20, 0)], "/1/0/20 is a retry count below 1"),
+    (Rule::E11, SHOWN, |it| write(it, "/1/9", vec![number(1, -1)]), "/1/9/1 is a negative lifetime"),
+    (
+        Rule::E9,
+        SHOWN,
+        |it| {
+            it.accounts[0].uri = "coaps+tcp://a".to_owned();
+            it.accounts[0].credentials = AccountCredentials::NoSec;
+        },
+        "the scheme `coaps+tcp` does not fit security mode 3",
+    ),
+    (
+        Rule::E15,
+        SHOWN,
+        |it| {
+            let private_key = Secret::from(&b"key"[..]);
+            it.accounts[0].credentials =
+                AccountCredentials::RawPublicKey { client: vec![1], server: vec![2; 91], private_key };
+            it.accounts[0].security_resources = vec![number(13, 1)];
+        },
+        "/0/1/4 has 91 bytes, and matching type 1",
+    ),
+    (Rule::E17, SHOWN, |it| write(it, "/2/0", rule_for(65535, 0, (0, 1), 101)), "/2/0/0 is no object"),
+    (
+        Rule::E5,
+        "</0/0>,</0/1>,</1>,</3/0>",
+        |it| {
+            write(it, "/0/0", security(true, "coap://a", 3));
+            write(it, "/0/1", security(true, "coap://b", 3));
+        },
+        "/0/1 would be a second bootstrap account",
+    ),
+    (Rule::E19, SHOWN_1_0, |it| write(it, "/23/0", vec![number(0, 1)]), "object 23 does not exist in LwM2M 1.0"),
 ];
 
 fn answer(shown: &str) -> DiscoverAnswer {
@@ -271,8 +306,19 @@ fn every_rule_that_is_judged_here_is_broken_once() {
 
 #[test]
 fn what_is_consistent_has_no_finding() {
-    let table: [(&str, Change); 8] = [
+    let table: [(&str, Change); 15] = [
         (SHOWN, |_| {}),
+        (SHOWN, |it| it.accounts[0].security_resources = vec![link(17, 65535, 65535)]),
+        // What every client has counts as there, whether it is shown or not.
+        ("</0/0>,</2>", |_| {}),
+        ("</0/0>,</1>,</2>", |it| write(it, "/2/0", rule_for(3, 0, (0, 1), 101))),
+        ("</>;lwm2m=1.2,</0/0>,</1>,</2>,</3/0>", |it| it.accounts.push(account(102))),
+        ("</>;lwm2m=1.2,</0/0>,</1>,</3/0>", |it| settings(it).lifetime = 0),
+        (SHOWN, |it| it.accounts[0].security_resources = vec![number(13, 1)]),
+        (SHOWN, |it| {
+            write(it, "/0/9", security(false, "tel:+4930123456", 3));
+            write(it, "/1/9", server_7());
+        }),
         (SHOWN, |it| it.accounts.push(account(102))),
         (SHOWN, |it| it.accounts.push(account(65534))),
         (SHOWN_1_0, |it| settings(it).binding = "UQS".to_owned()),
@@ -316,4 +362,54 @@ fn the_bootstrap_account_may_be_overwritten_by_a_new_one() {
     let operations = operations(&provision, &answer);
     assert_eq!(operations.last().map(Operation::path), Some(Path::ObjectInstance(0, 0)));
     assert_eq!(judge(&provision, &operations, Some(&answer), Some(Version::V1_1)), []);
+}
+
+#[test]
+fn a_binding_is_measured_by_what_is_known_of_the_version() {
+    let silent = answer("</0/0>,</1>,</2>,</3/0>");
+    let told = answer(SHOWN);
+    for (binding, version, answer, is_known) in [
+        ("M", Some(Version::V1_1), &silent, true),
+        ("M", Some(Version::V1_1), &told, false),
+        ("S", Some(Version::V1_1), &told, true),
+        ("T", None, &silent, true),
+        ("Q", None, &silent, false),
+        ("UQ", None, &silent, true),
+        ("", None, &silent, false),
+    ] {
+        let mut provision = provision();
+        settings(&mut provision).binding = binding.to_owned();
+        let operations = plan(&provision, version, Some(answer)).unwrap().operations;
+        let findings = judge(&provision, &operations, Some(answer), version);
+        assert_eq!(findings.is_empty(), is_known, "`{binding}` to {version:?}: {findings:#?}");
+    }
+}
+
+#[test]
+fn what_nobody_has_seen_may_be_there() {
+    let mut provision = provision();
+    provision.writing.bootstrap_account_instance = Some(1);
+    provision.accounts.clear();
+    write(&mut provision, "/0/1", security(false, "coap://a", 3));
+    provision.writing.delete = Vec::new();
+    let operations = plan(&provision, None, None).unwrap().operations;
+    let rules: Vec<Rule> = judge(&provision, &operations, None, None).iter().map(|it| it.rule).collect();
+    assert_eq!(rules, [Rule::E6], "the other half of 7 may be there, and where the own account lies is known");
+    provision.writes.clear();
+    assert_eq!(judge(&provision, &[], None, None), [], "accounts may be there");
+    write(&mut provision, "/2/0", rule_for(3, 0, (7, 1), 8));
+    let operations = plan(&provision, None, None).unwrap().operations;
+    assert_eq!(judge(&provision, &operations, None, None), [], "the servers 7 and 8 may be there");
+}
+
+#[test]
+fn the_device_object_goes_with_everything_and_an_object_that_is_lacking_is_named_once() {
+    let delete = [Operation::Delete(Path::Root)];
+    let findings = judge(&provision(), &delete, Some(&answer(SHOWN)), None);
+    assert!(findings.iter().any(|finding| finding.rule == Rule::E18), "{findings:#?}");
+    let mut provision = provision();
+    write(&mut provision, "/5/0", vec![text(1, "a")]);
+    write(&mut provision, "/5/1", vec![text(1, "a")]);
+    let answer = answer(SHOWN);
+    assert_eq!(judge(&provision, &operations(&provision, &answer), Some(&answer), None).len(), 1);
 }

@@ -98,13 +98,17 @@ fn the_operations_stand_in_order_with_every_resource_in_words() {
 fn sizes_are_those_of_the_formats_and_missing_where_a_format_cannot_say_it() {
     let mut provision = provision(vec![account(101, psk())]);
     let nothing = ObjectInstance { id: 0, resources: Vec::new() };
-    provision.writes = vec![(5, nothing)];
+    let empty = Resource { id: 1, value: ResourceValue::Multiple(Vec::new()) };
+    provision.writes = vec![(5, nothing), (33000, ObjectInstance { id: 0, resources: vec![empty] })];
     let explanation = explain(&provision, Some(Version::V1_1), None, None);
     let sizes = |path: &str| explanation.operations.iter().find(|it| it.path == path).and_then(|it| it.sizes).unwrap();
     // Ids and lengths of the TLV of `/1/2`: 2 + 1, 2 + 2, 2 + 1 and 2 + 1 bytes (spec sheet `formats.md`, section 4).
     assert_eq!(sizes("/1/2").tlv, Some(13));
     assert!(sizes("/1/2").senml_json > sizes("/1/2").senml_cbor && sizes("/1/2").lwm2m_cbor.is_some());
-    assert_eq!((sizes("/5/0").tlv, sizes("/5/0").senml_cbor), (Some(0), None));
+    // That the target itself is empty SenML says with an array of no records; that a resource of it is, it cannot say
+    // (spec sheet `formats.md`, section 5).
+    assert_eq!((sizes("/5/0").tlv, sizes("/5/0").senml_cbor, sizes("/5/0").senml_json), (Some(0), Some(1), Some(2)));
+    assert_eq!((sizes("/33000/0").tlv, sizes("/33000/0").senml_cbor), (Some(2), None));
     let deleted = &explanation.operations[0];
     assert_eq!((deleted.operation.as_str(), deleted.path.as_str(), deleted.sizes), ("Bootstrap-Delete", "/0", None));
 }
@@ -131,6 +135,37 @@ fn what_cannot_be_planned_is_an_obstacle_and_a_finding() {
     assert_eq!(paths(&explanation), [""; 0]);
     assert!(explanation.obstacle.unwrap().contains("security mode 4 (EST)"));
     assert_eq!(explanation.findings[0].rule.name(), "E19");
+}
+
+#[test]
+fn an_obstacle_names_the_rule_behind_it_where_there_is_one() {
+    let own = || ProvisionedAccount { role: AccountRole::Bootstrap, ..account(1, psk()) };
+    type Change = fn(&mut Provision, ProvisionedAccount);
+    let table: [(Change, &str, &[&str]); 4] = [
+        (|it, own| it.accounts.push(own), "that is not known", &["E5"]),
+        (
+            |it, own| {
+                it.accounts.push(own);
+                it.writing.bootstrap_account_instance = Some(7);
+            },
+            "keeps its bootstrap account at /0/7",
+            &["E6"],
+        ),
+        (|it, _| set_binding(it, "T"), "the binding `T` does not exist in LwM2M 1.0", &["E19"]),
+        (
+            |it, _| it.writes = vec![(5, ObjectInstance { id: 0, resources: Vec::new() }); 2],
+            "/5/0 would be written twice",
+            &[],
+        ),
+    ];
+    let unsure = DiscoverAnswer::parse(b"</0/0>,</0/1>,</1>,</3/0>").unwrap();
+    for (change, words, rules) in table {
+        let mut provision = provision(vec![account(101, psk())]);
+        change(&mut provision, own());
+        let explanation = explain(&provision, Some(Version::V1_0), None, Some(&unsure));
+        assert!(explanation.obstacle.as_ref().is_some_and(|found| found.contains(words)), "{explanation:#?}");
+        assert_eq!(explanation.findings.iter().map(|it| it.rule.name()).collect::<Vec<_>>(), rules);
+    }
 }
 
 #[test]
@@ -234,9 +269,45 @@ fn each_dislike_of_a_known_client_is_warned_of_where_it_applies_and_nowhere_else
     assert!(warnings.iter().any(|warning| warning.message.contains("SHA-384")), "{warnings:#?}");
 }
 
+#[test]
+fn clients_are_not_said_to_dislike_what_they_take() {
+    let explained = |change: fn(&mut Provision), version| {
+        let mut provision = provision(vec![account(101, psk())]);
+        change(&mut provision);
+        explain(&provision, version, None, None).warnings
+    };
+    let table: [(fn(&mut Provision), Option<Version>, &[&str]); 6] = [
+        (|it| certificate(it, 1900), None, &[]),
+        (|it| certificate(it, 2100), None, &["Wakaama"]),
+        (|it| certificate(it, 4100), None, &["Wakaama", "Anjay"]),
+        (|it| it.writing.format = Some(ContentFormat::SenmlJson), Some(Version::V1_1), &[]),
+        (|it| it.accounts[0].credentials = AccountCredentials::Est { server: vec![1] }, Some(Version::V1_1), &[]),
+        (|it| it.accounts[0].security_resources = vec![Resource::single(13, Value::Unsigned(0))], None, &["Wakaama"]),
+    ];
+    for (change, version, clients) in table {
+        let warnings = explained(change, version);
+        assert_eq!(warnings.iter().map(|it| it.client.as_str()).collect::<Vec<_>>(), clients, "{warnings:#?}");
+    }
+}
+
+#[test]
+fn an_identity_is_shown_where_it_is_public_and_nothing_else() {
+    let private_key = Secret::from(&b"key"[..]);
+    let raw = AccountCredentials::RawPublicKey { client: b"abc".to_vec(), server: vec![2], private_key };
+    let explanation = explain(&provision(vec![account(101, raw)]), Some(Version::V1_1), None, Some(&fresh()));
+    let shown = |id: &str| explanation.operations[0].resources.iter().find(|it| it.path == id).unwrap().value.as_str();
+    assert_eq!((shown("/0/1/3"), shown("/0/1/5")), ("opaque, 3 bytes", "opaque, 3 bytes"));
+}
+
 fn set(provision: &mut Provision, resources: Vec<Resource>) {
     if let AccountRole::Management(settings) = &mut provision.accounts[0].role {
         settings.resources = resources;
+    }
+}
+
+fn set_binding(provision: &mut Provision, binding: &str) {
+    if let AccountRole::Management(settings) = &mut provision.accounts[0].role {
+        settings.binding = binding.to_owned();
     }
 }
 

@@ -5,11 +5,7 @@ use std::time::{Duration, Instant};
 use super::{OPERATOR, Scratch, at, device, device_as, device_of, file, profile, scratch, server};
 use crate::bootstrap::outcome::Outcome;
 use crate::provision::DeviceDefinition;
-use crate::store::{DeviceOutcome, DevicePage, DeviceQuery, FileMode, Key, Reader};
-
-fn names(page: &DevicePage) -> Vec<&str> {
-    page.devices.iter().map(|device| device.entry.definition.endpoint.as_str()).collect()
-}
+use crate::store::{DeviceOutcome, DeviceQuery, FileMode, Key, Reader};
 
 #[test]
 fn a_device_is_found_by_its_exact_endpoint_and_its_effective_identity() {
