@@ -54,8 +54,8 @@ pub fn read_fleet(directory: &Path) -> Result<FleetDefinitions, Diagnostics> {
     for (file, document) in documents.iter().enumerate() {
         reports.push(read_file(file, document, &mut definitions));
     }
-    let (servers, profiles, devices) = definitions.check_between(&mut reports);
     let places = definitions.places(&reports);
+    let (servers, profiles, devices) = definitions.check_between(&mut reports);
     let refused = reports.iter().any(Report::has_errors);
     let (warnings, _) = report::into_parts(&name, reports);
     if refused { Err(warnings) } else { Ok(FleetDefinitions { servers, profiles, devices, places, warnings }) }
