@@ -10,15 +10,25 @@ use super::key_text::{KeyTextError, decode};
 /// # Errors
 /// [`KeyTextError`] where a prefix is followed by what does not suit it.
 pub fn identity_bytes(text: &str) -> Result<Vec<u8>, KeyTextError> {
-    if ["hex:", "base64:", "text:"].iter().any(|prefix| text.starts_with(prefix)) {
-        return Ok(decode(text)?.expose().to_vec());
+    evaluated_identity(text, text)
+}
+
+/// The bytes that `evaluated` stands for, which the expressions of `written` have made.
+///
+/// Only what the operator wrote says how it is to be read: a client that calls itself `hex:...` is not another one.
+///
+/// # Errors
+/// As [`identity_bytes`].
+pub fn evaluated_identity(written: &str, evaluated: &str) -> Result<Vec<u8>, KeyTextError> {
+    if ["hex:", "base64:", "text:"].iter().any(|prefix| written.starts_with(prefix)) {
+        return Ok(decode(evaluated)?.expose().to_vec());
     }
-    Ok(text.as_bytes().to_vec())
+    Ok(evaluated.as_bytes().to_vec())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::identity_bytes;
+    use super::{evaluated_identity, identity_bytes};
 
     #[test]
     fn text_is_itself_and_a_prefix_says_otherwise() {
@@ -35,5 +45,12 @@ mod tests {
         }
         assert!(identity_bytes("hex:6").is_err());
         assert!(identity_bytes("base64:*").is_err());
+    }
+
+    #[test]
+    fn a_prefix_that_an_expression_makes_is_text() {
+        let name = "hex:6d31";
+        assert_eq!(evaluated_identity("${device.endpointName}", name).as_deref(), Ok(name.as_bytes()));
+        assert_eq!(evaluated_identity("hex:${device.property.id}", name).as_deref(), Ok(&b"m1"[..]));
     }
 }

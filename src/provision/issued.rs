@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::definition::secrets::SecretText;
 use super::definition::{AccountType, Rotation, SecurityMode, ServerDefinition};
 use super::expression::{EvaluationError, ExpressionError, Template, Values};
-use super::identity_text::identity_bytes;
+use super::identity_text::evaluated_identity;
 use super::key_text::KeyText;
 
 /// Milliseconds of a day.
@@ -208,7 +208,8 @@ fn bootstrap_credentials(
         return Ok(None);
     };
     let identity = issued.psk_identity.as_ref().ok_or(IssueError::IdentityNotNew)?;
-    let identity = identity_bytes(identity.value.expose()).map_err(|_| IssueError::Unusable)?;
+    let identity =
+        evaluated_identity(identity.from.expose(), identity.value.expose()).map_err(|_| IssueError::Unusable)?;
     let text = server.psk.as_ref().and_then(|key| key.read_as_hex(value.expose()).ok()).ok_or(IssueError::Unusable)?;
     let key = KeyText::parse(&text).map_err(|_| IssueError::Unusable)?;
     Ok(Some(BootstrapCredentials { identity, key }))

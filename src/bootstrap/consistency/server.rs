@@ -95,6 +95,6 @@ fn is_binding(binding: &str, version: Option<Version>, is_exact: bool) -> bool {
 
 /// Whether it is some of these letters, each once.
 fn is_combination(binding: &str, letters: &str) -> bool {
-    let distinct = binding.chars().enumerate().all(|(at, letter)| !binding[..at].contains(letter));
+    let distinct = binding.char_indices().all(|(at, letter)| !binding[..at].contains(letter));
     !binding.is_empty() && binding.chars().all(|letter| letters.contains(letter)) && distinct
 }

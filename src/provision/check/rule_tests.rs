@@ -336,12 +336,6 @@ fn writes() -> Vec<Case> {
             rights(3, 65535, json!({ "1": 16 }), 65535),
         ),
         case(
-            Rule::E17,
-            rights(3, 0, json!({ "0": 16 }), 65535),
-            "rights 16 of all others in ACL (2) hold 16, to create, which concerns no instance: leave it out",
-            rights(3, 0, json!({ "0": 15 }), 65535),
-        ),
-        case(
             Rule::E18,
             first(json!({ "server_resources": { "8": 1 } })),
             "resource 8: Registration Update Trigger is executed and never written: remove it",

@@ -14,7 +14,7 @@ use crate::provision::definition::{
     AccountType, CertificateUsage, MatchingType, SecurityMode, ServerDefinition, Transport,
 };
 use crate::provision::expression::{EvaluationError, ExpressionError, Template, Values};
-use crate::provision::identity_text::identity_bytes;
+use crate::provision::identity_text::evaluated_identity;
 use crate::provision::issued::{IssueError, IssuedReference, IssuedValues, Made, Templates};
 use crate::provision::key_text::{KeyTextError, decode};
 use crate::provision::material_credentials::CredentialsError;
@@ -136,7 +136,7 @@ fn credentials(
             let key = server.psk.as_ref().ok_or(AccountError::NoKey)?;
             let text = field(key.template(), made.psk.as_ref(), values)?;
             let key = key.read(&text).map_err(KeyEvaluationError::Text)?;
-            Ok(AccountCredentials::Psk { identity: identity(templates, made, values)?, key })
+            Ok(AccountCredentials::Psk { identity: identity(server, templates, made, values)?, key })
         }
         SecurityMode::Rpk | SecurityMode::Certificate | SecurityMode::Est => Ok(catalog.credentials_of(server)?),
     }
@@ -144,11 +144,17 @@ fn credentials(
 
 /// The PSK identity: the endpoint name where nothing is said. UTF-8 of 1 to 128 bytes (LwM2M Transport 1.2, section
 /// 5.2.9.1).
-fn identity(templates: &Templates, made: &IssuedValues, values: &Values<'_>) -> Result<Vec<u8>, AccountError> {
+fn identity(
+    server: &ServerDefinition,
+    templates: &Templates,
+    made: &IssuedValues,
+    values: &Values<'_>,
+) -> Result<Vec<u8>, AccountError> {
     let identity = match &templates.psk_identity {
         Some(template) => {
             let text = field(template, made.psk_identity.as_ref(), values)?;
-            identity_bytes(&text).map_err(AccountError::Identity)?
+            let written = server.psk_identity.as_deref().unwrap_or_default();
+            evaluated_identity(written, &text).map_err(AccountError::Identity)?
         }
         None => values.endpoint_name.as_bytes().to_vec(),
     };

@@ -47,6 +47,7 @@ impl Rights {
 pub(super) fn check(instance: &ObjectInstance) -> Vec<Problem> {
     let Rights { object, instance, acl, owner } = Rights::of(instance);
     let mut problems = Vec::new();
+    let mut doubts = Vec::new();
     let mut refuse = |message: String| problems.push(Problem::error(FIELD, message).of_rule(Rule::E17));
     if object.is_some_and(|object| !(1..=65534).contains(&object)) {
         refuse(
@@ -76,9 +77,11 @@ pub(super) fn check(instance: &ObjectInstance) -> Vec<Problem> {
         } else if concerns_object && rights & !CREATE != 0 {
             refuse(format!("{entry} concern the object itself, which can be created in alone: write 16 or 0"));
         } else if !concerns_object && instance.is_some() && rights & CREATE != 0 {
-            refuse(format!("{entry} hold 16, to create, which concerns no instance: leave it out"));
+            // ETS writes 31 for "everything" (spec sheet `objects.md`, section 11), and clients take it.
+            doubts.push(format!("{entry} hold 16, to create, which concerns no instance: leave it out"));
         }
     }
+    problems.extend(doubts.into_iter().map(|doubt| Problem::warning(FIELD, doubt).of_rule(Rule::E17)));
     problems
 }
 

@@ -239,3 +239,13 @@ fn a_master_secret_that_all_share_is_warned_of() {
     let found = writes(oscore);
     assert!(found.len() == 1 && found[0].contains("the same Master Secret"), "{found:?}");
 }
+
+#[test]
+fn the_right_to_create_on_an_instance_is_a_warning_since_the_test_suite_of_oma_writes_it() {
+    let writes = serde_json::from_value(serde_json::json!([
+        { "path": "/2/0", "resources": { "0": 3, "1": 0, "2": { "0": 31 }, "3": 65535 } },
+    ]));
+    let problems = super::check_profile(&ProfileDefinition { writes: writes.unwrap(), ..profile(&["a"]) });
+    let [problem] = &problems[..] else { panic!("{problems:?}") };
+    assert!(!problem.is_error() && problem.message.contains("which concerns no instance"), "{problem:?}");
+}
