@@ -9,11 +9,11 @@ use super::format;
 use super::known_clients;
 use super::plan::{self, Operation, Plan, Write};
 use super::request;
-use crate::lwm2m::link_format::LinkFormatError;
+use crate::lwm2m::link_format::{DiscoveredInstance, LinkFormatError};
 use crate::lwm2m::objects::{SECURITY, definition};
 use crate::lwm2m::path::{ObjectId, ResourceId};
 use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Object, ObjectInstance, Path, ResourceValue, Value, Version};
-use crate::provision::Provision;
+use crate::provision::{Discover, Provision};
 
 /// Texts that are keys: the Key of COSE, and the Secret of an APN Connection Profile.
 const SECRET_TEXTS: [(ObjectId, ResourceId); 2] = [(23, 2), (11, 5)];
@@ -41,6 +41,9 @@ pub enum QuestionError {
     /// No answer to Discover.
     #[error("`discover` cannot be read: {0}")]
     Discover(LinkFormatError),
+    /// An answer in which nothing can be found.
+    #[error("`discover` names no object: write it as a client answers, such as `</>;lwm2m=1.1,</0/0>,</1>,</3/0>`")]
+    NothingDiscovered,
 }
 
 impl Question {
@@ -54,20 +57,45 @@ impl Question {
         let preferred = pct.map(|number| request::writable_format(number).ok_or(QuestionError::ContentFormat));
         let discovered = discover.map(|text| DiscoverAnswer::parse(text.as_bytes()).map_err(QuestionError::Discover));
         let (preferred, discovered) = (preferred.transpose()?, discovered.transpose()?);
+        if discovered.as_ref().is_some_and(|answer| answer.objects.is_empty() && answer.instances.is_empty()) {
+            return Err(QuestionError::NothingDiscovered);
+        }
         let told = preferred.map(request::least_version).max(discovered.as_ref().and_then(|answer| answer.version));
         let version = version.map(|version| version.ok_or(QuestionError::Version)).transpose()?.or(told);
         Ok(Question { version, preferred, discovered })
     }
 }
 
+/// Said where the plan depends on what the client has, and nobody said what that is.
+const ASSUMPTION: &str = "the operations depend on what the client answers to Discover, and a client fresh from the \
+    factory is assumed, which holds nothing but its bootstrap account at /0/0: say what it answers to know more";
+
+/// What a client answers to Discover that holds nothing but its bootstrap account.
+fn factory_fresh(version: Option<Version>) -> DiscoverAnswer {
+    let (object, instance) = (SECURITY, 0);
+    let account = DiscoveredInstance { object, instance, short_server_id: None, uri: None };
+    DiscoverAnswer { version, instances: vec![account], ..DiscoverAnswer::default() }
+}
+
 /// What such a client would receive.
 pub fn explain(provision: &Provision, question: &Question) -> Explanation {
     let Question { version, preferred, discovered } = question;
-    let (version, preferred, discovered) = (*version, *preferred, discovered.as_ref());
+    let (version, preferred, known) = (*version, *preferred, discovered.as_ref());
     let choice = format::choose(&provision.writing, preferred);
-    let (plan, findings, obstacle) = match plan::plan(provision, version, discovered) {
-        Ok(plan) => {
+    let assumed = factory_fresh(version);
+    let mut discovered = known;
+    let mut planned = plan::plan(provision, version, discovered);
+    let is_assumed = planned.is_err() && known.is_none() && provision.writing.discover != Discover::Never;
+    if is_assumed {
+        discovered = Some(&assumed);
+        planned = plan::plan(provision, version, discovered);
+    }
+    let (plan, findings, obstacle) = match planned {
+        Ok(mut plan) => {
             let findings = consistency::judge(provision, &plan.operations, discovered, version);
+            if is_assumed {
+                plan.notes.push(ASSUMPTION.to_owned());
+            }
             (plan, findings, None)
         }
         Err(error) => {
@@ -81,7 +109,7 @@ pub fn explain(provision: &Provision, question: &Question) -> Explanation {
         profile: provision.profile.clone(),
         profile_choice: provision.choice.to_string(),
         lwm2m_version: version.map(|version| version.to_string()),
-        discovered: discovered.is_some(),
+        discovered: known.is_some(),
         content_format: choice.format.to_string(),
         content_format_reason: choice.reason.to_owned(),
         obstacle,

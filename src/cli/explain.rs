@@ -46,11 +46,14 @@ impl Explain {
 const OPERATION_COLUMNS: [&str; 8] =
     ["#", "operation", "path", "tlv", "senml-cbor", "senml-json", "lwm2m-cbor", "note"];
 
-/// Whether the device would be sent everything.
+/// Whether the device would be sent everything, and nothing of it is an error.
 fn would_succeed(answer: &DeviceExplanation) -> bool {
-    answer.bootstrap.as_ref().is_some_and(|bootstrap| {
-        bootstrap.obstacle.is_none() && !bootstrap.findings.iter().any(|finding| finding.severity == Severity::Error)
-    })
+    let is_sound = !answer.checks.iter().any(|check| check.severity == Severity::Error);
+    is_sound
+        && answer.bootstrap.as_ref().is_some_and(|bootstrap| {
+            bootstrap.obstacle.is_none()
+                && !bootstrap.findings.iter().any(|finding| finding.severity == Severity::Error)
+        })
 }
 
 fn operation_row((position, operation): (usize, &ExplainedOperation)) -> Vec<String> {

@@ -110,6 +110,8 @@ impl Failure {
             Failure::InUse(_) => CONFLICT,
             Failure::BackupExists(_) => CONFLICT,
             Failure::Daemon(ClientError::Problem(problem)) => match problem.status {
+                400 => USAGE,
+                403 => UNREACHABLE,
                 404 => NOT_FOUND,
                 409 => CONFLICT,
                 _ => FAILURE,

@@ -4,6 +4,7 @@
 
 use rusqlite::Connection;
 use serde_json::{Map, Value};
+use tracing::info;
 
 use super::entry::{Actor, AuditLine, UnixMillis};
 use super::error::{Kind, StoreError};
@@ -114,6 +115,9 @@ fn insert(
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
     let Stamp { actor: Actor { uid, what }, at } = stamp;
+    if verb == Verb::Reveal {
+        info!(uid, by = what, "secrets of {} `{}` were revealed", kind.name(), name.escape_debug());
+    }
     let fields = to_json(kind, name, &fields)?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO audit (at, uid, actor, verb, kind, name, fields, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

@@ -108,7 +108,7 @@ fn what_would_be_refused_is_refused_here_with_the_same_sentence() {
     daemon.ctl(&["device", "add", "meter-2", "--tag", "north"]).succeeded();
     daemon.ctl(&["explain", "meter-2"]).ended_with(1).saying(&["would get nothing", "no property `site`"]);
     daemon.ctl(&["explain", "meter-3"]).ended_with(3).explaining(&["no device", "meter-3"]);
-    daemon.ctl(&["explain", "meter-1", "--lwm2m", "2.0"]).ended_with(1).explaining(&["1.0, 1.1 or 1.2"]);
-    daemon.ctl(&["explain", "meter-1", "--pct", "7"]).ended_with(1).explaining(&["11542"]);
-    daemon.ctl(&["explain", "meter-1", "--discover", "</0"]).ended_with(1).explaining(&["discover"]);
+    daemon.ctl(&["explain", "meter-1", "--lwm2m", "2.0"]).ended_with(2).explaining(&["1.0, 1.1 or 1.2"]);
+    daemon.ctl(&["explain", "meter-1", "--pct", "7"]).ended_with(2).explaining(&["11542"]);
+    daemon.ctl(&["explain", "meter-1", "--discover", "</0"]).ended_with(2).explaining(&["discover"]);
 }

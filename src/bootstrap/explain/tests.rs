@@ -326,15 +326,29 @@ fn a_question_is_read_and_what_is_not_said_follows_from_what_is() {
     assert_eq!(version(read(None, Some(112), None)), Some(Version::V1_1));
     assert_eq!(version(read(None, Some(11544), None)), Some(Version::V1_2));
     assert_eq!(version(read(None, None, Some("</>;lwm2m=1.0,</0/0>"))), Some(Version::V1_0));
-    assert_eq!(version(read(None, Some(112), Some("</>;lwm2m=1.2"))), Some(Version::V1_2));
+    assert_eq!(version(read(None, Some(112), Some("</>;lwm2m=1.2,</1>"))), Some(Version::V1_2));
     for (lwm2m, pct, discover, part) in [
         (Some("2.0"), None, None, "1.0, 1.1 or 1.2"),
         (Some(""), None, None, "1.0, 1.1 or 1.2"),
         (None, Some(11543), None, "11542"),
         (None, Some(70_000), None, "11542"),
         (None, None, Some("</0"), "discover"),
+        (None, None, Some("garbage"), "discover"),
+        (None, None, Some("</>;lwm2m=1.1"), "names no object"),
     ] {
         let error = read(lwm2m, pct, discover).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+#[test]
+fn what_depends_on_the_client_is_explained_for_one_fresh_from_the_factory() {
+    let mut provision = provision(vec![account(101, psk()), account(0, psk())]);
+    provision.accounts[1].role = AccountRole::Bootstrap;
+    let assumed = explain(&provision, Some(Version::V1_1), None, None);
+    assert_eq!((assumed.obstacle, assumed.discovered), (None, false));
+    assert_eq!(assumed.operations.last().map(|operation| operation.path.as_str()), Some("/0/0"));
+    assert!(assumed.notes.iter().any(|note| note.contains("fresh from the factory")), "{:?}", assumed.notes);
+    provision.writing.discover = Discover::Never;
+    assert!(explain(&provision, Some(Version::V1_1), None, None).obstacle.is_some(), "nobody will ever ask");
 }
