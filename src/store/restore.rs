@@ -68,7 +68,7 @@ pub fn restore(state_dir: &Path, backup: &Path, key: &SealingKey, at: UnixMillis
     let lock = open::enter(state_dir)?;
     let database = state_dir.join(DATABASE_FILE);
     let incoming = with_suffix(&database, INCOMING_SUFFIX);
-    if let Err(source) = copy_in(backup, &incoming, state_dir) {
+    if let Err(source) = copy_in(backup, &incoming) {
         // Half a copy is of no use; that it cannot be removed either says nothing new.
         let _ = fs::remove_file(&incoming);
         return Err(OpenError::Io { action: "copy the backup to", path: incoming, source }.into());
@@ -121,15 +121,14 @@ fn examine(backup: &Path, key: &SealingKey, at: UnixMillis) -> Result<Examined, 
 }
 
 /// Copies `backup`, with mode 0600 and down to the disk.
-fn copy_in(backup: &Path, incoming: &Path, state_dir: &Path) -> io::Result<()> {
+fn copy_in(backup: &Path, incoming: &Path) -> io::Result<()> {
     match fs::remove_file(incoming) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(incoming)?;
     io::copy(&mut File::open(backup)?, &mut file)?;
-    file.sync_all()?;
-    open::own_like(incoming, state_dir)
+    file.sync_all()
 }
 
 /// Gives the database a second name, under which it stays; where that is, or none where there is no database.
