@@ -98,11 +98,16 @@ pub(super) fn has_log(database: &Path) -> bool {
     fs::metadata(with_suffix(database, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
+/// A connection that leaves the database and its log as they are. Whoever calls holds the lock.
+pub(super) fn open_to_inspect(database: &Path) -> rusqlite::Result<Connection> {
+    if has_log(database) { open_for_reading(database) } else { open_unchanging(database) }
+}
+
 /// Whether the database, which must be there, is sealed with `key`. Leaves it and its log as they are. Whoever calls
 /// holds the lock.
 pub(super) fn is_sealed_with(database: &Path, key: &SealingKey) -> Result<bool, OpenError> {
     let inspect = || {
-        let connection = if has_log(database) { open_for_reading(database) } else { open_unchanging(database) }?;
+        let connection = open_to_inspect(database)?;
         schema::inspect(&connection, Some(&Sealer::new(key, schema::key_number(&connection)?)))
     };
     match inspect() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::upgrade::{KEY, SCHEMA_1};
 use super::{OPERATOR, Scratch, at, device, open, scratch};
-use crate::store::{Backup, OpenError, RestoreError, SealingKey, Store, restore};
+use crate::store::{Backup, OpenError, RestoreError, Restored, SealingKey, Source, Store};
 
 /// Files that a copy leaves behind.
 fn copies(directory: &Path) -> Vec<String> {
@@ -21,6 +21,10 @@ fn taken(mut backup: Backup) -> Vec<u8> {
     }
     assert_eq!(bytes.len() as u64, backup.length);
     bytes
+}
+
+fn restore(state_dir: &Path, copy: &Path, key: &SealingKey, millis: i64) -> Result<Restored, RestoreError> {
+    crate::store::restore(state_dir, Source::open(copy)?, key, at(millis), false)
 }
 
 #[test]
@@ -79,10 +83,10 @@ fn a_path_with_odd_characters_is_a_path_and_a_second_restore_keeps_both() {
     let copy = odd.path().join("a?b#c%41 é.db");
     fs::write(&copy, taken(store.backup(OPERATOR, at(2)).wait().unwrap())).unwrap();
     let key = || SealingKey::new([9; 32]);
-    let refused = restore(directory.path(), &copy, &key(), at(0)).unwrap_err();
+    let refused = restore(directory.path(), &copy, &key(), 0).unwrap_err();
     assert!(matches!(refused, RestoreError::Open(OpenError::InUse { .. })), "{refused}");
     drop(store);
-    let kept = |millis| restore(directory.path(), &copy, &key(), at(millis)).unwrap().kept.unwrap();
+    let kept = |millis| restore(directory.path(), &copy, &key(), millis).unwrap().kept.unwrap();
     let expected = |stamp: &str| directory.path().join(format!("bootstrapd.db.before-restore-{stamp}"));
     assert_eq!(kept(951_782_400_999), expected("20000229T000000Z"));
     assert_eq!(kept(951_782_401_000), expected("20000229T000001Z"));
@@ -99,7 +103,7 @@ fn a_copy_of_an_earlier_schema_is_proven_and_brought_up_to_date() {
     let dump = format!("PRAGMA foreign_keys = OFF; {SCHEMA_1}");
     rusqlite::Connection::open(&copy).unwrap().execute_batch(&dump).unwrap();
     let key = SealingKey::new(KEY);
-    let restored = restore(scratch.path(), &copy, &key, at(0)).unwrap();
+    let restored = restore(scratch.path(), &copy, &key, 0).unwrap();
     let seals =
         "SELECT count(*) + 1 FROM (SELECT psk FROM servers UNION ALL SELECT psk FROM devices) WHERE psk NOT NULL";
     let seals: i64 = rusqlite::Connection::open(&copy).unwrap().query_row(seals, [], |row| row.get(0)).unwrap();
@@ -108,6 +112,6 @@ fn a_copy_of_an_earlier_schema_is_proven_and_brought_up_to_date() {
     drop(Store::open(scratch.path(), key).unwrap());
     let sql = "UPDATE servers SET psk = zeroblob(length(psk)) WHERE psk NOT NULL";
     assert!(rusqlite::Connection::open(&copy).unwrap().execute(sql, []).unwrap() > 0);
-    let refused = restore(scratch.path(), &copy, &SealingKey::new(KEY), at(0)).unwrap_err().to_string();
+    let refused = restore(scratch.path(), &copy, &SealingKey::new(KEY), 0).unwrap_err().to_string();
     assert!(refused.contains("damaged") && refused.contains("servers.psk"), "{refused}");
 }
