@@ -51,8 +51,11 @@ enum Command {
     Restore {
         /// The config file.
         file: PathBuf,
-        /// The copy.
+        /// The copy, or `-` for standard input.
         backup: PathBuf,
+        /// Restores even where devices have proven credentials that the copy does not have, which locks them out.
+        #[arg(long)]
+        force: bool,
     },
     /// Serves an embedded config from a scratch directory and bootstraps a made device, to show how it looks.
     Demo(demo::Arguments),
@@ -64,7 +67,7 @@ impl Arguments {
         let outcome = match self.command {
             Some(Command::Check { file }) => check::check(&file),
             Some(Command::Rekey { file, old_key, new_key }) => rekey::rekey(&file, old_key.as_deref(), &new_key),
-            Some(Command::Restore { file, backup }) => restore::restore(&file, &backup),
+            Some(Command::Restore { file, backup, force }) => restore::restore(&file, &backup, force),
             Some(Command::Demo(arguments)) => logging::start_logging(&self.log).and_then(|()| arguments.run()),
             None => logging::start_logging(&self.log).and_then(|()| serve(&self.config)),
         };

@@ -47,7 +47,27 @@ pub(super) fn rekey(file: &Path, old_key: Option<&Path>, new_key: &Path) -> Resu
             writeln!(anstream::stdout(), "The database was rekeyed already, with the key in {key}; {remedy}.")
         }
     };
+    say_kept(&config.state_dir);
     Ok(())
+}
+
+/// Names the databases that are not rekeyed: the old key must be kept for them, or they must go.
+fn say_kept(state_dir: &Path) {
+    let mut output = anstream::stdout();
+    let _ = match store::kept_databases(state_dir) {
+        Ok(kept) if kept.is_empty() => Ok(()),
+        Ok(kept) => {
+            let names: Vec<String> = kept.iter().map(|path| path.display().to_string()).collect();
+            let names = names.join(", ");
+            writeln!(
+                output,
+                "What a restore replaced still opens with the key of its time: {names}. Remove what is not needed."
+            )
+        }
+        Err(error) => {
+            writeln!(output, "Whether replaced databases lie in {} is not known: {error}.", state_dir.display())
+        }
+    };
 }
 
 /// Where systemd keeps the credentials of this process.

@@ -29,6 +29,19 @@ pub enum OpenError {
         /// The state directory.
         path: PathBuf,
     },
+    /// Root was to work among files that another user can exchange for others at any moment.
+    #[error(
+        "the state directory {} belongs to user {user}, and root must not work in it: run this as that user, with \
+         `setpriv --reuid {user} --regid {group} --clear-groups` before the command", state_dir.display()
+    )]
+    BelongsToAnother {
+        /// The state directory.
+        state_dir: PathBuf,
+        /// The number of its owner.
+        user: u32,
+        /// The number of its group.
+        group: u32,
+    },
     /// Another process has it open.
     #[error("another bootstrapd uses the database in {}: stop it, or give this one a `state_dir` of its own", state_dir.display())]
     InUse {

@@ -15,7 +15,6 @@ use super::sealing_key::{self, SealingKey, SealingKeyError};
 pub(super) fn write_successor(state_dir: &Path, key_file: &Path, key: &SealingKey) -> io::Result<()> {
     let successor = successor_of(key_file);
     sealing_key::write_draft(&successor, key.bytes())?;
-    open::own_like(&successor, state_dir)?;
     sync_directory(state_dir)
 }
 
@@ -34,16 +33,18 @@ pub(super) fn put_in_place(state_dir: &Path, key_file: &Path) -> io::Result<()> 
 pub(super) fn finish_exchange(state_dir: &Path, key_file: &Path) -> Result<(), SealingKeyError> {
     let successor = successor_of(key_file);
     let failed = |action| move |source| sealing_key::io_error(action, key_file, source);
-    if !successor.try_exists().map_err(failed("look for the successor of"))? {
-        return Ok(());
-    }
+    let is_ours = match fs::symlink_metadata(&successor) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // What we left there is a file of its own; a link would make somebody else's file our key.
+        found => found.map_err(failed("look for the successor of"))?.is_file(),
+    };
     let Ok(_lock) = open::enter(state_dir) else { return Ok(()) };
     let database = state_dir.join(DATABASE_FILE);
     let opens = |path: &Path| {
         let key = SealingKey::read(path, None);
         key.is_ok_and(|key| open::is_sealed_with(&database, &key).unwrap_or(false))
     };
-    if opens(&successor) {
+    if is_ours && opens(&successor) {
         put_in_place(state_dir, key_file).map_err(failed("replace"))?;
     } else if opens(key_file) {
         fs::remove_file(&successor)

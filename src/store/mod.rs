@@ -64,6 +64,6 @@ pub use fleet::{Apply, FleetApplied, FleetChange, FleetError, FleetProblem, Flee
 pub use handle::Store;
 pub use reader::Reader;
 pub use rekey::{RekeyError, Rekeyed, rekey};
-pub use restore::{RestoreError, Restored, restore};
+pub use restore::{RestoreError, Restored, Source, kept_databases, restore};
 pub use sealing_key::{KeySource, SealingKey, SealingKeyError};
 pub use writer::Pending;

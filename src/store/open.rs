@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::OFlags;
 
 use super::backup;
 use super::error::OpenError;
@@ -97,11 +98,16 @@ pub(super) fn has_log(database: &Path) -> bool {
     fs::metadata(with_suffix(database, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
+/// A connection that leaves the database and its log as they are. Whoever calls holds the lock.
+pub(super) fn open_to_inspect(database: &Path) -> rusqlite::Result<Connection> {
+    if has_log(database) { open_for_reading(database) } else { open_unchanging(database) }
+}
+
 /// Whether the database, which must be there, is sealed with `key`. Leaves it and its log as they are. Whoever calls
 /// holds the lock.
 pub(super) fn is_sealed_with(database: &Path, key: &SealingKey) -> Result<bool, OpenError> {
     let inspect = || {
-        let connection = if has_log(database) { open_for_reading(database) } else { open_unchanging(database) }?;
+        let connection = open_to_inspect(database)?;
         schema::inspect(&connection, Some(&Sealer::new(key, schema::key_number(&connection)?)))
     };
     match inspect() {
@@ -131,41 +137,43 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Gives a file in the state directory to whom the directory belongs, so that the daemon can use what root made.
-pub(super) fn own_like(path: &Path, state_dir: &Path) -> io::Result<()> {
-    let (present, wanted) = (fs::metadata(path)?, fs::metadata(state_dir)?);
-    if (present.uid(), present.gid()) == (wanted.uid(), wanted.gid()) || !is_root_owned(&present) {
-        return Ok(());
-    }
-    std::os::unix::fs::chown(path, Some(wanted.uid()), Some(wanted.gid()))
-}
-
-/// Only root's files are given away; only root can.
-fn is_root_owned(metadata: &fs::Metadata) -> bool {
-    metadata.uid() == 0
-}
-
-fn check_state_dir(state_dir: &Path) -> Result<(), OpenError> {
+/// Whether the state directory, which must be there, can be worked in without danger.
+///
+/// # Errors
+/// [`OpenError::Exposed`] where others may write into it, [`OpenError::BelongsToAnother`] where this is root and the
+/// directory is somebody else's: root would follow whatever that user puts in the place of a file.
+pub(super) fn check_state_dir(state_dir: &Path) -> Result<(), OpenError> {
     let metadata =
         fs::metadata(state_dir).map_err(|source| io_error("look at the state directory", state_dir, source))?;
     // Reading is no danger, as every file in it is closed to others; whoever may write could put other files there.
     if metadata.permissions().mode() & 0o022 != 0 {
         return Err(OpenError::Exposed { path: state_dir.to_owned() });
     }
+    let (user, group) = (metadata.uid(), metadata.gid());
+    if rustix::process::geteuid().is_root() && user != 0 {
+        return Err(OpenError::BelongsToAnother { state_dir: state_dir.to_owned(), user, group });
+    }
     Ok(())
 }
 
 fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     let path = state_dir.join(LOCK_FILE);
-    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).clone();
-    let file = options.open(&path).map_err(|source| io_error("open the lock", &path, source))?;
+    let file = open_lock(&path).map_err(|source| io_error("open the lock", &path, source))?;
     match file.try_lock() {
-        Ok(()) => {
-            own_like(&path, state_dir).map_err(|source| io_error("give away", &path, source))?;
-            Ok(Lock { _file: file })
-        }
+        Ok(()) => Ok(Lock { _file: file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { state_dir: state_dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
+    }
+}
+
+/// Neither follows a link nor waits for the other end of a pipe.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).clone();
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file; remove it")),
     }
 }
 

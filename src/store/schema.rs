@@ -4,6 +4,8 @@
 //! its number in it, so that a crash leaves a database of some version and never one in between. A step that has been
 //! released is never edited: what is to change is a new step.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
@@ -62,6 +64,28 @@ pub(super) fn inspect(connection: &Connection, sealer: Option<&Sealer>) -> Resul
         }
     }
     Ok(version)
+}
+
+/// The first entry of the schema that is not as the steps up to `version` make it, or that is missing; none where all is
+/// as it should be. Compares what SQL made it, too: a trigger of the right name may do other things.
+pub(super) fn altered_entry(
+    connection: &Connection,
+    sealer: &Sealer,
+    version: i64,
+) -> Result<Option<String>, SchemaError> {
+    let mut fresh = Connection::open_in_memory()?;
+    let steps = usize::try_from(version).map_or(STEPS, |version| &STEPS[..version.min(STEPS.len())]);
+    migrate_by(steps, &mut fresh, sealer, 0)?;
+    let (found, expected) = (entries(connection)?, entries(&fresh)?);
+    let difference = found.symmetric_difference(&expected).next();
+    Ok(difference.map(|(kind, name, ..)| format!("the {kind} {name:?}")))
+}
+
+/// Type, name, table and SQL of everything in the schema.
+fn entries(connection: &Connection) -> rusqlite::Result<BTreeSet<(String, String, String, Option<String>)>> {
+    let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    rows.collect()
 }
 
 /// The number of the key that the database is sealed with, of whatever it may turn out to be.

@@ -13,7 +13,7 @@ use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use super::key_file;
-use super::open::{DATABASE_FILE, sync_directory};
+use super::open::{self, DATABASE_FILE, sync_directory};
 use crate::secret::Secret;
 
 /// Bytes of the key.
@@ -207,7 +207,9 @@ fn create(state_dir: &Path, path: &Path) -> Result<SealingKey, SealingKeyError> 
     if database.try_exists().map_err(|source| io_error("look for the database", &database, source))? {
         return Err(SealingKeyError::Missing { database, key: path.to_owned() });
     }
-    super::open::make_state_dir(state_dir).map_err(|source| io_error("make the state directory", state_dir, source))?;
+    open::make_state_dir(state_dir).map_err(|source| io_error("make the state directory", state_dir, source))?;
+    let checked = open::check_state_dir(state_dir).map_err(io::Error::other);
+    checked.map_err(|source| io_error("make the sealing key", path, source))?;
     let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
     SysRng.try_fill_bytes(bytes.as_mut_slice()).map_err(|_| SealingKeyError::NoRandomness)?;
     let draft = state_dir.join(format!("{KEY_FILE}.{}", std::process::id()));

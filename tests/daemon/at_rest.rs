@@ -232,9 +232,16 @@ fn a_restored_copy_replaces_the_database_which_is_kept() {
     // What was kept is a whole database, log included.
     let kept_copy = site.path("kept.db");
     fs::rename(kept, &kept_copy).unwrap();
-    restore(&site, &kept_copy).succeeded();
+    // Through standard input, as where its user may not open the copy.
+    let mut command = site.bootstrapd();
+    command.arg("restore").arg(site.config()).arg("-").stdin(fs::File::open(&kept_copy).unwrap());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let daemon = site.start();
     assert_bootstraps(&daemon, "meter-later", &format!("text:{ADDED_KEY}"));
+    daemon.stop();
+    let new = file(&site, "new", &[7; 32], 0o400);
+    rekey(&site, &[("--new-key", &new)]).succeeded().saying(&["key of its time", "bootstrapd.db.before-restore-20"]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -203,13 +203,86 @@ fn a_seal_of_the_former_key_is_called_that() {
 }
 
 #[test]
-fn the_new_key_belongs_to_whom_the_state_directory_belongs() {
+fn root_works_in_no_directory_of_another_user() {
+    // Only root can give a directory away, and only root is refused.
     let (scratch, old) = installed();
-    // Only root can give files away; for everybody else there is nothing to give.
-    let _ = std::os::unix::fs::chown(scratch.path(), Some(4711), Some(4711));
+    if std::os::unix::fs::chown(scratch.path(), Some(4711), Some(4712)).is_err() {
+        return;
+    }
+    let before = contents(scratch.path());
     let own = scratch.path().join("sealing.key");
-    rekey(scratch.path(), &old, &new_key(), Some(&own)).unwrap();
-    let (directory, key) = (fs::metadata(scratch.path()).unwrap(), fs::metadata(&own).unwrap());
-    assert_eq!((key.uid(), key.gid()), (directory.uid(), directory.gid()));
-    assert_eq!(key.mode() & 0o7777, 0o400);
+    let refused = [
+        rekey(scratch.path(), &old, &new_key(), Some(&own)).unwrap_err().to_string(),
+        Store::open(scratch.path(), old).map(drop).unwrap_err().to_string(),
+    ];
+    for sentence in refused {
+        assert!(sentence.contains("belongs to user 4711"), "{sentence}");
+        assert!(sentence.contains("setpriv --reuid 4711 --regid 4712 --clear-groups"), "{sentence}");
+    }
+    assert!(contents(scratch.path()) == before, "a refusal leaves no trace");
+    fs::remove_file(scratch.path().join(DATABASE_FILE)).unwrap();
+    fs::remove_file(&own).unwrap();
+    let refused = SealingKey::load_or_create(scratch.path(), None, None).unwrap_err().to_string();
+    assert!(refused.contains("belongs to user 4711"), "{refused}");
+    assert!(!own.exists(), "a key of root's would be of no use to the daemon");
+}
+
+/// A file of somebody's that nothing may touch, and what is known of it.
+fn precious(directory: &Path) -> (PathBuf, impl Fn() -> (Vec<u8>, u32, u32, u32)) {
+    let path = directory.join("precious");
+    fs::write(&path, [2; 32]).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).unwrap();
+    let _ = std::os::unix::fs::chown(&path, Some(4711), Some(4712));
+    let looked_at = path.clone();
+    let look = move || {
+        let metadata = fs::metadata(&looked_at).unwrap();
+        (fs::read(&looked_at).unwrap(), metadata.uid(), metadata.gid(), metadata.mode())
+    };
+    (path, look)
+}
+
+#[test]
+fn a_lock_that_is_a_link_or_a_pipe_is_refused_at_once() {
+    let (scratch, old) = installed();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (target, look) = precious(elsewhere.path());
+    let before = look();
+    let lock = scratch.path().join("bootstrapd.lock");
+    fs::remove_file(&lock).unwrap();
+    let refusal = || rekey(scratch.path(), &old, &new_key(), None).unwrap_err().to_string();
+    symlink(&target, &lock).unwrap();
+    assert!(refusal().contains("cannot open the lock"), "{}", refusal());
+    assert_eq!(look(), before);
+    fs::remove_file(&lock).unwrap();
+    symlink(elsewhere.path().join("made"), &lock).unwrap();
+    assert!(refusal().contains("cannot open the lock"), "{}", refusal());
+    assert!(!elsewhere.path().join("made").exists(), "a link to nothing makes nothing");
+    fs::remove_file(&lock).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &lock, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    assert!(refusal().contains("cannot open the lock"), "{}", refusal());
+    // Held open at its other end, it can be opened without waiting, and is no lock all the same.
+    let _held = fs::OpenOptions::new().read(true).write(true).open(&lock).unwrap();
+    assert!(refusal().contains("no regular file"), "{}", refusal());
+}
+
+#[test]
+fn a_link_in_the_place_of_the_new_key_is_neither_written_through_nor_taken() {
+    let (scratch, old) = installed();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (target, look) = precious(elsewhere.path());
+    let before = look();
+    let successor = scratch.path().join("sealing.key.new");
+    let own = scratch.path().join("sealing.key");
+    symlink(&target, &successor).unwrap();
+    rekey(scratch.path(), &old, &SealingKey::new([3; 32]), Some(&own)).unwrap();
+    assert_eq!(look(), before);
+    assert!(fs::symlink_metadata(&own).unwrap().is_file());
+    // The target holds the right key, and is not ours for that.
+    rekey(scratch.path(), &SealingKey::new([3; 32]), &new_key(), None).unwrap();
+    symlink(&target, &successor).unwrap();
+    let kept = SealingKey::load_or_create(scratch.path(), None, None).unwrap();
+    assert!(kept == SealingKey::new([3; 32]), "the link was taken for a key");
+    assert!(fs::symlink_metadata(&own).unwrap().is_file());
+    assert_eq!(look(), before);
 }

@@ -5,7 +5,7 @@ use crate::provision::issued::Made;
 use crate::provision::{BootstrapCredentials, DeviceState, IssuedValues, KeyText, NewCredentials, SecretText};
 use crate::store::{CredentialState, Key, Store, StoreError};
 
-fn drawn(server: &str, key: &str, identity: Option<&str>) -> Vec<NewCredentials> {
+pub(super) fn drawn(server: &str, key: &str, identity: Option<&str>) -> Vec<NewCredentials> {
     let made = Made { from: SecretText::new("${string.random(8)}".to_owned()), value: SecretText::new(key.to_owned()) };
     let values = IssuedValues { psk: Some(made), ..IssuedValues::default() };
     let bootstrap = identity.map(|identity| BootstrapCredentials {
