@@ -12,7 +12,7 @@ use bootstrapd::admin::server::explain_device;
 use bootstrapd::bootstrap::explain::Question;
 use bootstrapd::provision::{DeviceDefinition, DeviceState, KeyText, ProfileDefinition, ServerDefinition};
 use bootstrapd::store::{
-    Actor, DeviceOrder, DeviceOutcome, DeviceQuery, DeviceRow, Import, Reader, SealingKey, Store, UnixMillis,
+    Actor, DeviceOrder, DeviceOutcome, DeviceQuery, DeviceRow, Import, Kept, Reader, SealingKey, Store, UnixMillis,
 };
 
 const OPERATOR: Actor = Actor { uid: Some(0), what: "bench" };
@@ -119,7 +119,7 @@ fn row(number: u64) -> DeviceRow {
         state: if number.is_multiple_of(997) { DeviceState::Blocked } else { DeviceState::Enabled },
         endpoint,
     };
-    DeviceRow { definition, kept: BTreeSet::new() }
+    DeviceRow { definition, kept: Kept::default() }
 }
 
 fn outcome(number: u64) -> DeviceOutcome {

@@ -22,6 +22,8 @@ pub enum TableVerb {
     /// (enabled, blocked), tags (separated by ; or blanks) and property.NAME. Only endpoint must be there.
     Import(Import),
     /// Writes devices as CSV to standard output; what `import` reads.
+    ///
+    /// Names that begin with `=` are written as they are, and a spreadsheet may take them for formulas.
     Export(Export),
 }
 
@@ -42,7 +44,8 @@ pub struct Import {
     /// Says what would be done, and what is wrong, and changes nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Lets rows change devices that are there already; columns that are missing, and empty keys, leave them as they are.
+    /// Lets rows change devices that are there already; columns that are missing, and empty keys and
+    /// states, leave them as they are.
     #[arg(long)]
     update: bool,
 }

@@ -14,7 +14,7 @@ use super::confirm::confirm;
 use super::failure::Failure;
 use super::human::printable;
 use super::report::{Report, Table};
-use crate::admin::api::{Fleet, FleetChange, FleetSummary, Problem};
+use crate::admin::api::{Fleet, FleetChange, FleetSummary, Problem, StatedDevice};
 use crate::admin::client::ClientError;
 use crate::config::{self, Printed};
 use crate::provision::HoldsSecrets;
@@ -52,7 +52,8 @@ impl Apply {
     pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
         let read = config::read_fleet(&self.directory).map_err(|mistakes| Failure::Fleet(mistakes.to_string()))?;
         let warnings = read.warnings.to_string();
-        let fleet = Fleet { servers: read.servers, profiles: read.profiles, devices: read.devices };
+        let devices = read.devices.into_iter().map(|device| StatedDevice::new(device, &read.stated)).collect();
+        let fleet = Fleet { servers: read.servers, profiles: read.profiles, devices };
         let placed = |failure| name_places(failure, &read.places);
         let mut deletions = None;
         if self.prune && !self.dry_run {

@@ -1,6 +1,6 @@
 //! The tables `[[server]]`, `[[profile]]` and `[[device]]` of one file or several, each alone and then side by side.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -155,6 +155,12 @@ impl<'t> Definitions<'t> {
         add(&mut places, &self.profiles, reports, |profile| format!("profile `{}`", profile.name));
         add(&mut places, &self.devices, reports, |device| format!("device `{}`", device.endpoint));
         places
+    }
+
+    /// Endpoints of the devices whose tables hold this key.
+    pub(super) fn devices_that_say(&self, key: &str) -> BTreeSet<String> {
+        let saying = self.devices.iter().filter(|device| device.table.has(key));
+        saying.map(|device| device.table.definition.endpoint.clone()).collect()
     }
 
     fn place_of(&self, subject: Subject, problem: &Problem, reports: &[Report<'_>]) -> Spot {

@@ -24,6 +24,8 @@ pub struct FleetDefinitions {
     pub profiles: Vec<ProfileDefinition>,
     /// Devices, checked; what they name may stand elsewhere.
     pub devices: Vec<DeviceDefinition>,
+    /// Endpoints of the devices whose state the files say.
+    pub stated: BTreeSet<String>,
     /// File and line where each begins, by kind and name as problems of applying it have them: server `eu`.
     pub places: HashMap<String, String>,
     /// What works and should be known.
@@ -55,10 +57,11 @@ pub fn read_fleet(directory: &Path) -> Result<FleetDefinitions, Diagnostics> {
         reports.push(read_file(file, document, &mut definitions));
     }
     let places = definitions.places(&reports);
+    let stated = definitions.devices_that_say("state");
     let (servers, profiles, devices) = definitions.check_between(&mut reports);
     let refused = reports.iter().any(Report::has_errors);
     let (warnings, _) = report::into_parts(&name, reports);
-    if refused { Err(warnings) } else { Ok(FleetDefinitions { servers, profiles, devices, places, warnings }) }
+    if refused { Err(warnings) } else { Ok(FleetDefinitions { servers, profiles, devices, stated, places, warnings }) }
 }
 
 /// Reads one fleet file, the one of number `file`, and reports what is wrong with it.

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::reload::{self, Degraded};
 use super::{rekey, supervisor};
-use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, SocketError, serve};
+use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, Slots, SocketError, serve};
 use crate::config::Config;
 use crate::driver::{self, DriverError, Handle};
 use crate::store::{FileMode, OpenError, SealingKey, SealingKeyError, Store, StoreError};
@@ -86,6 +86,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         clock: Instant::now(),
         config: file.clone(),
         degraded: Arc::clone(&degraded),
+        slots: Slots::default(),
     };
     let (stop_admin, stopped) = oneshot::channel::<()>();
     let service = Arc::new(service);

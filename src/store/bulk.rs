@@ -3,18 +3,18 @@
 //! Rows are compared with each other and with the database before the first is written, so that two devices may exchange
 //! a PSK identity, and so that one mistake does not hide the next.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
 
-use super::audit;
+use super::audit::{self, Stamp, Verb};
 use super::devices::{self, Devices};
-use super::entry::{Entry, Origin, UnixMillis};
+use super::entry::{Entry, Origin};
 use super::error::StoreError;
 use super::noun::{self, Noun};
 use super::profiles;
 use super::writer::Work;
-use crate::provision::{Catalog, DeviceDefinition, check_device, check_device_in};
+use crate::provision::{Catalog, DeviceDefinition, DeviceState, check_device, check_device_in};
 
 /// Problems that are kept in words; of the rest only the number.
 const PROBLEMS: usize = 1000;
@@ -26,8 +26,25 @@ const STRIDE: usize = 1000;
 pub struct DeviceRow {
     /// What it says.
     pub definition: DeviceDefinition,
-    /// The fields of which it says nothing: where there is such a device already, they stay as they are.
-    pub kept: BTreeSet<&'static str>,
+    /// The fields of which it says nothing.
+    pub kept: Kept,
+}
+
+/// Fields that stay as they are where there is such a device already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The PSK identity.
+    pub psk_identity: bool,
+    /// The key.
+    pub psk: bool,
+    /// The profile.
+    pub profile: bool,
+    /// Whether it is blocked: leaving that out must not let in a device that was blocked for cause.
+    pub state: bool,
+    /// The tags.
+    pub tags: bool,
+    /// All properties.
+    pub properties: bool,
 }
 
 /// What is to be done with rows.
@@ -121,10 +138,11 @@ impl Merged {
     }
 }
 
-/// Writes `rows`, or says what is wrong with them; `progress` is told how many have been written.
+/// Writes `rows`, or says what is wrong with them; `progress` is told how many have been written. A device that is
+/// blocked or unblocked thereby gets an audit line of its own.
 pub(super) fn write_devices(
     work: &Work<'_>,
-    at: UnixMillis,
+    stamp: Stamp,
     rows: Vec<DeviceRow>,
     update: bool,
     progress: &dyn Fn(u64),
@@ -143,13 +161,14 @@ pub(super) fn write_devices(
     for (number, Merged { old, new, .. }) in rows.into_iter().enumerate() {
         changes.push(match old {
             None => {
-                noun::insert::<Devices>(work, Origin::Database, new, at)?;
+                noun::insert::<Devices>(work, Origin::Database, new, stamp.at)?;
                 Change::Add
             }
             Some(old) if noun::same::<Devices>(&old.definition, &new) => Change::Nothing,
             Some(old) => {
                 let fields = audit::changed_fields::<Devices>(Some(&old.definition), &new)?;
-                noun::update::<Devices>(work, &old, new, at)?;
+                note_state(work, stamp, &old.definition, &new)?;
+                noun::update::<Devices>(work, &old, new, stamp.at)?;
                 Change::Fields(fields)
             }
         });
@@ -158,6 +177,15 @@ pub(super) fn write_devices(
         }
     }
     Ok(changes)
+}
+
+fn note_state(work: &Work<'_>, stamp: Stamp, old: &DeviceDefinition, new: &DeviceDefinition) -> Result<(), StoreError> {
+    let verb = match new.state {
+        state if state == old.state => return Ok(()),
+        DeviceState::Blocked => Verb::Block,
+        DeviceState::Enabled => Verb::Unblock,
+    };
+    audit::write_deed(work.connection, stamp, verb, &new.endpoint, &["state"], None)
 }
 
 /// Number of devices by what became of them.
@@ -201,7 +229,7 @@ fn merge(
             }
         };
         if let Some(old) = &old {
-            keep(&mut new, &old.definition, &kept);
+            keep(&mut new, &old.definition, kept);
         }
         let same_profile = old.as_ref().is_some_and(|old| old.definition.profile == new.profile);
         let among = if same_profile { Vec::new() } else { check_device_in(&new, &catalog) };
@@ -227,17 +255,25 @@ fn existing(work: &Work<'_>, endpoint: &str, update: bool) -> Result<Option<Entr
 }
 
 /// Takes over the fields of which the row says nothing.
-fn keep(new: &mut DeviceDefinition, old: &DeviceDefinition, kept: &BTreeSet<&'static str>) {
-    for field in kept {
-        match *field {
-            "psk" => new.psk = old.psk.clone(),
-            "psk_identity" => new.psk_identity = old.psk_identity.clone(),
-            "profile" => new.profile = old.profile.clone(),
-            "state" => new.state = old.state,
-            "tags" => new.tags = old.tags.clone(),
-            "properties" => new.properties = old.properties.clone(),
-            _ => {}
-        }
+fn keep(new: &mut DeviceDefinition, old: &DeviceDefinition, kept: Kept) {
+    let Kept { psk_identity, psk, profile, state, tags, properties } = kept;
+    if psk_identity {
+        new.psk_identity.clone_from(&old.psk_identity);
+    }
+    if psk {
+        new.psk.clone_from(&old.psk);
+    }
+    if profile {
+        new.profile.clone_from(&old.profile);
+    }
+    if state {
+        new.state = old.state;
+    }
+    if tags {
+        new.tags.clone_from(&old.tags);
+    }
+    if properties {
+        new.properties.clone_from(&old.properties);
     }
 }
 

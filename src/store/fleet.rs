@@ -1,24 +1,37 @@
 //! A fleet as files, put into the database in one transaction: what is new is added, what differs changed, and, if that is
 //! asked for, what the files do not name deleted.
 //!
-//! Secrets that the files leave out stay as they are stored, so that what was exported without them applies as no change.
+//! Secrets that the files leave out stay as they are stored, so that what was exported without them applies as no change;
+//! and so does whether a device is blocked.
 //! What the config file defines is never touched.
 
 use std::collections::HashSet;
 
 use super::audit::{self, Stamp, Verb};
-use super::bulk::{self, Change, DeviceRow, ImportError};
+use super::bulk::{self, Change, DeviceRow, ImportError, Kept};
 use super::devices::Devices;
 use super::entry::{Entry, Origin};
 use super::error::{Kind, StoreError};
-use super::file::{self, FileDefinitions};
+use super::file;
 use super::noun::{self, Noun};
 use super::profiles::{self, Profiles};
 use super::servers::{self, Servers};
 use super::writer::Work;
 use crate::provision::{
-    Catalog, HoldsSecrets, Problem, check_profile, check_profile_between, check_profile_in, check_server,
+    Catalog, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition, check_certificate_dates, check_profile,
+    check_profile_between, check_profile_in, check_server,
 };
+
+/// What the files of a fleet define.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FleetFiles {
+    /// Server accounts.
+    pub servers: Vec<ServerDefinition>,
+    /// Profiles.
+    pub profiles: Vec<ProfileDefinition>,
+    /// Devices; a key that is left out is kept, whatever the row says.
+    pub devices: Vec<DeviceRow>,
+}
 
 /// How a fleet is applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,24 +120,31 @@ struct Progress {
 pub(super) fn apply(
     work: &Work<'_>,
     stamp: Stamp,
-    fleet: FileDefinitions,
+    fleet: FleetFiles,
     apply: Apply,
 ) -> Result<FleetApplied, FleetError> {
     let mut progress = Progress::default();
     let dangling_before = file::dangling(work.connection)?;
     let before = catalog(work)?;
     if apply.prune {
-        prune::<Devices>(work, stamp, &fleet.devices, &mut progress)?;
-        prune::<Profiles>(work, stamp, &fleet.profiles, &mut progress)?;
-        prune::<Servers>(work, stamp, &fleet.servers, &mut progress)?;
+        prune::<Devices>(work, stamp, fleet.devices.iter().map(|row| &row.definition), &mut progress)?;
+        prune::<Profiles>(work, stamp, fleet.profiles.iter(), &mut progress)?;
+        prune::<Servers>(work, stamp, fleet.servers.iter(), &mut progress)?;
     }
     let found = progress.applied.changes.len() as u64;
     if let Some(agreed) = apply.deletions.filter(|agreed| *agreed != found) {
         return Err(FleetError::OtherDeletions { found, agreed });
     }
-    apply_noun::<Servers>(work, stamp, fleet.servers, check_server, &mut progress)?;
+    let now = u64::try_from(stamp.at.0 / 1000).unwrap_or_default();
+    apply_noun::<Servers>(
+        work,
+        stamp,
+        fleet.servers,
+        |server, is_new| check_account(server, is_new, now),
+        &mut progress,
+    )?;
     let names: Vec<String> = fleet.profiles.iter().map(|profile| profile.name.clone()).collect();
-    apply_noun::<Profiles>(work, stamp, fleet.profiles, check_profile, &mut progress)?;
+    apply_noun::<Profiles>(work, stamp, fleet.profiles, |profile, _| check_profile(profile), &mut progress)?;
     check_profiles(work, &names, &before, &mut progress)?;
     apply_devices(work, stamp, fleet.devices, &mut progress)?;
     if progress.problems.is_empty() {
@@ -142,13 +162,16 @@ fn problem(kind: Kind, name: &str, field: &str, message: String) -> FleetProblem
 }
 
 /// Deletes what the database defines and the files do not name.
-fn prune<N: Noun>(
+fn prune<'d, N: Noun>(
     work: &Work<'_>,
     stamp: Stamp,
-    named: &[N::Definition],
+    named: impl Iterator<Item = &'d N::Definition>,
     progress: &mut Progress,
-) -> Result<(), StoreError> {
-    let named: HashSet<&str> = named.iter().map(N::name).collect();
+) -> Result<(), StoreError>
+where
+    N::Definition: 'd,
+{
+    let named: HashSet<&str> = named.map(N::name).collect();
     let mut going = Vec::new();
     noun::each::<N>(work.connection, "WHERE origin = 'database' AND shadowed = 0", [], |stored| {
         if !named.contains(N::name(&stored.entry.definition)) {
@@ -167,11 +190,19 @@ fn prune<N: Noun>(
     Ok(())
 }
 
+/// An expired certificate is a mistake in an account that is new or changes; one that stays as it is may have expired
+/// since it was saved.
+fn check_account(server: &ServerDefinition, is_new: bool, now: u64) -> Vec<Problem> {
+    let dates = if is_new { check_certificate_dates(server, now) } else { Vec::new() };
+    check_server(server).into_iter().chain(dates).collect()
+}
+
+/// Puts the definitions of one kind into the database; `check` is told whether one is new or changes.
 fn apply_noun<N: Noun>(
     work: &Work<'_>,
     stamp: Stamp,
     definitions: Vec<N::Definition>,
-    check: fn(&N::Definition) -> Vec<Problem>,
+    check: impl Fn(&N::Definition, bool) -> Vec<Problem>,
     progress: &mut Progress,
 ) -> Result<(), StoreError> {
     let mut seen = HashSet::new();
@@ -194,7 +225,8 @@ fn apply_noun<N: Noun>(
         if let Some(old) = &old {
             keep_secrets(&mut new, &old.definition);
         }
-        for problem in check(&new).into_iter().filter(Problem::is_error) {
+        let is_new = old.as_ref().is_none_or(|old| !noun::same::<N>(&old.definition, &new));
+        for problem in check(&new, is_new).into_iter().filter(Problem::is_error) {
             refuse(problem.field, problem.message);
         }
         merged.push((old, new));
@@ -297,16 +329,13 @@ fn catalog(work: &Work<'_>) -> Result<Catalog, StoreError> {
 fn apply_devices(
     work: &Work<'_>,
     stamp: Stamp,
-    devices: Vec<crate::provision::DeviceDefinition>,
+    devices: Vec<DeviceRow>,
     progress: &mut Progress,
 ) -> Result<(), StoreError> {
-    let names: Vec<String> = devices.iter().map(|device| device.endpoint.clone()).collect();
-    let row = |definition: crate::provision::DeviceDefinition| {
-        let kept = definition.psk.is_none().then_some("psk").into_iter().collect();
-        DeviceRow { definition, kept }
-    };
-    let rows = devices.into_iter().map(row).collect();
-    match bulk::write_devices(work, stamp.at, rows, true, &|_| {}) {
+    let names: Vec<String> = devices.iter().map(|row| row.definition.endpoint.clone()).collect();
+    let with_key = |row: DeviceRow| DeviceRow { kept: Kept { psk: row.definition.psk.is_none(), ..row.kept }, ..row };
+    let rows = devices.into_iter().map(with_key).collect();
+    match bulk::write_devices(work, stamp, rows, true, &|_| {}) {
         Err(ImportError::Store(error)) => Err(error),
         Err(ImportError::Rows(found)) => {
             let problems = found.first.into_iter();

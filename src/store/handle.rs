@@ -21,7 +21,7 @@ use super::entry::{
 };
 use super::error::{ChangeError, Kind, OpenError, StoreError};
 use super::file::{self, FileApplied, FileDefinitions, FileMode};
-use super::fleet::{self, Apply, FleetApplied, FleetError};
+use super::fleet::{self, Apply, FleetApplied, FleetError, FleetFiles};
 use super::issued;
 use super::noun::Noun;
 use super::open::{self, Lock};
@@ -253,10 +253,11 @@ impl Store {
     ) -> Pending<Imported, ImportError> {
         writer::submit(self.queue(), move |work: &Work<'_>| {
             on_trial(work, import.dry_run, || {
-                let changes = bulk::write_devices(work, at, rows, import.update, &progress)?;
+                let stamp = Stamp { actor, at };
+                let changes = bulk::write_devices(work, stamp, rows, import.update, &progress)?;
                 let imported = bulk::summary(&changes);
                 let counted = format!("{} added, {} changed", imported.added, imported.changed);
-                audit::write_many(work.connection, Stamp { actor, at }, Verb::Import, Devices::KIND, &counted)?;
+                audit::write_many(work.connection, stamp, Verb::Import, Devices::KIND, &counted)?;
                 Ok(imported)
             })
         })
@@ -270,7 +271,7 @@ impl Store {
         &self,
         actor: Actor,
         at: UnixMillis,
-        fleet: FileDefinitions,
+        fleet: FleetFiles,
         apply: Apply,
     ) -> Pending<FleetApplied, FleetError> {
         writer::submit(self.queue(), move |work: &Work<'_>| {

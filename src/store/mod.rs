@@ -51,7 +51,7 @@ mod tests;
 
 pub use backup::Backup;
 pub use blocking::StatesChanged;
-pub use bulk::{DeviceRow, Import, ImportError, Imported, RowProblem, RowProblems};
+pub use bulk::{DeviceRow, Import, ImportError, Imported, Kept, RowProblem, RowProblems};
 pub use cascade::Hanging;
 pub use entry::{
     Actor, AuditLine, CatalogRows, Counts, CredentialState, DeviceCredentials, DeviceEntry, DeviceOrder, DeviceOutcome,
@@ -60,7 +60,7 @@ pub use entry::{
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
 pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};
-pub use fleet::{Apply, FleetApplied, FleetChange, FleetError, FleetProblem, FleetVerb};
+pub use fleet::{Apply, FleetApplied, FleetChange, FleetError, FleetFiles, FleetProblem, FleetVerb};
 pub use handle::Store;
 pub use reader::Reader;
 pub use rekey::{RekeyError, Rekeyed, rekey};

@@ -79,6 +79,22 @@ fn a_fleet_is_applied_exported_and_applied_elsewhere() {
 }
 
 #[test]
+fn only_files_that_say_it_unblock_a_device() {
+    let daemon = Daemon::start("");
+    let directory = files(&daemon);
+    daemon.ctl(&["apply", &directory]).succeeded();
+    daemon.ctl(&["device", "block", "meter-1"]).succeeded();
+    daemon.ctl(&["apply", &directory]).succeeded().saying(&["no change: 4 entries"]);
+    let path = daemon.site().path("fleet").join("b.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(path, text.replace("tags = [\"pilot\"]", "tags = [\"pilot\"]\nstate = \"enabled\"")).unwrap();
+    daemon.ctl(&["apply", &directory]).succeeded().saying(&["~ device meter-1: state"]);
+    let lines = daemon.ctl_json(&["audit", "--limit", "2"])["items"].clone();
+    assert_eq!((&lines[1]["verb"], &lines[1]["name"]), (&json!("unblock"), &json!("meter-1")), "{lines}");
+    assert_eq!(daemon.ctl(&["apply", &directory]).succeeded().stdout, "no change: 4 entries are as the files say\n");
+}
+
+#[test]
 fn pruning_needs_a_yes_and_deletes_the_rest() {
     let daemon = Daemon::start("");
     let directory = files(&daemon);

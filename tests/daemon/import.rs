@@ -48,6 +48,25 @@ fn a_table_is_imported_exported_and_reads_back_equal() {
 }
 
 #[test]
+fn only_a_table_that_says_it_unblocks_a_device() {
+    let daemon = Daemon::start(OPEN);
+    let update = |table: &str| {
+        daemon.site().ctl_with_input(&["device", "import", "--update", "-"], table).succeeded();
+        daemon.ctl_json(&["audit", "--limit", "2"])["items"][1].clone()
+    };
+    update("endpoint,state\na-1,enabled\n");
+    daemon.ctl(&["device", "block", "a-1"]).succeeded();
+    for table in ["endpoint,tags\na-1,x\n", "endpoint,state\na-1,\n"] {
+        update(table);
+        assert_eq!(daemon.ctl_json(&["device", "show", "a-1"])["state"], json!("blocked"), "{table}");
+    }
+    let line = update("endpoint,state\na-1,enabled\n");
+    assert_eq!((&line["verb"], &line["name"]), (&json!("unblock"), &json!("a-1")), "{line}");
+    let line = update("endpoint,state\na-1,blocked\n");
+    assert_eq!((&line["verb"], &line["name"]), (&json!("block"), &json!("a-1")), "{line}");
+}
+
+#[test]
 fn every_bad_row_is_named_and_nothing_is_imported() {
     let daemon = Daemon::start(OPEN);
     let before = state(&daemon);

@@ -1,9 +1,11 @@
 //! Many definitions at once: what an import, an `apply`, an export and a deletion with all that depends on it carry.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, DeviceState, ProfileDefinition, ServerDefinition};
 
 /// Media type of a table of devices (RFC 4180).
 pub const CSV_MEDIA_TYPE: &str = "text/csv";
@@ -42,16 +44,34 @@ pub struct ImportSummary {
     pub dry_run: bool,
 }
 
-/// A fleet: the body of `POST /v1/apply`, and the answer to an export.
+/// A fleet: the answer to an export and, with [`StatedDevice`]s, the body of `POST /v1/apply`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Fleet {
+#[serde(deny_unknown_fields, default, bound(deserialize = "D: Deserialize<'de> + Default"))]
+pub struct Fleet<D = DeviceDefinition> {
     /// Server accounts.
     pub servers: Vec<ServerDefinition>,
     /// Profiles.
     pub profiles: Vec<ProfileDefinition>,
     /// Devices.
-    pub devices: Vec<DeviceDefinition>,
+    pub devices: Vec<D>,
+}
+
+/// A device of `POST /v1/apply`. One that is there keeps its state where none is said, and so `enabled` is written out
+/// where it is meant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatedDevice {
+    #[serde(flatten)]
+    rest: DeviceDefinition,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<DeviceState>,
+}
+
+impl StatedDevice {
+    /// A device whose state is said if it is in `stated`, by endpoint.
+    pub fn new(definition: DeviceDefinition, stated: &BTreeSet<String>) -> StatedDevice {
+        let state = stated.contains(&definition.endpoint).then_some(definition.state);
+        StatedDevice { rest: DeviceDefinition { state: DeviceState::default(), ..definition }, state }
+    }
 }
 
 /// What becomes of an entry when a fleet is applied.

@@ -18,6 +18,7 @@ pub use credentials::{
 pub use entry::{BootstrapCredentials, Entry, LastSession, List, Origin, Record, Resource, path_of, query_of, segment};
 pub use fleet::{
     CSV_MEDIA_TYPE, Dependents, Fleet, FleetChange, FleetSummary, ImportLine, ImportSummary, LINES_MEDIA_TYPE,
+    StatedDevice,
 };
 /// Media type of a copy of the database.
 pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";

@@ -11,7 +11,7 @@ use hyper::{Method, Response};
 use serde_json::Value;
 
 use super::{ANSWER_LIMIT, Client, ClientError, Connection, DeviceQuery};
-use crate::admin::api::{CSV_MEDIA_TYPE, Fleet, FleetSummary, ImportLine, ImportSummary, query_of};
+use crate::admin::api::{CSV_MEDIA_TYPE, Fleet, FleetSummary, ImportLine, ImportSummary, StatedDevice, query_of};
 
 /// Between two parts of a long answer: the checks of a million rows stand in between.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -86,7 +86,7 @@ impl Client {
     /// be deleted.
     pub async fn apply(
         &self,
-        fleet: &Fleet,
+        fleet: &Fleet<StatedDevice>,
         dry_run: bool,
         prune: bool,
         deletions: Option<u64>,

@@ -1,7 +1,7 @@
-//! Many definitions at once: `/v1/import/devices`, `/v1/export/devices`, `/v1/apply`, `/v1/export`.
+//! Many definitions at once: `/v1/import/devices` and `/v1/apply`, one at a time.
 //!
-//! A table of devices is read while it arrives and written while its progress is told; an export goes out while it is
-//! read. Neither is ever in memory as a whole text.
+//! A table of devices is read while it arrives and written while its progress is told. It is never in memory as a whole
+//! text, but as rows.
 
 use std::io;
 use std::time::Duration;
@@ -13,35 +13,31 @@ use axum::extract::{Extension, Query, State};
 use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
-use http_body_util::channel::{Channel, Sender};
+use http_body_util::channel::Channel;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::connection::PeerUid;
-use super::definitions::{DevicesQuery, stamp};
+use super::definitions::stamp;
 use super::failure::Failure;
 use super::table::{self, Rows, TableError};
 use super::{Shared, input};
 use crate::admin::api::{
-    CSV_MEDIA_TYPE, FieldProblem, Fleet, FleetChange, FleetSummary, ImportLine, ImportSummary, LINES_MEDIA_TYPE,
-    Resource,
+    CSV_MEDIA_TYPE, FieldProblem, FleetChange, FleetSummary, ImportLine, ImportSummary, LINES_MEDIA_TYPE, Resource,
 };
-use crate::provision::HoldsSecrets;
-use crate::store::{
-    self, Apply, DeviceQuery, FileDefinitions, FleetError, FleetVerb, Import, ImportError, Kind, Origin, RowProblems,
-    StoreError,
-};
+use crate::provision::DeviceDefinition;
+use crate::store::{self, Apply, DeviceRow, FleetError, FleetFiles, FleetVerb, Import, ImportError, Kept, RowProblems};
 
-/// Bytes of a table: some two million devices.
+/// Bytes of a table.
 const TABLE_LIMIT: usize = 256 << 20;
+/// Rows of a table: short ones would take far more memory than their text.
+const ROW_LIMIT: usize = 2_000_000;
 /// Bytes of a fleet as JSON.
 pub const FLEET_LIMIT: usize = 64 << 20;
 /// How long the next part of a table may take to arrive.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of an export that go out at once.
-const CHUNK: usize = 64 << 10;
-/// Chunks that wait to be read or sent.
+/// Chunks that wait to be read.
 const WAITING: usize = 16;
 
 /// Query of `/v1/import/devices`.
@@ -70,11 +66,14 @@ pub async fn import_devices(
 ) -> Result<Response, Failure> {
     let Query(ImportQuery { dry_run, update }) = query?;
     input::media_type(&request, &[CSV_MEDIA_TYPE])?;
+    let slot = service.slots.import()?;
     let Rows { rows, lines } = receive(request.into_body()).await?;
     let of = rows.len() as u64;
     let (told, mut written) = mpsc::unbounded_channel();
     let stamp = stamp(peer);
     let progress = move |rows| {
+        // The rows are in memory until the store is done with them, even where nobody waits for the answer any more.
+        let _held = &slot;
         // Whoever asked may have gone away; what was begun is done all the same.
         let _ = told.send(rows);
     };
@@ -149,7 +148,7 @@ fn refuse_rows(problems: RowProblems, lines: &[u64]) -> Failure {
 async fn receive(body: Body) -> Result<Rows, Failure> {
     let (sender, mut chunks) = mpsc::channel::<io::Result<Vec<u8>>>(WAITING);
     let reading = tokio::task::spawn_blocking(move || {
-        table::read(table::Chunks::new(std::iter::from_fn(move || chunks.blocking_recv())))
+        table::read(table::Chunks::new(std::iter::from_fn(move || chunks.blocking_recv())), ROW_LIMIT)
     });
     let forwarded = forward(body, &sender).await;
     if forwarded.is_err() {
@@ -162,6 +161,10 @@ async fn receive(body: Body) -> Result<Rows, Failure> {
     match read {
         Ok(Ok(rows)) => Ok(rows),
         Ok(Err(TableError::Mistakes(first, total))) => Err(Failure::invalid_rows(first, total)),
+        Ok(Err(TableError::TooLong)) => {
+            let detail = format!("a table is limited to {ROW_LIMIT} rows: split it");
+            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
+        }
         Ok(Err(TableError::Interrupted)) | Err(_) => Err(Failure::new(StatusCode::BAD_REQUEST, "the body ended early")),
     }
 }
@@ -188,107 +191,6 @@ async fn forward(mut body: Body, sender: &mpsc::Sender<io::Result<Vec<u8>>>) -> 
     }
 }
 
-/// Devices as a table, without keys.
-pub async fn export_devices(
-    State(service): State<Shared>,
-    query: Result<Query<DevicesQuery>, QueryRejection>,
-) -> Result<Response, Failure> {
-    Ok(export(&service, query?.0.read()?, false))
-}
-
-/// Devices as a table, with their keys; the audit line is durable before the first goes out.
-pub async fn reveal_devices(
-    State(service): State<Shared>,
-    Extension(peer): Extension<PeerUid>,
-    query: Result<Query<DevicesQuery>, QueryRejection>,
-) -> Result<Response, Failure> {
-    let query = query?.0.read()?;
-    let stamp = stamp(peer);
-    service.store.note_export(stamp.actor, stamp.at, Kind::Device, "export of devices").await?;
-    Ok(export(&service, query, true))
-}
-
-fn export(service: &Shared, query: DeviceQuery, keys: bool) -> Response {
-    let (mut sender, body) = Channel::<Bytes, io::Error>::new(WAITING);
-    let service = Shared::clone(service);
-    // A thread of its own, so that an export blocks no other list.
-    tokio::task::spawn_blocking(move || {
-        let query = DeviceQuery { after: None, limit: 1000, ..query };
-        if let Err(error) = write_table(&service, &query, keys, &mut sender) {
-            tracing::warn!(%error, "an export of devices broke off");
-            // Nothing but a connection that breaks tells a reader that the table is not whole.
-            sender.abort(io::Error::other("the export broke off"));
-        }
-    });
-    ([(header::CONTENT_TYPE, CSV_MEDIA_TYPE)], Body::new(body)).into_response()
-}
-
-fn write_table(
-    service: &Shared,
-    query: &DeviceQuery,
-    keys: bool,
-    sender: &mut Sender<Bytes, io::Error>,
-) -> Result<(), StoreError> {
-    let mut reader = service.store.reader()?;
-    let names = reader.property_names()?;
-    let gone = |_| StoreError::Closed;
-    let outlet = io::BufWriter::with_capacity(CHUNK, Outlet(sender));
-    let mut writer = table::Writer::new(outlet, names, keys).map_err(gone)?;
-    reader.each_device(query, keys, |entry| writer.write(&entry.definition).map_err(gone))?;
-    writer.flush().map_err(|_| StoreError::Closed)
-}
-
-/// Sends what is written, and waits where nobody takes it.
-struct Outlet<'s>(&'s mut Sender<Bytes, io::Error>);
-
-impl io::Write for Outlet<'_> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let sent = tokio::runtime::Handle::current().block_on(self.0.send_data(Bytes::copy_from_slice(buffer)));
-        sent.map(|()| buffer.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What the database defines, without secrets.
-pub async fn export_fleet(State(service): State<Shared>) -> Result<Json<Fleet>, Failure> {
-    Ok(Json(service.store.read(|reader| fleet(reader, false)).await?))
-}
-
-/// What the database defines, with its secrets; the audit line is durable before they go out.
-pub async fn reveal_fleet(
-    State(service): State<Shared>,
-    Extension(peer): Extension<PeerUid>,
-) -> Result<Json<Fleet>, Failure> {
-    let stamp = stamp(peer);
-    for (kind, what) in [
-        (Kind::Server, "export of servers"),
-        (Kind::Profile, "export of profiles"),
-        (Kind::Device, "export of devices"),
-    ] {
-        service.store.note_export(stamp.actor, stamp.at, kind, what).await?;
-    }
-    Ok(Json(service.store.read(|reader| fleet(reader, true)).await?))
-}
-
-fn fleet(reader: &mut store::Reader, secrets: bool) -> Result<Fleet, StoreError> {
-    fn own<D: HoldsSecrets>(entries: Vec<store::Entry<D>>, secrets: bool) -> Vec<D> {
-        let own = entries.into_iter().filter(|entry| entry.origin == Origin::Database);
-        own.map(|entry| if secrets { entry.definition } else { entry.definition.without_secrets() }).collect()
-    }
-    let servers = own(reader.servers_with_secrets()?, secrets);
-    let profiles = own(reader.profiles_with_secrets()?, secrets);
-    let mut devices = Vec::new();
-    let query = DeviceQuery { origin: Some(Origin::Database), limit: 1000, ..DeviceQuery::default() };
-    reader.each_device(&query, secrets, |entry| {
-        devices.push(entry.definition);
-        Ok(())
-    })?;
-    Ok(Fleet { servers, profiles, devices })
-}
-
 /// Makes the database say what the body says.
 pub async fn apply(
     State(service): State<Shared>,
@@ -297,12 +199,16 @@ pub async fn apply(
     request: Request<Body>,
 ) -> Result<Json<FleetSummary>, Failure> {
     let Query(ApplyQuery { dry_run, prune, deletions }) = query?;
+    let _slot = service.slots.import()?;
     let mut body = input::object_within(request, &[input::JSON], FLEET_LIMIT).await?;
     let mut problems = Vec::new();
-    let fleet = FileDefinitions {
-        servers: definitions(&mut body, &mut problems),
-        profiles: definitions(&mut body, &mut problems),
-        devices: definitions(&mut body, &mut problems),
+    let fleet = FleetFiles {
+        servers: definitions(&mut body, &mut problems, |server, _| server),
+        profiles: definitions(&mut body, &mut problems, |profile, _| profile),
+        devices: definitions(&mut body, &mut problems, |definition: DeviceDefinition, says_state| DeviceRow {
+            definition,
+            kept: Kept { state: !says_state, ..Kept::default() },
+        }),
     };
     problems.extend(body.keys().map(|field| FieldProblem { field: field.clone(), message: "is not known".to_owned() }));
     if !problems.is_empty() {
@@ -325,8 +231,12 @@ pub async fn apply(
     Ok(Json(FleetSummary { changes: changes.collect(), unchanged: applied.unchanged, dry_run }))
 }
 
-/// The definitions of one kind in a fleet.
-fn definitions<D: Resource>(body: &mut Map<String, Value>, problems: &mut Vec<FieldProblem>) -> Vec<D> {
+/// The definitions of one kind in a fleet; `take` is told whether one says its `state`.
+fn definitions<D: Resource, T>(
+    body: &mut Map<String, Value>,
+    problems: &mut Vec<FieldProblem>,
+    take: impl Fn(D, bool) -> T,
+) -> Vec<T> {
     let items = match body.remove(D::COLLECTION) {
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::Array(items)) => items,
@@ -343,8 +253,9 @@ fn definitions<D: Resource>(body: &mut Map<String, Value>, problems: &mut Vec<Fi
             continue;
         };
         let name = fields.get(D::KEY).and_then(Value::as_str).map_or_else(|| format!("[{position}]"), str::to_owned);
+        let says_state = fields.get("state").is_some_and(|state| !state.is_null());
         match input::definition::<D>(fields) {
-            Ok(definition) => read.push(definition),
+            Ok(definition) => read.push(take(definition, says_state)),
             Err(failure) => problems.extend(failure.into_problem().problems.into_iter().map(|problem| FieldProblem {
                 field: format!("{} `{name}`: {}", D::NOUN, problem.field),
                 message: problem.message,

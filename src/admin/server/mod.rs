@@ -5,7 +5,8 @@
 //! | `socket` | [`AdminSocket`]: bound safely, mode 0660 |
 //! | `connection` | [`serve`]: accepts, limits, and tells each request who asks |
 //! | `definitions`, `stored` | servers, profiles and devices: list, show, create, change, delete |
-//! | `bulk`, `table` | many definitions at once: import, export, apply; devices as CSV |
+//! | `bulk`, `export`, `table` | many definitions at once: import and apply, export; devices as CSV |
+//! | `slots` | how many of these at a time |
 //! | `credentials` | issued credentials: list, reveal, rotate; devices blocked by the batch |
 //! | `pending` | unknown clients that wait to be approved |
 //! | `observe` | sessions, status, audit trail, reload |
@@ -24,11 +25,13 @@ mod convert;
 mod credentials;
 mod definitions;
 mod explain;
+mod export;
 mod failure;
 mod input;
 mod merge;
 mod observe;
 mod pending;
+mod slots;
 mod socket;
 mod stored;
 mod table;
@@ -51,6 +54,7 @@ use crate::store::Store;
 
 pub use connection::serve;
 pub use explain::explain_device;
+pub use slots::Slots;
 pub use socket::{AdminSocket, SocketError};
 
 /// Asks for a reload; whoever receives it answers with what the reload did, or with the reason why the old file stays
@@ -75,6 +79,8 @@ pub struct Service {
     pub config: Option<PathBuf>,
     /// Why the daemon is not all it should be; empty when all is well. The daemon writes it, `status` reads it.
     pub degraded: Arc<RwLock<Vec<String>>>,
+    /// Places for requests that take long.
+    pub slots: Slots,
 }
 
 type Shared = Arc<Service>;
@@ -115,8 +121,9 @@ fn filter(method: &Method) -> MethodFilter {
 
 /// Every route of `/v1`.
 fn routes() -> Vec<Route> {
-    use bulk::{apply, export_devices, export_fleet, import_devices, reveal_devices, reveal_fleet};
+    use bulk::{apply, import_devices};
     use definitions::{change, create, delete, dependents, devices, list, reveal, show};
+    use export::{export_devices, export_fleet, reveal_devices, reveal_fleet};
     vec![
         reading("/v1/servers", list::<ServerDefinition>),
         changing(Method::POST, "/v1/servers", create::<ServerDefinition>),

@@ -1,7 +1,7 @@
 //! Devices as a table: CSV (RFC 4180) whose header names the columns.
 //!
 //! `endpoint, psk_identity, psk, profile, state, tags` and `property.NAME`. A column that is not there, and an empty cell
-//! under `psk`, leave a device that exists as it is in this; any other empty cell says that there is nothing.
+//! under `psk` or `state`, leave a device that exists as it is in this; any other empty cell says that there is nothing.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 
 use crate::admin::api::FieldProblem;
 use crate::provision::{DeviceDefinition, DeviceState, KeyText, nearest};
-use crate::store::DeviceRow;
+use crate::store::{DeviceRow, Kept};
 
 /// Columns in the order in which they are written.
 const COLUMNS: [&str; 6] = ["endpoint", "psk_identity", "psk", "profile", "state", "tags"];
@@ -33,6 +33,8 @@ pub struct Rows {
 pub enum TableError {
     /// It ended early, or could not be received.
     Interrupted,
+    /// It has more rows than are taken at once.
+    TooLong,
     /// Mistakes, the first thousand of them, and how many there are.
     Mistakes(Vec<FieldProblem>, u64),
 }
@@ -43,11 +45,11 @@ pub fn mistake(line: u64, column: &str, message: impl Into<String>) -> FieldProb
     FieldProblem { field, message: message.into() }
 }
 
-/// Reads a table; every mistake is named by line and column.
+/// Reads a table of at most `limit` rows; every mistake is named by line and column.
 ///
 /// # Errors
 /// [`TableError`].
-pub fn read(source: impl Read) -> Result<Rows, TableError> {
+pub fn read(source: impl Read, limit: usize) -> Result<Rows, TableError> {
     // A row ends at its line feed and nowhere else, the last one too, so that lines can be counted back from there. With
     // the terminator of `csv` a row begins in the middle of the CRLF before it, and is named a line too high.
     let source = source.chain(&b"\n"[..]);
@@ -63,12 +65,9 @@ pub fn read(source: impl Read) -> Result<Rows, TableError> {
     if mistakes.total > 0 {
         return Err(mistakes.into());
     }
-    let kept: BTreeSet<&'static str> =
-        COLUMNS.into_iter().filter(|name| !columns.iter().any(|column| column == name)).collect();
-    let no_properties = !columns.iter().any(|column| column.starts_with(PROPERTY));
-    let kept = kept.into_iter().chain(no_properties.then_some("properties")).collect();
+    let kept = kept(&columns);
     let mut read = Rows::default();
-    loop {
+    for number in 0.. {
         let before = mistakes.total;
         let Some(line) = next(&mut reader, &mut record, &mut mistakes)? else {
             if mistakes.total == before {
@@ -76,12 +75,28 @@ pub fn read(source: impl Read) -> Result<Rows, TableError> {
             }
             continue;
         };
-        if let Some(row) = read_row(&record, line, &columns, &kept, &mut mistakes) {
+        if number >= limit {
+            return Err(TableError::TooLong);
+        }
+        if let Some(row) = read_row(&record, line, &columns, kept, &mut mistakes) {
             read.rows.push(row);
             read.lines.push(line);
         }
     }
     if mistakes.total > 0 { Err(mistakes.into()) } else { Ok(read) }
+}
+
+/// What a table with these columns says nothing of.
+fn kept(columns: &[String]) -> Kept {
+    let misses = |name: &str| !columns.iter().any(|column| column == name);
+    Kept {
+        psk_identity: misses("psk_identity"),
+        psk: misses("psk"),
+        profile: misses("profile"),
+        state: misses("state"),
+        tags: misses("tags"),
+        properties: !columns.iter().any(|column| column.starts_with(PROPERTY)),
+    }
 }
 
 #[derive(Default)]
@@ -170,7 +185,7 @@ fn read_row(
     record: &csv::StringRecord,
     line: u64,
     columns: &[String],
-    kept: &BTreeSet<&'static str>,
+    kept: Kept,
     mistakes: &mut Mistakes,
 ) -> Option<DeviceRow> {
     if record.len() != columns.len() {
@@ -178,7 +193,7 @@ fn read_row(
         mistakes.add(mistake(line, "", message));
         return None;
     }
-    let mut row = DeviceRow { definition: DeviceDefinition::default(), kept: kept.clone() };
+    let mut row = DeviceRow { definition: DeviceDefinition::default(), kept };
     let before = mistakes.total;
     for (at, (column, cell)) in columns.iter().zip(record.iter()).enumerate() {
         let is_last = at + 1 == columns.len();
@@ -197,12 +212,13 @@ fn put(row: &mut DeviceRow, column: &str, cell: &str) -> Result<(), String> {
     match column {
         "endpoint" => device.endpoint = cell.to_owned(),
         "psk_identity" => device.psk_identity = (!cell.is_empty()).then(|| cell.to_owned()),
-        "psk" if trimmed.is_empty() => drop(row.kept.insert("psk")),
+        "psk" if trimmed.is_empty() => row.kept.psk = true,
         "psk" => device.psk = Some(KeyText::parse(trimmed).map_err(|error| error.to_string())?),
         "profile" => device.profile = (!trimmed.is_empty()).then(|| trimmed.to_owned()),
+        "state" if trimmed.is_empty() => row.kept.state = true,
         "state" => {
             device.state = match trimmed {
-                "" | "enabled" => DeviceState::Enabled,
+                "enabled" => DeviceState::Enabled,
                 "blocked" => DeviceState::Blocked,
                 other => return Err(format!("a device is `enabled` or `blocked`, and not `{other}`")),
             }

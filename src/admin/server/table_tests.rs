@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chunks, TableError, Writer, read};
+use super::{Chunks, Rows, TableError, Writer};
 use crate::provision::DeviceState;
+use crate::store::Kept;
+
+fn read(source: impl std::io::Read) -> Result<Rows, TableError> {
+    super::read(source, 2000)
+}
 
 fn mistakes(table: &str) -> Vec<String> {
     match read(table.as_bytes()) {
@@ -25,7 +30,8 @@ fn a_table_reads_and_writes_back() {
     assert_eq!((device.endpoint.as_str(), device.state), ("a,\"b", DeviceState::Blocked));
     assert_eq!(device.tags.iter().collect::<Vec<_>>(), ["x", "y"]);
     assert_eq!(device.properties["site"], "Berlin");
-    assert_eq!((rows.rows[0].kept.len(), rows.rows[1].kept.iter().collect::<Vec<_>>()), (0, vec![&"psk"]));
+    let only_key = Kept { psk: true, ..Kept::default() };
+    assert_eq!((rows.rows[0].kept, rows.rows[1].kept), (Kept::default(), only_key));
     let mut written = Vec::new();
     let mut writer = Writer::new(&mut written, BTreeSet::from(["site".to_owned()]), true).unwrap();
     rows.rows.iter().for_each(|row| writer.write(&row.definition).unwrap());
@@ -61,8 +67,11 @@ fn columns_that_are_not_there_are_kept_and_blanks_separate_tags_too() {
     let rows = read("\u{feff}tags, endpoint\na b ;c,d\n".as_bytes()).unwrap();
     let row = &rows.rows[0];
     assert_eq!(row.definition.tags.iter().collect::<Vec<_>>(), ["a", "b", "c"]);
-    let kept: Vec<&str> = row.kept.iter().copied().collect();
-    assert_eq!(kept, ["profile", "properties", "psk", "psk_identity", "state"]);
+    let all_but_tags =
+        Kept { psk_identity: true, psk: true, profile: true, state: true, tags: false, properties: true };
+    assert_eq!(row.kept, all_but_tags);
+    let rows = read("endpoint,state\na,\nb,enabled\n".as_bytes()).unwrap().rows;
+    assert_eq!((rows[0].kept.state, rows[1].kept.state), (true, false));
 }
 
 #[test]
@@ -97,6 +106,13 @@ fn every_mistake_is_named_by_line_and_column_and_no_key_is_shown() {
 fn of_very_many_mistakes_the_first_are_told() {
     let table = "endpoint,state\n".to_owned() + &"a,open\n".repeat(1500);
     assert!(matches!(read(table.as_bytes()), Err(TableError::Mistakes(found, 1500)) if found.len() == 1000));
+}
+
+#[test]
+fn a_table_has_no_more_rows_than_are_taken_at_once() {
+    let table = "endpoint\na\nb\n\n";
+    assert_eq!(super::read(table.as_bytes(), 2).unwrap().rows.len(), 2);
+    assert!(matches!(super::read(table.as_bytes(), 1), Err(TableError::TooLong)));
 }
 
 #[test]

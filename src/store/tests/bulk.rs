@@ -1,19 +1,18 @@
 //! Many devices at once, and whole fleets: all or nothing, every reason named.
 
-use std::collections::BTreeSet;
-
 use super::{
     OPERATOR, Scratch, at, default_profile, device, device_as, device_of, file, key, profile, scratch, server,
 };
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, DeviceState, ProfileDefinition, ServerDefinition};
 use crate::store::{
-    Apply, DeviceRow, FileDefinitions, FileMode, FleetError, FleetVerb, Import, ImportError, Imported, Key, Store,
+    Apply, DeviceRow, FileDefinitions, FileMode, FleetError, FleetFiles, FleetVerb, Import, ImportError, Imported,
+    Kept, Key, Store,
 };
 
 const UPDATE: Import = Import { update: true, dry_run: false };
 
 fn row(definition: DeviceDefinition) -> DeviceRow {
-    DeviceRow { definition, kept: BTreeSet::new() }
+    DeviceRow { definition, kept: Kept::default() }
 }
 
 fn furnished() -> Scratch {
@@ -60,7 +59,7 @@ fn rows_are_added_or_change_what_is_there_and_leave_one_line() {
         // The cell under `psk` was empty.
         DeviceRow {
             definition: DeviceDefinition { psk: None, profile: Some("p".to_owned()), ..device_as("b", "bee") },
-            kept: BTreeSet::from(["psk"]),
+            kept: Kept { psk: true, ..Kept::default() },
         },
         row(device("new")),
     ];
@@ -133,7 +132,9 @@ fn fleet() -> FileDefinitions {
 }
 
 fn apply(store: &Store, fleet: FileDefinitions, apply: Apply) -> Result<Vec<(FleetVerb, String, String)>, FleetError> {
-    let applied = store.apply_fleet(OPERATOR, at(9), fleet, apply).wait()?;
+    let FileDefinitions { servers, profiles, devices } = fleet;
+    let files = FleetFiles { servers, profiles, devices: devices.into_iter().map(row).collect() };
+    let applied = store.apply_fleet(OPERATOR, at(9), files, apply).wait()?;
     Ok(applied.changes.into_iter().map(|change| (change.verb, change.name, change.fields.join(","))).collect())
 }
 
@@ -233,4 +234,33 @@ fn an_account_that_changes_must_not_break_a_profile_that_the_files_do_not_name()
     assert!(problem.message.contains("profile `both` would be broken") && problem.name == "both", "{problem:?}");
     assert_eq!(state(&store), before);
     assert_eq!(apply(&store, ssid(8), Apply::default()).unwrap().len(), 1);
+}
+
+#[test]
+fn who_is_blocked_or_unblocked_by_rows_has_an_audit_line_and_who_is_not_mentioned_stays_blocked() {
+    let Scratch { store, directory: _guard } = furnished();
+    let blocked = || DeviceDefinition { state: DeviceState::Blocked, ..device("a") };
+    import(&store, Import::default(), &[device("a"), device("b")]).unwrap();
+    let says_nothing = || DeviceRow { definition: device("a"), kept: Kept { state: true, ..Kept::default() } };
+    let imported = |rows| store.import_devices(OPERATOR, at(6), rows, UPDATE, |_| {}).wait().unwrap();
+    let applied = |devices| {
+        let files = FleetFiles { devices, ..FleetFiles::default() };
+        store.apply_fleet(OPERATOR, at(7), files, Apply::default()).wait().unwrap()
+    };
+    let state = || store.reader().unwrap().device(&Key::Name("a".to_owned())).unwrap().entry.definition.state;
+    let deeds = || {
+        let lines = store.reader().unwrap().audit(100, None).unwrap().into_iter();
+        let lines = lines.filter(|line| line.verb.ends_with("block"));
+        lines.map(|line| format!("{} {} {}", line.verb, line.name, line.fields.concat())).collect::<Vec<_>>()
+    };
+    imported(vec![row(blocked()), row(device("b"))]);
+    assert_eq!((state(), deeds()), (DeviceState::Blocked, vec!["block a state".to_owned()]));
+    assert_eq!(imported(vec![says_nothing()]).unchanged, 1);
+    assert_eq!(applied(vec![says_nothing()]).unchanged, 1);
+    assert_eq!((state(), deeds().len()), (DeviceState::Blocked, 1));
+    applied(vec![row(device("a"))]);
+    assert_eq!((state(), deeds()[0].as_str()), (DeviceState::Enabled, "unblock a state"));
+    applied(vec![row(blocked())]);
+    imported(vec![row(device("a"))]);
+    assert_eq!(deeds(), ["unblock a state", "block a state", "unblock a state", "block a state"]);
 }

@@ -122,6 +122,41 @@ async fn an_expired_certificate_is_refused_when_it_is_saved() {
     patch.as_object_mut().unwrap().remove("name");
     assert_eq!(world.patch("/v1/servers/eu", &patch).await.status, 422);
     assert_eq!(world.patch("/v1/servers/eu", &json!({"lifetime": 300})).await.status, 200);
+    let refused = world.post("/v1/apply", &json!({"servers": [account(-1)]})).await;
+    assert!(refused.status == 422 && refused.body.contains("the certificate expired at "), "{refused:?}");
+    assert_eq!(world.post("/v1/apply", &json!({"servers": [account(3)]})).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_fleet_that_does_not_say_it_leaves_a_device_blocked() {
+    let world = furnished().await;
+    assert_eq!(world.patch("/v1/devices/meter", &json!({"state": "blocked"})).await.status, 200);
+    for (state, left) in [(None, "blocked"), (Some(Value::Null), "blocked"), (Some(json!("enabled")), "enabled")] {
+        let mut device = json!({"endpoint": "meter", "profile": "default"});
+        if let Some(state) = state.clone() {
+            device["state"] = state;
+        }
+        let answer = world.post("/v1/apply", &json!({"devices": [device]})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let shown = world.get("/v1/devices/meter").await.json();
+        assert_eq!(shown.get("state").unwrap_or(&json!("enabled")), left, "{state:?}: {shown}");
+    }
+    let audit = world.get("/v1/audit?limit=2").await.json();
+    let line = &audit["items"][1];
+    assert_eq!((&line["verb"], &line["name"]), (&json!("unblock"), &json!("meter")), "{audit}");
+}
+
+#[tokio::test]
+async fn there_is_one_import_at_a_time() {
+    let world = furnished().await;
+    let import = || world.ask("POST", "/v1/import/devices", "text/csv", "endpoint\nm2\n");
+    let slot = world.service.slots.import().unwrap();
+    for answer in [import().await, world.post("/v1/apply", &json!({})).await] {
+        assert!(answer.status == 409 && answer.body.contains("another import or apply is under way"), "{answer:?}");
+    }
+    drop(slot);
+    assert_eq!(import().await.status, 200);
+    assert_eq!(world.post("/v1/apply", &json!({})).await.status, 200);
 }
 
 #[tokio::test]

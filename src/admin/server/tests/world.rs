@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::admin::client::Client;
-use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, serve};
+use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, Slots, serve};
 use crate::driver;
 use crate::store::{SealingKey, Store};
 
@@ -59,6 +59,7 @@ impl World {
             clock: Instant::now(),
             config: Some(PathBuf::from("/etc/bootstrapd/bootstrapd.toml")),
             degraded: Arc::clone(&degraded),
+            slots: Slots::default(),
         };
         let service = Arc::new(service);
         let (stop, stopped) = oneshot::channel::<()>();
