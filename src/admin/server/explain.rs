@@ -46,7 +46,7 @@ pub async fn explain(
         let Some(record) = reader.device_by_endpoint(&endpoint)? else {
             return Err(reader.device(&key).err().unwrap_or(StoreError::Closed));
         };
-        let issued = reader.issued(record.id)?;
+        let issued = reader.issued(&record.definition.endpoint)?;
         Ok((record, issued, reader.catalog()?))
     });
     let (record, issued, rows) = found.await?;
