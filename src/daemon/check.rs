@@ -59,12 +59,15 @@ fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError
     diagnostics.extend(missing(std::mem::take(&mut config.unresolved), &names));
     let definitions = take_definitions(config);
     for conflict in store::file_conflicts(&config.state_dir, &definitions)? {
-        let remedy = match conflict {
-            FileConflict::Name { .. } => "remove it from the file or from the database",
-            FileConflict::Identity { .. } => "change it in one of the two, or remove one device",
-            FileConflict::Default { .. } => "let only one of the two be the default",
+        let (winner, remedy) = match conflict {
+            FileConflict::Name { .. } => ("the file wins", "remove it from the file or from the database"),
+            FileConflict::Identity { .. } => ("the file wins", "change it in one of the two, or remove one device"),
+            FileConflict::IssuedIdentity { .. } => {
+                ("that device keeps it", "give the one of the file another identity")
+            }
+            FileConflict::Default { .. } => ("the file wins", "let only one of the two be the default"),
         };
-        let message = format!("{conflict}: at start the file wins, and a reload is refused; {remedy}");
+        let message = format!("{conflict}: at start {winner}, and a reload is refused; {remedy}");
         diagnostics.push_error(message);
     }
     Ok(diagnostics)

@@ -124,7 +124,7 @@ impl Directory {
             Ok((Resolution::MustIssue(_), _)) => Err(Withheld::MustIssue),
             Err(error) => Err(Withheld::Invalid(error.to_string())),
         };
-        let unproven = record.proof.filter(|proof| !proof.is_confirmed || !record.retired).map(|proof| proof.id);
+        let unproven = record.proof.filter(|proof| !proof.is_confirmed).map(|proof| proof.id);
         // A device that has proven what was issued to it has that to prove, whatever its definition says.
         let psk_identity = record.identity.or_else(|| record.retired.then(Vec::new));
         let blocked = record.definition.state == DeviceState::Blocked;
@@ -150,7 +150,7 @@ impl Directory {
             Ok(Resolution::MustIssue(_)) => {}
             settled => return Ok(settled.map(|resolution| (resolution, Vec::new()))),
         }
-        let mut issued = self.reader.issued(record.id)?;
+        let mut issued = self.reader.issued(&record.definition.endpoint)?;
         for credentials in &mut issued {
             // The store hears of the proof only once the client is served.
             if record.proof.is_some_and(|proof| proof.id == credentials.id) {

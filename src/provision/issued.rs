@@ -30,6 +30,10 @@ pub struct IssuedValues {
     /// URI, if it draws.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<Made>,
+    /// What the account said of its URI then. An account of the same name that leads elsewhere is another one, and is not
+    /// to be given the keys of its predecessor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_uri: Option<SecretText>,
 }
 
 /// One field: the expression, and its value for this device.
@@ -139,7 +143,9 @@ impl IssuedValues {
             None => !random,
         };
         let random = |template: &Option<Template>| template.as_ref().is_some_and(Template::has_random);
-        fits(&self.psk_identity, random(&templates.psk_identity), server.psk_identity.as_deref())
+        let leads = self.server_uri.as_ref().map(SecretText::expose);
+        leads == server.uri.as_deref()
+            && fits(&self.psk_identity, random(&templates.psk_identity), server.psk_identity.as_deref())
             && fits(&self.uri, random(&templates.uri), server.uri.as_deref())
             && fits(&self.psk, templates.psk_is_random, server.psk.as_ref().map(|key| key.expose_text()))
     }
@@ -192,6 +198,7 @@ pub fn issue(
         psk_identity: made(server.psk_identity.as_deref(), templates.psk_identity.as_ref())?,
         psk: made(key.map(|key| key.expose_text()), key.map(|key| key.template()))?,
         uri: made(server.uri.as_deref(), templates.uri.as_ref())?,
+        server_uri: server.uri.clone().map(SecretText::new),
     };
     let bootstrap = bootstrap_credentials(server, &issued)?;
     Ok(NewCredentials { server: server.name.clone(), values: issued, bootstrap })

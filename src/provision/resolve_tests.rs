@@ -396,6 +396,7 @@ fn the_last_issued_credentials_count_and_only_while_the_expression_is_the_same()
     for changed in [
         json!({ "psk": "${string.secureRandom(33)}" }),
         json!({ "psk": "${string.secureRandom(32)}", "uri": "${string.random(8)}.example.com" }),
+        json!({ "psk": "${string.secureRandom(32)}", "uri": "elsewhere.example.com" }),
     ] {
         let after = catalog(&[server(changed.clone())]);
         let must_issue = Ok(Resolution::MustIssue(vec!["a".to_owned()]));

@@ -49,10 +49,7 @@ pub(super) fn delete<N: Noun>(work: &Work<'_>, stamp: Stamp, key: &Key) -> Resul
         N::check_unused(work.connection, &entry.definition)?;
     }
     noun::delete::<N>(work, entry.id)?;
-    // What hangs on the name of a hidden entry belongs to the one of the config file.
-    if !entry.shadowed {
-        N::forget(work.connection, &entry.definition)?;
-    }
+    noun::forget::<N>(work.connection, &entry.definition)?;
     audit::write::<N>(work.connection, stamp, Verb::Delete, Some(&entry.definition), None)
 }
 

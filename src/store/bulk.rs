@@ -11,6 +11,7 @@ use super::audit::{self, Stamp, Verb};
 use super::devices::{self, Devices};
 use super::entry::{Entry, Origin};
 use super::error::StoreError;
+use super::issued;
 use super::noun::{self, Noun};
 use super::profiles;
 use super::writer::Work;
@@ -297,6 +298,11 @@ fn find_taken_identities(
                 let message = format!("device `{}` has the PSK identity `{}` too", rows[first].new.endpoint, text());
                 problems.add(number, Some(first), "psk_identity", message);
             }
+            continue;
+        }
+        if let Some(endpoint) = issued::holder(connection, identity, &row.new.endpoint)? {
+            let taken = StoreError::IdentityTaken { identity: text(), endpoint, shadowed: None };
+            problems.add(number, None, "psk_identity", taken.to_string());
             continue;
         }
         let mut others = statement.query([identity])?;

@@ -117,6 +117,7 @@ fn check_agreed(kind: Kind, name: &str, hanging: &Hanging, agreed: u64) -> Resul
 fn delete_devices(work: &Work<'_>, stamp: Stamp, profile: &str) -> Result<(), StoreError> {
     for stored in noun::query::<Devices>(work.connection, "WHERE profile = ?1 AND shadowed = 0", [profile])? {
         noun::delete::<Devices>(work, stored.entry.id)?;
+        noun::forget::<Devices>(work.connection, &stored.entry.definition)?;
         audit::write::<Devices>(work.connection, stamp, Verb::Delete, Some(&stored.entry.definition), None)?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::audit::Verb;
 use super::entry::{DeviceRecord, Entry, IssuedProof};
 use super::error::{Kind, StoreError};
-use super::issued::{self, Proof};
+use super::issued::{self, Proof, RETIRED};
 use super::noun::{self, Noun};
 use super::profiles::Profiles;
 use super::sealing::Sealer;
@@ -115,14 +115,20 @@ impl Noun for Devices {
         }
     }
 
-    /// Other credentials in the definition take the place of those that were issued.
+    /// Other credentials in the definition take the place of those that were issued; and whoever had the old ones may have
+    /// been given what was issued for other accounts, so that this is due to be drawn anew.
     fn follow_up(
         connection: &Connection,
         old: &Entry<DeviceDefinition>,
         new: &DeviceDefinition,
     ) -> Result<(), StoreError> {
         let is_same = old.definition.psk == new.psk && identity(&old.definition) == identity(new);
-        if is_same { Ok(()) } else { issued::withdraw_proofs(connection, old.id) }
+        if is_same { Ok(()) } else { issued::replace_credentials(connection, old.id) }
+    }
+
+    /// What was issued to it goes with it.
+    fn forget(connection: &Connection, definition: &DeviceDefinition) -> Result<(), StoreError> {
+        issued::forget_device(connection, &definition.endpoint)
     }
 
     /// Nothing refers to a device.
@@ -152,47 +158,46 @@ fn state(endpoint: &str, name: &str) -> Result<DeviceState, StoreError> {
 
 /// What [`record`] reads.
 const RECORD: &str = "id, endpoint, psk_identity, profile, identity, properties, state, rotation_requested,
-    (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk, retired";
+    (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk";
+
+/// The device in force that meets `condition`.
+fn in_force(
+    connection: &Connection,
+    condition: &str,
+    value: impl rusqlite::ToSql,
+) -> Result<Option<(DeviceRecord, Option<Vec<u8>>)>, StoreError> {
+    let sql = format!("SELECT {RECORD}, {RETIRED} FROM devices WHERE {condition} AND shadowed = 0");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([value])?;
+    rows.next()?.map(|row| Ok((record(row)?, row.get(9)?))).transpose()
+}
 
 /// The device with this endpoint that is in force.
 pub(super) fn by_endpoint(connection: &Connection, endpoint: &str) -> Result<Option<DeviceRecord>, StoreError> {
-    let sql = format!("SELECT {RECORD} FROM devices WHERE endpoint = ?1 AND shadowed = 0");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([endpoint])?;
-    rows.next()?.map(record).transpose()
+    Ok(in_force(connection, "endpoint = ?1", endpoint)?.map(|(record, _)| record))
 }
 
 /// The device with this effective PSK identity that is in force, and its key, as they are at one moment.
+///
+/// An identity that was issued belongs to whom it was issued, whatever another device's definition says: what is entered
+/// is checked for that, and a definition that came in nevertheless must not lock out the device that holds the key.
 pub(super) fn by_identity_with_key(
     connection: &Connection,
     sealer: &Sealer,
     identity: &[u8],
 ) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
-    let sql = format!("SELECT {RECORD} FROM devices WHERE identity = ?1 AND shadowed = 0 AND retired = 0");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([identity])?;
-    let Some(row) = rows.next()? else { return by_issued_identity(connection, sealer, identity) };
-    let record = record(row)?;
-    let sealed: Vec<u8> = row.get(9)?;
-    let key = unseal_key(sealer, record.id, &record.definition.endpoint, &sealed)?;
-    Ok(Some((record, key)))
-}
-
-/// The device to which this identity was issued, and its key.
-fn by_issued_identity(
-    connection: &Connection,
-    sealer: &Sealer,
-    identity: &[u8],
-) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
-    let Some(Proof { id, device, is_confirmed, key }) = issued::by_identity(connection, sealer, identity)? else {
-        return Ok(None);
-    };
-    let sql = format!("SELECT {RECORD} FROM devices WHERE id = ?1");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([device])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let proof = Some(IssuedProof { id, is_confirmed });
-    Ok(Some((DeviceRecord { identity: Some(identity.to_vec()), proof, ..record(row)? }, key)))
+    if let Some(Proof { id, device, is_confirmed, key }) = issued::by_identity(connection, sealer, identity)? {
+        let Some((record, _)) = in_force(connection, "id = ?1", device)? else { return Ok(None) };
+        let proof = Some(IssuedProof { id, is_confirmed });
+        return Ok(Some((DeviceRecord { identity: Some(identity.to_vec()), proof, ..record }, key)));
+    }
+    match in_force(connection, "identity = ?1", identity)? {
+        Some((record, Some(sealed))) if !record.retired => {
+            let key = unseal_key(sealer, record.id, &record.definition.endpoint, &sealed)?;
+            Ok(Some((record, key)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Reads a row of [`RECORD`].
@@ -223,14 +228,16 @@ pub(super) fn psk_for_identity(
     sealer: &Sealer,
     identity: &[u8],
 ) -> Result<Option<Secret>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, endpoint, psk FROM devices WHERE identity = ?1 AND shadowed = 0 AND retired = 0")?;
+    if let Some(proof) = issued::by_identity(connection, sealer, identity)? {
+        return Ok(Some(proof.key));
+    }
+    let sql = format!(
+        "SELECT id, endpoint, psk FROM devices WHERE identity = ?1 AND shadowed = 0 AND psk IS NOT NULL AND NOT {RETIRED}"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
     let found: Option<(i64, String, Vec<u8>)> =
         statement.query_row([identity], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    match found {
-        Some((id, endpoint, sealed)) => unseal_key(sealer, id, &endpoint, &sealed).map(Some),
-        None => Ok(issued::by_identity(connection, sealer, identity)?.map(|proof| proof.key)),
-    }
+    found.map(|(id, endpoint, sealed)| unseal_key(sealer, id, &endpoint, &sealed)).transpose()
 }
 
 fn unseal_key(sealer: &Sealer, id: i64, endpoint: &str, sealed: &[u8]) -> Result<Secret, StoreError> {
@@ -250,7 +257,7 @@ fn check_identity_free(connection: &Connection, own: Option<i64>, new: &DeviceDe
         statement.query_row((&identity, own), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let other = match other {
         Some((id, endpoint, hidden)) => Some((endpoint, hidden.then_some(id))),
-        None => issued::holder(connection, &identity, own)?.map(|endpoint| (endpoint, None)),
+        None => issued::holder(connection, &identity, &new.endpoint)?.map(|endpoint| (endpoint, None)),
     };
     let Some((endpoint, shadowed)) = other else { return Ok(()) };
     let identity = String::from_utf8_lossy(&identity).into_owned();

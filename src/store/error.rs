@@ -335,6 +335,15 @@ pub enum FileConflict {
         /// Number of the database's entry.
         id: i64,
     },
+    /// A device of the file has a PSK identity that was issued to another device; at start that one keeps it.
+    IssuedIdentity {
+        /// The identity.
+        identity: String,
+        /// Endpoint in the file.
+        file: String,
+        /// Endpoint of the device to which it was issued, whoever defines that.
+        holder: String,
+    },
     /// Both define a default profile.
     Default {
         /// The file's.
@@ -354,6 +363,12 @@ impl fmt::Display for FileConflict {
                 formatter,
                 "device `{file}` has the PSK identity `{identity}` of device `{database}` in the database, number {id}"
             ),
+            FileConflict::IssuedIdentity { identity, file, holder } => {
+                write!(
+                    formatter,
+                    "device `{file}` has the PSK identity `{identity}`, which was issued to device `{holder}`"
+                )
+            }
             FileConflict::Default { file, database } => {
                 write!(formatter, "profile `{file}` is the default, but `{database}` in the database is too")
             }

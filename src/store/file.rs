@@ -13,6 +13,7 @@ use super::audit::{self, Stamp, Verb};
 use super::devices::{self, Devices};
 use super::entry::{Entry, Origin};
 use super::error::{Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
+use super::issued;
 use super::noun::{self, Noun};
 use super::open;
 use super::profiles::Profiles;
@@ -191,7 +192,7 @@ fn hidden<N: Noun>(conflict: &FileConflict) -> Option<i64> {
     match conflict {
         FileConflict::Name { kind, id, .. } => (*kind == N::KIND).then_some(*id),
         FileConflict::Identity { id, .. } => (N::KIND == Kind::Device).then_some(*id),
-        FileConflict::Default { .. } => None,
+        FileConflict::IssuedIdentity { .. } | FileConflict::Default { .. } => None,
     }
 }
 
@@ -247,6 +248,7 @@ fn conflicts(connection: &Connection, definitions: &FileDefinitions) -> rusqlite
         }
     }
     device_conflicts(connection, &definitions.devices, &mut conflicts)?;
+    issued_conflicts(connection, &definitions.devices, &mut conflicts)?;
     Ok(conflicts)
 }
 
@@ -292,6 +294,27 @@ fn device_conflicts(
                 database: endpoint,
                 id,
             });
+        }
+    }
+    Ok(())
+}
+
+/// The PSK identities of the file that were issued to other devices, of the file or not, in force or not.
+fn issued_conflicts(
+    connection: &Connection,
+    definitions: &[DeviceDefinition],
+    conflicts: &mut Vec<FileConflict>,
+) -> rusqlite::Result<()> {
+    // A database that is only looked at may be of an earlier release, which issued nothing.
+    let issues = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'issued_credentials'";
+    if !connection.prepare(issues)?.exists([])? {
+        return Ok(());
+    }
+    for device in definitions {
+        let Some(identity) = devices::identity(device) else { continue };
+        if let Some(holder) = issued::holder(connection, &identity, &device.endpoint)? {
+            let identity = String::from_utf8_lossy(&identity).into_owned();
+            conflicts.push(FileConflict::IssuedIdentity { identity, file: device.endpoint.clone(), holder });
         }
     }
     Ok(())

@@ -3,6 +3,10 @@
 //! Spec sheet `bootstrap.md`, section 10, for the credentials of a bootstrap account: those are also the ones by which the
 //! client proves itself to us, so they have their PSK identity in the clear and their key under a seal of its own. Which
 //! of several records is written to a client is `provision`'s to say.
+//!
+//! Records belong to an endpoint, whoever defines it: a device that vanishes from the config file leaves them, unusable
+//! while no device of that endpoint is in force, and they count again when it returns. Only an operator's deed on the
+//! device or its account takes them away.
 
 use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
@@ -19,27 +23,32 @@ use crate::secret::Secret;
 
 const TABLE: &str = "issued_credentials";
 
+/// Whether the device of a row of `devices` has proven credentials that were issued to it.
+pub(super) const RETIRED: &str = "EXISTS (SELECT 1 FROM issued_credentials AS proven
+     WHERE proven.endpoint = devices.endpoint AND proven.identity IS NOT NULL AND proven.confirmed IS NOT NULL)";
+
 /// Records of one device and account at most: what the client surely has, and what it may have.
 const KEPT: i64 = 4;
 
 /// A record with the device's credentials towards us, found by their PSK identity.
 pub(super) struct Proof {
     pub id: i64,
+    /// Number of the device in force.
     pub device: i64,
     pub is_confirmed: bool,
     pub key: Secret,
 }
 
-/// Every record of a device, oldest first.
-pub(super) fn of_device(
+/// Every record of an endpoint, oldest first.
+pub(super) fn of_endpoint(
     connection: &Connection,
     sealer: &Sealer,
-    device: i64,
+    endpoint: &str,
 ) -> Result<Vec<IssuedCredentials>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, server, issued, confirmed, sealed FROM issued_credentials WHERE device = ?1 ORDER BY id",
+        "SELECT id, server, issued, confirmed, sealed FROM issued_credentials WHERE endpoint = ?1 ORDER BY id",
     )?;
-    let mut rows = statement.query([device])?;
+    let mut rows = statement.query([endpoint])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, server): (i64, String) = (row.get(0)?, row.get(1)?);
@@ -57,8 +66,8 @@ pub(super) fn by_identity(
     identity: &[u8],
 ) -> Result<Option<Proof>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT issued_credentials.id, device, confirmed IS NOT NULL, sealed_key, server
-         FROM issued_credentials JOIN devices ON devices.id = device
+        "SELECT issued_credentials.id, devices.id, confirmed IS NOT NULL, sealed_key, server
+         FROM issued_credentials JOIN devices ON devices.endpoint = issued_credentials.endpoint
          WHERE issued_credentials.identity = ?1 AND shadowed = 0",
     )?;
     let mut rows = statement.query([identity])?;
@@ -72,16 +81,16 @@ pub(super) fn by_identity(
 
 /// Keeps what was drawn for a device. Nothing of it may be sent before this is durable.
 pub(super) fn keep(work: &Work<'_>, device: i64, at: UnixMillis, drawn: &[NewCredentials]) -> Result<(), StoreError> {
-    let sql = "SELECT rotation_requested FROM devices WHERE id = ?1";
-    let requested: Option<Option<i64>> =
-        work.connection.prepare_cached(sql)?.query_row([device], |row| row.get(0)).optional()?;
-    let requested = requested.ok_or(StoreError::NotFound { kind: Kind::Device, key: Key::Id(device) })?;
+    let sql = "SELECT endpoint, rotation_requested FROM devices WHERE id = ?1";
+    let found: Option<(String, Option<i64>)> =
+        work.connection.prepare_cached(sql)?.query_row([device], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (endpoint, requested) = found.ok_or(StoreError::NotFound { kind: Kind::Device, key: Key::Id(device) })?;
     // What is issued must come after the request for it, whatever the clock has done since.
     let issued = requested.map_or(at.0, |requested| at.0.max(requested.saturating_add(1)));
-    drawn.iter().try_for_each(|new| insert(work, device, issued, new))
+    drawn.iter().try_for_each(|new| insert(work, &endpoint, issued, new))
 }
 
-fn insert(work: &Work<'_>, device: i64, issued: i64, new: &NewCredentials) -> Result<(), StoreError> {
+fn insert(work: &Work<'_>, endpoint: &str, issued: i64, new: &NewCredentials) -> Result<(), StoreError> {
     let server = &new.server;
     if let Some(bootstrap) = &new.bootstrap {
         check_identity_unused(work.connection, &bootstrap.identity)?;
@@ -93,23 +102,23 @@ fn insert(work: &Work<'_>, device: i64, issued: i64, new: &NewCredentials) -> Re
         new.bootstrap.as_ref().map(|it| seal(work.sealer, id, "sealed_key", it.key.expose_text().as_bytes(), server));
     let identity = new.bootstrap.as_ref().map(|bootstrap| &bootstrap.identity);
     let mut statement = work.connection.prepare_cached(
-        "INSERT INTO issued_credentials (id, device, server, issued, sealed, identity, sealed_key)
+        "INSERT INTO issued_credentials (id, endpoint, server, issued, sealed, identity, sealed_key)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    statement.execute((id, device, server, issued, sealed, identity, key.transpose()?))?;
-    trim(work.connection, device, server)
+    statement.execute((id, endpoint, server, issued, sealed, identity, key.transpose()?))?;
+    trim(work.connection, endpoint, server)
 }
 
 /// The oldest that the client is not known to have go first, and what it is last known to have never goes.
-fn trim(connection: &Connection, device: i64, server: &str) -> Result<(), StoreError> {
+fn trim(connection: &Connection, endpoint: &str, server: &str) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM issued_credentials WHERE id IN (
-             SELECT id FROM issued_credentials WHERE device = ?1 AND server = ?2 AND id IS NOT (
-                 SELECT max(id) FROM issued_credentials WHERE device = ?1 AND server = ?2 AND confirmed IS NOT NULL)
+             SELECT id FROM issued_credentials WHERE endpoint = ?1 AND server = ?2 AND id IS NOT (
+                 SELECT max(id) FROM issued_credentials WHERE endpoint = ?1 AND server = ?2 AND confirmed IS NOT NULL)
              ORDER BY confirmed IS NOT NULL, id
-             LIMIT max(0, (SELECT count(*) FROM issued_credentials WHERE device = ?1 AND server = ?2) - ?3))",
+             LIMIT max(0, (SELECT count(*) FROM issued_credentials WHERE endpoint = ?1 AND server = ?2) - ?3))",
     )?;
-    statement.execute((device, server, KEPT))?;
+    statement.execute((endpoint, server, KEPT))?;
     Ok(())
 }
 
@@ -118,8 +127,8 @@ pub(super) fn confirm(connection: &Connection, ids: &[i64], at: UnixMillis) -> R
     let mut confirm = connection
         .prepare_cached("UPDATE issued_credentials SET confirmed = ?2 WHERE id = ?1 AND confirmed IS NULL")?;
     let mut drop_older = connection.prepare_cached(
-        "DELETE FROM issued_credentials WHERE id < ?1 AND (device, server) =
-             (SELECT device, server FROM issued_credentials WHERE id = ?1)",
+        "DELETE FROM issued_credentials WHERE id < ?1 AND (endpoint, server) =
+             (SELECT endpoint, server FROM issued_credentials WHERE id = ?1)",
     )?;
     for id in ids {
         confirm.execute((id, at.0))?;
@@ -128,22 +137,40 @@ pub(super) fn confirm(connection: &Connection, ids: &[i64], at: UnixMillis) -> R
     Ok(())
 }
 
-/// The client has proven issued credentials towards us: they are confirmed, and those of its definition retire.
+/// The client has proven issued credentials towards us: they are confirmed, with which those of its definition retire, and
+/// whatever it proved itself by before is good no more, be it of another account.
 pub(super) fn prove(connection: &Connection, id: i64, at: UnixMillis) -> Result<(), StoreError> {
     confirm(connection, &[id], at)?;
-    let mut retire = connection.prepare_cached(
-        "UPDATE devices SET retired = 1 WHERE retired = 0
-         AND id = (SELECT device FROM issued_credentials WHERE id = ?1 AND identity IS NOT NULL)",
+    let mut drop_older = connection.prepare_cached(
+        "DELETE FROM issued_credentials WHERE id < ?1 AND identity IS NOT NULL AND endpoint =
+             (SELECT endpoint FROM issued_credentials WHERE id = ?1 AND identity IS NOT NULL)",
     )?;
-    retire.execute([id])?;
+    drop_older.execute([id])?;
     Ok(())
 }
 
-/// An operator has given the device other credentials towards us: those that were issued are good no more.
-pub(super) fn withdraw_proofs(connection: &Connection, device: i64) -> Result<(), StoreError> {
-    connection.prepare_cached("UPDATE devices SET retired = 0 WHERE id = ?1")?.execute([device])?;
-    let sql = "DELETE FROM issued_credentials WHERE device = ?1 AND identity IS NOT NULL";
-    connection.prepare_cached(sql)?.execute([device])?;
+/// An operator has given the device of this row, which is written already, other credentials towards us: those that were
+/// issued are good no more, and what was issued for other accounts is to be drawn anew, for whoever had the old
+/// credentials may have it. What hangs on the endpoint of a hidden row belongs to the row in force.
+pub(super) fn replace_credentials(connection: &Connection, device: i64) -> Result<(), StoreError> {
+    let sql = "SELECT endpoint, changed FROM devices AS own WHERE id = ?1 AND NOT EXISTS
+                   (SELECT 1 FROM devices WHERE endpoint = own.endpoint AND shadowed = 0 AND id <> ?1)";
+    let found: Option<(String, i64)> =
+        connection.prepare_cached(sql)?.query_row([device], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((endpoint, at)) = found else { return Ok(()) };
+    let sql = "SELECT 1 FROM issued_credentials WHERE endpoint = ?1";
+    if !connection.prepare_cached(sql)?.exists([&endpoint])? {
+        return Ok(());
+    }
+    ask_for_new(connection, device, UnixMillis(at))?;
+    let sql = "DELETE FROM issued_credentials WHERE endpoint = ?1 AND identity IS NOT NULL";
+    connection.prepare_cached(sql)?.execute([endpoint])?;
+    Ok(())
+}
+
+/// An operator has deleted the device, and no other of this endpoint is in force.
+pub(super) fn forget_device(connection: &Connection, endpoint: &str) -> Result<(), StoreError> {
+    connection.prepare_cached("DELETE FROM issued_credentials WHERE endpoint = ?1")?.execute([endpoint])?;
     Ok(())
 }
 
@@ -157,10 +184,17 @@ pub(super) fn forget_server(connection: &Connection, server: &str) -> Result<(),
 /// Asks for new credentials at the device's next bootstrap.
 pub(super) fn request_rotation(work: &Work<'_>, stamp: Stamp, key: &Key) -> Result<(), StoreError> {
     let device = noun::find::<Devices>(work.connection, key)?.entry;
-    let sql = "UPDATE devices SET rotation_requested = max(?2, coalesce(rotation_requested, ?2),
-                   coalesce((SELECT max(issued) FROM issued_credentials WHERE device = ?1), ?2)) WHERE id = ?1";
-    work.connection.prepare_cached(sql)?.execute((device.id, stamp.at.0))?;
+    ask_for_new(work.connection, device.id, stamp.at)?;
     audit::write_deed(work.connection, stamp, Verb::Rotate, &device.definition.endpoint, &[], None)
+}
+
+/// Notes that what was issued before counts no more, whatever the clock has done since.
+fn ask_for_new(connection: &Connection, device: i64, at: UnixMillis) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET rotation_requested = max(?2, coalesce(rotation_requested, ?2),
+                   coalesce((SELECT max(issued) FROM issued_credentials AS kept WHERE kept.endpoint = devices.endpoint), ?2))
+               WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute((device, at.0))?;
+    Ok(())
 }
 
 /// What is kept for a device, with the values.
@@ -175,7 +209,7 @@ pub(super) fn reveal(work: &Work<'_>, stamp: Stamp, key: &Key) -> Result<DeviceC
 pub(super) fn list(connection: &Connection, sealer: &Sealer, key: &Key) -> Result<DeviceCredentials, StoreError> {
     let device = noun::find::<Devices>(connection, key)?.entry;
     let mut records: Vec<IssuedRecord> = Vec::new();
-    for credentials in of_device(connection, sealer, device.id)?.into_iter().rev() {
+    for credentials in of_endpoint(connection, sealer, &device.definition.endpoint)?.into_iter().rev() {
         let is_last = !records.iter().any(|record| record.credentials.server == credentials.server);
         let state = match credentials.confirmed {
             Some(_) => CredentialState::Current,
@@ -197,13 +231,10 @@ fn check_identity_unused(connection: &Connection, identity: &[u8]) -> Result<(),
     if statement.exists([identity])? { Err(StoreError::IssuedIdentityTaken) } else { Ok(()) }
 }
 
-/// The device to which this identity was issued, if it is another one than `own`.
-pub(super) fn holder(connection: &Connection, identity: &[u8], own: Option<i64>) -> Result<Option<String>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT endpoint FROM issued_credentials JOIN devices ON devices.id = device
-         WHERE issued_credentials.identity = ?1 AND device IS NOT ?2",
-    )?;
-    Ok(statement.query_row((identity, own), |row| row.get(0)).optional()?)
+/// The endpoint to which this identity was issued, if it is another one than `own`, be it one that is not in force.
+pub(super) fn holder(connection: &Connection, identity: &[u8], own: &str) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT endpoint FROM issued_credentials WHERE identity = ?1 AND endpoint <> ?2";
+    connection.prepare_cached(sql)?.query_row((identity, own), |row| row.get(0)).optional()
 }
 
 /// The number that a new row gets: the seals need it first, and it was never used.

@@ -310,6 +310,12 @@ pub(super) fn delete<N: Noun>(work: &Work<'_>, id: i64) -> Result<(), StoreError
     Ok(())
 }
 
+/// Sees to what else an operator's deletion brings about. What hangs on the name of a hidden entry belongs to the one of
+/// the config file, if that has the same name.
+pub(super) fn forget<N: Noun>(connection: &Connection, deleted: &N::Definition) -> Result<(), StoreError> {
+    if exists::<N>(connection, N::name(deleted))? { Ok(()) } else { N::forget(connection, deleted) }
+}
+
 /// Hides a row behind the config file, or brings it back.
 pub(super) fn set_shadowed<N: Noun>(work: &Work<'_>, id: i64, shadowed: bool) -> Result<(), StoreError> {
     let sql = format!("UPDATE {} SET shadowed = ?2 WHERE id = ?1", N::TABLE);

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::entry::{DeviceEntry, DeviceOutcome, Entry, LastOutcome, UnixMillis};
 use super::error::{Kind, StoreError};
+use super::issued::RETIRED;
 use super::noun;
 use crate::provision::DeviceDefinition;
 
@@ -23,10 +24,11 @@ pub(super) fn record(connection: &Connection, outcomes: &[DeviceOutcome]) -> Res
 
 /// The device with the end of its last session.
 pub(super) fn with_last(connection: &Connection, entry: Entry<DeviceDefinition>) -> Result<DeviceEntry, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT retired, outcome, reason, at, sessions FROM devices LEFT JOIN device_outcomes ON device = devices.id
-         WHERE devices.id = ?1",
-    )?;
+    let sql = format!(
+        "SELECT {RETIRED}, outcome, reason, at, sessions FROM devices LEFT JOIN device_outcomes ON device = devices.id
+         WHERE devices.id = ?1"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
     let (retired, outcome): (bool, Option<String>) =
         statement.query_row([entry.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let Some(outcome) = outcome else { return Ok(DeviceEntry { entry, last: None, retired }) };

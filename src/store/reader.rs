@@ -63,12 +63,12 @@ impl Reader {
         devices::psk_for_identity(&self.connection, &self.sealer, identity)
     }
 
-    /// Every record of issued credentials that is kept for the device of this number, oldest first.
+    /// Every record of issued credentials that is kept for the device with this endpoint, oldest first.
     ///
     /// # Errors
     /// As for [`Reader::psk_for_identity`].
-    pub fn issued(&mut self, device: i64) -> Result<Vec<IssuedCredentials>, StoreError> {
-        issued::of_device(&self.connection, &self.sealer, device)
+    pub fn issued(&mut self, endpoint: &str) -> Result<Vec<IssuedCredentials>, StoreError> {
+        issued::of_endpoint(&self.connection, &self.sealer, endpoint)
     }
 
     /// The issued credentials of one device; they are secret, and showing them is [`super::Store::reveal_credentials`]'s.

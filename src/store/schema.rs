@@ -168,8 +168,9 @@ END;
 ";
 
 /// An issued credential of a bootstrap account is also one by which the client proves itself to us: `identity` is its PSK
-/// identity, and `sealed_key` its key. `retired` tells that a device has proven such a one, so that the credentials in its
-/// definition are good no more.
+/// identity, and `sealed_key` its key. Once the client has proven one (`confirmed`), the credentials in its definition are
+/// good no more. All of it belongs to the endpoint and not to a row of `devices`: rows come and go with the config file,
+/// and what the device itself holds does not.
 const ISSUED_CREDENTIALS: &str = "
 ALTER TABLE servers ADD COLUMN secrets BLOB;
 ALTER TABLE servers ADD COLUMN secret_fields TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(secret_fields));
@@ -179,7 +180,6 @@ ALTER TABLE profiles ADD COLUMN secret_fields TEXT NOT NULL DEFAULT '[]' CHECK (
 ALTER TABLE devices ADD COLUMN properties TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(properties));
 ALTER TABLE devices ADD COLUMN state TEXT NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'blocked'));
 ALTER TABLE devices ADD COLUMN rotation_requested INTEGER;
-ALTER TABLE devices ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1));
 
 ALTER TABLE audit ADD COLUMN reason TEXT;
 
@@ -193,7 +193,7 @@ CREATE INDEX device_tags_tag ON device_tags (tag, device);
 
 CREATE TABLE issued_credentials (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+    endpoint TEXT NOT NULL,
     server TEXT NOT NULL,
     issued INTEGER NOT NULL,
     confirmed INTEGER,
@@ -202,7 +202,7 @@ CREATE TABLE issued_credentials (
     sealed_key BLOB CHECK ((sealed_key IS NULL) = (identity IS NULL))
 ) STRICT;
 
-CREATE INDEX issued_credentials_device ON issued_credentials (device, id);
+CREATE INDEX issued_credentials_endpoint ON issued_credentials (endpoint, id);
 CREATE INDEX issued_credentials_server ON issued_credentials (server);
 ";
 

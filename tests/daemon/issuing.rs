@@ -165,7 +165,11 @@ fn what_was_issued_shows_only_where_it_is_revealed_and_who_asked_is_known() {
     let revealed = credentials(&daemon, "meter-1", &["--reveal"]);
     assert_eq!(revealed[0]["psk"], json!(given));
     daemon.await_log("secrets of device `meter-1` were revealed");
-    assert!(daemon.log().lines().any(|line| line.contains("were revealed") && line.contains("uid=")), "{}", daemon.log());
+    assert!(
+        daemon.log().lines().any(|line| line.contains("were revealed") && line.contains("uid=")),
+        "{}",
+        daemon.log()
+    );
     let text = revealed[0]["psk_text"].as_str().unwrap().strip_prefix("text:").unwrap().to_owned();
     assert_eq!(data_encoding::HEXLOWER.encode(text.as_bytes()), given.strip_prefix("hex:").unwrap());
     daemon.ctl(&["device", "credentials", "meter-1", "--reveal"]).succeeded().saying(&[&given, &text, "current"]);

@@ -56,7 +56,7 @@ pub fn explain_device(
     let Some(record) = reader.device_by_endpoint(endpoint)? else {
         return Err(reader.device(&Key::Name(endpoint.to_owned())).err().unwrap_or(StoreError::Closed));
     };
-    let issued = reader.issued(record.id)?;
+    let issued = reader.issued(&record.definition.endpoint)?;
     let CatalogRows { servers, profiles } = reader.catalog()?;
     Ok(answer(&record, issued, &Catalog::new(servers, profiles), question))
 }

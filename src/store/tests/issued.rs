@@ -31,7 +31,7 @@ fn four_are_kept_and_what_the_client_is_known_to_have_is_among_them() {
     let Scratch { store, directory: _guard } = scratch();
     let id = store.add_device(OPERATOR, at(1), device("m")).wait().unwrap().entry.id;
     store.issue(id, at(2), drawn("s", "k0", None)).wait().unwrap();
-    let first = store.reader().unwrap().issued(id).unwrap()[0].id;
+    let first = store.reader().unwrap().issued("m").unwrap()[0].id;
     store.confirm_issued(vec![first], at(3)).wait().unwrap();
     for number in 1..6 {
         store.issue(id, at(3 + number), drawn("s", &format!("k{number}"), None)).wait().unwrap();
@@ -41,7 +41,7 @@ fn four_are_kept_and_what_the_client_is_known_to_have_is_among_them() {
         kept(&store),
         [named(Pending, "k5"), named(Previous, "k4"), named(Previous, "k3"), named(Current, "k0")]
     );
-    let fourth = store.reader().unwrap().issued(id).unwrap()[2].id;
+    let fourth = store.reader().unwrap().issued("m").unwrap()[2].id;
     store.confirm_issued(vec![fourth], at(20)).wait().unwrap();
     assert_eq!(
         kept(&store),
@@ -106,8 +106,8 @@ fn what_was_issued_goes_with_its_account_and_a_rotation_counts_whatever_the_cloc
     let requested = store.reader().unwrap().credentials(&name()).unwrap().rotation_requested.unwrap();
     assert!(requested >= 1_000, "{requested}");
     store.issue(id, at(11), drawn("s", "k2", None)).wait().unwrap();
-    let issued = store.reader().unwrap().issued(id).unwrap();
+    let issued = store.reader().unwrap().issued("m").unwrap();
     assert!(issued[1].issued > requested, "{issued:?}");
     store.delete_server(OPERATOR, at(12), Key::Name("s".to_owned())).wait().unwrap();
-    assert_eq!(store.reader().unwrap().issued(id).unwrap(), []);
+    assert_eq!(store.reader().unwrap().issued("m").unwrap(), []);
 }
