@@ -160,12 +160,15 @@ fn state(endpoint: &str, name: &str) -> Result<DeviceState, StoreError> {
 const RECORD: &str = "id, endpoint, psk_identity, profile, identity, properties, state, rotation_requested,
     (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk";
 
+/// A record, and its key as it is sealed.
+type Found = (DeviceRecord, Option<Vec<u8>>);
+
 /// The device in force that meets `condition`.
 fn in_force(
     connection: &Connection,
     condition: &str,
     value: impl rusqlite::ToSql,
-) -> Result<Option<(DeviceRecord, Option<Vec<u8>>)>, StoreError> {
+) -> Result<Option<Found>, StoreError> {
     let sql = format!("SELECT {RECORD}, {RETIRED} FROM devices WHERE {condition} AND shadowed = 0");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([value])?;

@@ -81,8 +81,11 @@ pub(super) fn altered_entry(
     Ok(difference.map(|(kind, name, ..)| format!("the {kind} {name:?}")))
 }
 
-/// Type, name, table and SQL of everything in the schema.
-fn entries(connection: &Connection) -> rusqlite::Result<BTreeSet<(String, String, String, Option<String>)>> {
+/// Type, name, table and SQL of one entry of the schema.
+type SchemaEntry = (String, String, String, Option<String>);
+
+/// Everything in the schema.
+fn entries(connection: &Connection) -> rusqlite::Result<BTreeSet<SchemaEntry>> {
     let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     rows.collect()

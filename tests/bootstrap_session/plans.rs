@@ -199,7 +199,8 @@ fn a_result_that_no_client_can_live_with_ends_the_session_before_anything_is_sen
 #[test]
 fn nothing_is_sent_where_two_things_would_go_to_one_place() {
     let name = || vec![Resource::single(1, Value::String("a".to_owned()))];
-    let table: [(fn(&mut Provision, Vec<Resource>), &str); 3] = [
+    type Row = (fn(&mut Provision, Vec<Resource>), &'static str);
+    let table: [Row; 3] = [
         (|it, name| it.writes = vec![(5, instance(2, name.clone())), (5, instance(2, name))], "/5/2 would be written"),
         (
             |it, _| {

@@ -149,7 +149,7 @@ fn the_read_only_socket_lists_and_neither_changes_nor_reveals() {
         &["device", "import", "-"],
         &["reload"],
     ] {
-        reading(words).ended_with(1).explaining(&["read-only"]);
+        reading(words).ended_with(5).explaining(&["read-only"]);
     }
     daemon.ctl(&["device", "show", "meter-1"]).succeeded();
 }

@@ -276,7 +276,8 @@ fn clients_are_not_said_to_dislike_what_they_take() {
         change(&mut provision);
         explain(&provision, version, None, None).warnings
     };
-    let table: [(fn(&mut Provision), Option<Version>, &[&str]); 6] = [
+    type Row = (fn(&mut Provision), Option<Version>, &'static [&'static str]);
+    let table: [Row; 6] = [
         (|it| certificate(it, 1900), None, &[]),
         (|it| certificate(it, 2100), None, &["Wakaama"]),
         (|it| certificate(it, 4100), None, &["Wakaama", "Anjay"]),

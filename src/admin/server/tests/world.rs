@@ -88,7 +88,9 @@ impl World {
         let answer = String::from_utf8(answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+        let head = head.to_ascii_lowercase();
+        let body = if head.contains("transfer-encoding: chunked") { unchunked(body) } else { body.to_owned() };
+        Answer { status, head, body }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -109,4 +111,15 @@ impl World {
         self.serving.await.unwrap();
         self.scratch
     }
+}
+
+/// A body that came in chunks (RFC 9112 section 7.1), up to where it broke off.
+fn unchunked(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((length, chunk)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        body += &chunk[..length.min(chunk.len())];
+        rest = chunk.get(length + 2..).unwrap_or_default();
+    }
+    body
 }
