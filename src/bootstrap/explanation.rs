@@ -1,6 +1,6 @@
 //! What would be done to a client, in the words and numbers that an operator reads: the data of an explanation.
 //!
-//! Plain serde types for the admin API and the command line; [`super::explain`] makes them. They know nothing of CoAP,
+//! Plain serde types for the admin API and the command line; [`super::explain()`] makes them. They know nothing of CoAP,
 //! and hold no secret: wherever a value could be one, its length stands instead.
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@
 //! | [`reader`] | [`Reader`]: a read-only connection per thread; the lookups of a bootstrap |
 //! | [`entry`], [`error`] | what goes in and comes out |
 //! | [`sealing`], [`sealing_key`] | the seal of one secret; where its key comes from |
-//! | [`backup`], [`rekey`], [`restore`] | a copy of the live database; another sealing key; a copy put back |
+//! | [`backup`], [`rekey()`], [`restore()`] | a copy of the live database; another sealing key; a copy put back |
 //! | `admin`, `file` | changes by an operator; the definitions of the config file |
 //! | `issued`, `blocking` | issued credentials; devices blocked by the batch, and unknown clients taken in |
 //! | `noun`, `servers`, `profiles`, `devices` | rows of the three tables of definitions |
