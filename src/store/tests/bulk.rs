@@ -264,3 +264,13 @@ fn who_is_blocked_or_unblocked_by_rows_has_an_audit_line_and_who_is_not_mentione
     imported(vec![row(device("a"))]);
     assert_eq!(deeds(), ["unblock a state", "block a state", "unblock a state", "block a state"]);
 }
+
+#[test]
+fn a_row_does_not_take_an_identity_that_was_issued_to_another_device() {
+    let Scratch { store, directory: _guard } = furnished();
+    let id = store.add_device(OPERATOR, at(1), device("victim")).wait().unwrap().entry.id;
+    store.issue(id, at(2), super::issued::drawn("own", "key", Some("new"))).wait().unwrap();
+    let refused = reasons(import(&store, Import::default(), &[device_as("thief", "new")]));
+    let [(_, field, reason)] = &refused[..] else { panic!("{refused:?}") };
+    assert!(*field == "psk_identity" && reason.contains("`victim`"), "{refused:?}");
+}
