@@ -1,9 +1,9 @@
 //! `bootstrapctl apply` and `export`: a fleet as TOML files.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -119,6 +119,11 @@ fn report(summary: &FleetSummary) -> Report {
 
 impl Export {
     pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
+        // Before anything is asked for, let alone revealed.
+        if let Some(directory) = &self.directory {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+            made.map_err(|source| Failure::File { path: directory.clone(), source })?;
+        }
         let Fleet { servers, profiles, devices } = context.wait(context.client.export_fleet(self.reveal))?;
         let [servers, profiles, devices] = [
             config::print_fleet(&printed(servers), &[], &[]),

@@ -221,6 +221,7 @@ fn merge(
                 format!("device `{}` stands here twice: remove one", new.endpoint),
             );
         }
+        let refused = problems.total;
         let old = match existing(work, &new.endpoint, update) {
             Ok(old) => old,
             Err(StoreError::Database(error)) => return Err(StoreError::Database(error)),
@@ -237,7 +238,8 @@ fn merge(
         for problem in check_device(&new).into_iter().chain(among).filter(|problem| problem.is_error()) {
             problems.add(number, None, problem.field, problem.message);
         }
-        let identity = devices::identity(&new);
+        // Of what is there already, its identity is no news.
+        let identity = if problems.total == refused { devices::identity(&new) } else { None };
         merged.push(Merged { old, new, identity });
     }
     Ok(merged)

@@ -54,7 +54,6 @@ fn a_fleet_is_applied_exported_and_applied_elsewhere() {
     daemon.ctl(&["apply", &directory]).succeeded().saying(&["no change: 4 entries"]);
 
     let revealed = daemon.site().path("revealed");
-    fs::create_dir(&revealed).unwrap();
     daemon.ctl(&["export", "--reveal", revealed.to_str().unwrap()]).succeeded();
     let mode = fs::metadata(revealed.join("servers.toml")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -65,7 +64,6 @@ fn a_fleet_is_applied_exported_and_applied_elsewhere() {
     assert_eq!(other.ctl(&["export", "--reveal"]).succeeded().stdout, whole);
 
     let bare = daemon.site().path("bare");
-    fs::create_dir(&bare).unwrap();
     let said = daemon.ctl(&["export", bare.to_str().unwrap()]).succeeded().everything();
     let texts =
         ["servers", "profiles", "devices"].map(|name| fs::read_to_string(bare.join(format!("{name}.toml"))).unwrap());

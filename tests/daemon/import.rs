@@ -79,6 +79,12 @@ fn every_bad_row_is_named_and_nothing_is_imported() {
     let table = "endpoint,psk,profile\ngood,,\nurn:dev:open-1,,\ngood,,\nlost,,nowhere\n";
     let refused = daemon.site().ctl_with_input(&["device", "import", "-"], table).ended_with(1);
     refused.explaining(&["line 3, endpoint", "config file", "line 4, endpoint", "(line 2)", "line 5, profile"]);
+    // Rows that cannot be read hide no others, and one that is there already is one mistake.
+    let key = "hex:00112233445566778899aabbccddeeff";
+    let table = format!("endpoint,psk,profile\nurn:dev:open-1,{key},\nbad,x,\nlost,,nowhere\n");
+    let refused = daemon.site().ctl_with_input(&["device", "import", "-"], &table).ended_with(1);
+    let refused = refused.explaining(&["3 mistakes", "line 2, endpoint", "line 3, psk", "line 4, profile"]);
+    assert!(!refused.stderr.contains("line 2, psk_identity"), "{}", refused.stderr);
     let refused = daemon.site().ctl_with_input(&["device", "import", "-"], "endpoint,psk_idenity\n").ended_with(1);
     let refused = refused.explaining(&["did you mean `psk_identity`?"]);
     assert!(!refused.everything().contains("canary"));

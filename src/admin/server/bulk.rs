@@ -27,7 +27,9 @@ use crate::admin::api::{
     CSV_MEDIA_TYPE, FieldProblem, FleetChange, FleetSummary, ImportLine, ImportSummary, LINES_MEDIA_TYPE, Resource,
 };
 use crate::provision::DeviceDefinition;
-use crate::store::{self, Apply, DeviceRow, FleetError, FleetFiles, FleetVerb, Import, ImportError, Kept, RowProblems};
+use crate::store::{
+    self, Apply, DeviceRow, FleetError, FleetFiles, FleetVerb, Import, ImportError, Kept, RowProblem, RowProblems,
+};
 
 /// Bytes of a table.
 const TABLE_LIMIT: usize = 256 << 20;
@@ -67,7 +69,9 @@ pub async fn import_devices(
     let Query(ImportQuery { dry_run, update }) = query?;
     input::media_type(&request, &[CSV_MEDIA_TYPE])?;
     let slot = service.slots.import()?;
-    let Rows { rows, lines } = receive(request.into_body()).await?;
+    let (Rows { rows, lines }, unreadable) = receive(request.into_body()).await?;
+    // Where some rows cannot be read, the others are looked at all the same: every bad row is named at once.
+    let dry_run = dry_run || unreadable.is_some();
     let of = rows.len() as u64;
     let (told, mut written) = mpsc::unbounded_channel();
     let stamp = stamp(peer);
@@ -85,14 +89,18 @@ pub async fn import_devices(
         Err(ImportError::Rows(problems)) => Err(refuse_rows(problems, &lines)),
         Err(ImportError::Store(error)) => Err(error.into()),
     };
+    if let Some(mistakes) = unreadable {
+        return Err(mistakes.with(done.await, &lines));
+    }
     // Rows are refused before the first is written: until then the status is still to be said.
     let first = tokio::select! {
         result = &mut done => return Ok(lines_of(Body::from(text(&line(result)?)))),
-        first = written.recv() => first,
+        // Nothing comes where rows are refused, and the answer alone is to be waited for.
+        Some(first) = written.recv() => first,
     };
     let (mut sender, body) = Channel::<Bytes>::new(WAITING);
     let progress = move |written| text(&ImportLine::Progress { written, of });
-    let begun = first.map(progress).unwrap_or_default();
+    let begun = progress(first);
     let finished = tokio::spawn(async move {
         let _ = sender.send_data(begun.into()).await;
         loop {
@@ -105,7 +113,10 @@ pub async fn import_devices(
                         Ok(store::Imported { added, changed, unchanged }) => {
                             ImportLine::Imported(ImportSummary { added, changed, unchanged, dry_run })
                         }
-                        Err(error) => ImportLine::Failed(Failure::from(error).into_problem()),
+                        Err(ImportError::Rows(problems)) => {
+                            ImportLine::Failed(refuse_rows(problems, &lines).into_problem())
+                        }
+                        Err(ImportError::Store(error)) => ImportLine::Failed(Failure::from(error).into_problem()),
                     };
                     let _ = sender.send_data(text(&last).into()).await;
                     return;
@@ -125,27 +136,52 @@ fn text(line: &ImportLine) -> String {
     serde_json::to_string(line).unwrap_or_default() + "\n"
 }
 
-impl From<ImportError> for Failure {
-    fn from(error: ImportError) -> Failure {
-        match error {
-            ImportError::Store(error) => error.into(),
-            ImportError::Rows(problems) => refuse_rows(problems, &[]),
-        }
-    }
-}
-
 /// The problems of rows by their lines.
 fn refuse_rows(problems: RowProblems, lines: &[u64]) -> Failure {
-    let line = |row: usize| lines.get(row).copied().unwrap_or_default();
-    let told = problems.first.into_iter().map(|problem| {
-        let beside = problem.other.map(|other| format!(" (line {})", line(other))).unwrap_or_default();
-        table::mistake(line(problem.row), problem.field, problem.message + &beside)
-    });
+    let told = told(problems.first, lines).into_iter().map(|(_, problem)| problem);
     Failure::invalid_rows(told.collect(), problems.total)
 }
 
+/// Problems of rows and the lines on which the rows begin.
+fn told(problems: Vec<RowProblem>, lines: &[u64]) -> Vec<(u64, FieldProblem)> {
+    let line = |row: usize| lines.get(row).copied().unwrap_or_default();
+    let of_line = |problem: RowProblem| {
+        let beside = problem.other.map(|other| format!(" (line {})", line(other))).unwrap_or_default();
+        let line = line(problem.row);
+        (line, table::mistake(line, problem.field, problem.message + &beside))
+    };
+    problems.into_iter().map(of_line).collect()
+}
+
+/// Rows that cannot be read.
+struct Unreadable {
+    first: Vec<FieldProblem>,
+    total: u64,
+}
+
+impl Unreadable {
+    /// The refusal, with whatever is wrong with the rows that can be read.
+    fn with(self, others: Result<store::Imported, ImportError>, lines: &[u64]) -> Failure {
+        let others = match others {
+            Ok(_) => RowProblems::default(),
+            Err(ImportError::Rows(problems)) => problems,
+            Err(ImportError::Store(error)) => return error.into(),
+        };
+        let total = self.total + others.total;
+        // `line 7, psk`: the number is what they are ordered by.
+        let line = |problem: &FieldProblem| {
+            let digits = problem.field.trim_start_matches("line ").split(',').next().unwrap_or_default();
+            digits.parse().unwrap_or(0)
+        };
+        let mut all: Vec<(u64, FieldProblem)> = self.first.into_iter().map(|it| (line(&it), it)).collect();
+        all.extend(told(others.first, lines));
+        all.sort_by_key(|(line, _)| *line);
+        Failure::invalid_rows(all.into_iter().map(|(_, problem)| problem).collect(), total)
+    }
+}
+
 /// Reads the table while it arrives, on a thread that may wait for it.
-async fn receive(body: Body) -> Result<Rows, Failure> {
+async fn receive(body: Body) -> Result<(Rows, Option<Unreadable>), Failure> {
     let (sender, mut chunks) = mpsc::channel::<io::Result<Vec<u8>>>(WAITING);
     let reading = tokio::task::spawn_blocking(move || {
         table::read(table::Chunks::new(std::iter::from_fn(move || chunks.blocking_recv())), ROW_LIMIT)
@@ -159,8 +195,8 @@ async fn receive(body: Body) -> Result<Rows, Failure> {
     let read = reading.await;
     forwarded?;
     match read {
-        Ok(Ok(rows)) => Ok(rows),
-        Ok(Err(TableError::Mistakes(first, total))) => Err(Failure::invalid_rows(first, total)),
+        Ok(Ok(rows)) => Ok((rows, None)),
+        Ok(Err(TableError::Mistakes(first, total, rows))) => Ok((rows, Some(Unreadable { first, total }))),
         Ok(Err(TableError::TooLong)) => {
             let detail = format!("a table is limited to {ROW_LIMIT} rows: split it");
             Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, detail))

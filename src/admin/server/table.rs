@@ -35,8 +35,8 @@ pub enum TableError {
     Interrupted,
     /// It has more rows than are taken at once.
     TooLong,
-    /// Mistakes, the first thousand of them, and how many there are.
-    Mistakes(Vec<FieldProblem>, u64),
+    /// Mistakes, the first thousand of them, and how many there are; and the rows in which there are none.
+    Mistakes(Vec<FieldProblem>, u64, Rows),
 }
 
 /// A mistake on a line.
@@ -63,7 +63,7 @@ pub fn read(source: impl Read, limit: usize) -> Result<Rows, TableError> {
     }
     let columns = read_header(&record, &mut mistakes);
     if mistakes.total > 0 {
-        return Err(mistakes.into());
+        return Err(mistakes.beside(Rows::default()));
     }
     let kept = kept(&columns);
     let mut read = Rows::default();
@@ -83,7 +83,7 @@ pub fn read(source: impl Read, limit: usize) -> Result<Rows, TableError> {
             read.lines.push(line);
         }
     }
-    if mistakes.total > 0 { Err(mistakes.into()) } else { Ok(read) }
+    if mistakes.total > 0 { Err(mistakes.beside(read)) } else { Ok(read) }
 }
 
 /// What a table with these columns says nothing of.
@@ -112,11 +112,9 @@ impl Mistakes {
             self.first.push(mistake);
         }
     }
-}
 
-impl From<Mistakes> for TableError {
-    fn from(mistakes: Mistakes) -> TableError {
-        TableError::Mistakes(mistakes.first, mistakes.total)
+    fn beside(self, rows: Rows) -> TableError {
+        TableError::Mistakes(self.first, self.total, rows)
     }
 }
 
