@@ -10,10 +10,24 @@ pub enum Peer {
     Unauthenticated,
     /// The client proved to hold the key of this PSK identity: raw bytes, compared exactly.
     PskIdentity(Vec<u8>),
-    /// A verified chain, leaf first, each certificate in DER.
-    CertificateChain(Vec<Vec<u8>>),
+    /// The client proved to hold the key of the first certificate.
+    Certificate {
+        /// As the client sent it, leaf first, each certificate in DER; never empty.
+        chain: Vec<Vec<u8>>,
+        /// Why it was believed. Only an anchored chain says who the client is; a pinned one says which key it has.
+        trust: CertificateTrust,
+    },
     /// A raw public key, DER SubjectPublicKeyInfo (RFC 7250).
     RawPublicKey(Vec<u8>),
+}
+
+/// Why a certificate was believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CertificateTrust {
+    /// Its chain leads to a configured trust anchor, and every check of it passed: its names may be believed.
+    Anchored,
+    /// It is, byte for byte, the one on record of a device; nothing else of it was checked, its names included.
+    Pinned,
 }
 
 impl Peer {

@@ -107,7 +107,7 @@ pub fn lookup_key(request: &BootstrapRequest, peer: &Peer) -> Result<LookupKey, 
             Outcome::RefusedIdentity,
             "The client sent no endpoint name, and without DTLS nothing else says who it is.",
         )),
-        (Peer::CertificateChain(_) | Peer::RawPublicKey(_), _) => Err(Refusal::definite(
+        (Peer::Certificate { .. } | Peer::RawPublicKey(_), _) => Err(Refusal::definite(
             Outcome::RefusedIdentity,
             "The client proved itself by a certificate or a raw public key, which this version does not serve.",
         )),
@@ -163,7 +163,7 @@ fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice)
     let proven = match peer {
         Peer::PskIdentity(identity) => device.psk_identity.as_ref() == Some(identity),
         Peer::Unauthenticated => device.psk_identity.is_none(),
-        Peer::CertificateChain(_) | Peer::RawPublicKey(_) => false,
+        Peer::Certificate { .. } | Peer::RawPublicKey(_) => false,
     };
     if !proven {
         return Err(Refusal::definite(
@@ -208,7 +208,7 @@ pub fn printable(text: &str) -> String {
 mod tests {
     use super::{Grant, KnownDevice, Lookup, Outcome, Withheld, authorise};
     use crate::bootstrap::request::BootstrapRequest;
-    use crate::peer::Peer;
+    use crate::peer::{CertificateTrust, Peer};
     use crate::provision::{
         AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
         ServerSettings, TimingOverride, Writing,
@@ -276,7 +276,7 @@ mod tests {
             Peer::PskIdentity(b"one".to_vec()),
             Peer::PskIdentity(b"two".to_vec()),
             Peer::PskIdentity(Vec::new()),
-            Peer::CertificateChain(Vec::new()),
+            Peer::Certificate { chain: vec![b"one".to_vec()], trust: CertificateTrust::Pinned },
             Peer::RawPublicKey(b"one".to_vec()),
         ];
         let mut granted = 0;

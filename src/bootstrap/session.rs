@@ -468,7 +468,7 @@ fn describe(peer: &Peer) -> String {
     match peer {
         Peer::Unauthenticated => "nothing (NoSec)".to_owned(),
         Peer::PskIdentity(identity) => format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity))),
-        Peer::CertificateChain(chain) => format!("certificate chain of {}", chain.len()),
+        Peer::Certificate { chain, .. } => format!("certificate chain of {}", chain.len()),
         Peer::RawPublicKey(_) => "raw public key".to_owned(),
     }
 }
