@@ -457,7 +457,7 @@ impl Server {
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
         let report = Box::new(entry.session.into_report(now, outcome, reason));
-        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, report });
+        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned: None, report });
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {
