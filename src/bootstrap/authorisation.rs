@@ -7,7 +7,7 @@ use super::outcome::Outcome;
 use super::request::{BootstrapRequest, RequestError};
 use crate::coap::Code;
 use crate::peer::Peer;
-use crate::provision::Provision;
+use crate::provision::{ClientKnowledge, Provision};
 
 /// By what the record of a client is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct KnownDevice {
     pub psk_identity: Option<Vec<u8>>,
     /// Whether the operator has blocked it.
     pub blocked: bool,
+    /// How it behaves, as far as earlier sessions have shown.
+    pub knowledge: ClientKnowledge,
     /// What it is to receive.
     pub provision: Result<Provision, Withheld>,
 }
@@ -210,8 +212,8 @@ mod tests {
     use crate::bootstrap::request::BootstrapRequest;
     use crate::peer::{CertificateTrust, Peer};
     use crate::provision::{
-        AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
-        ServerSettings, TimingOverride, Writing,
+        AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
+        ProvisionedAccount, ServerSettings, TimingOverride, Writing,
     };
     use crate::secret::Secret;
 
@@ -239,6 +241,7 @@ mod tests {
             access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
             timing: TimingOverride::default(),
+            ..Writing::default()
         };
         Provision {
             endpoint: "dev1".to_owned(),
@@ -292,6 +295,7 @@ mod tests {
                             endpoint: "dev1".to_owned(),
                             psk_identity: record.map(<[u8]>::to_vec),
                             blocked: false,
+                            knowledge: ClientKnowledge::default(),
                             provision: Ok(provision(key)),
                         };
                         let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), insecure);
@@ -312,7 +316,13 @@ mod tests {
         let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), preferred_content_format: None };
         let decide = |peer: &Peer, blocked, provision: Result<Provision, Withheld>| {
             let psk_identity = Some(b"one".to_vec());
-            let device = KnownDevice { endpoint: "dev1".to_owned(), psk_identity, blocked, provision };
+            let device = KnownDevice {
+                endpoint: "dev1".to_owned(),
+                psk_identity,
+                blocked,
+                knowledge: ClientKnowledge::default(),
+                provision,
+            };
             let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), true);
             decision
                 .map(|grant| grant == Grant::MustIssue)

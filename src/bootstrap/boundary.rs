@@ -6,6 +6,7 @@ use super::authorisation::LookupKey;
 use super::outcome::SessionReport;
 use crate::coap::Timing;
 use crate::peer::Peer;
+use crate::provision::ClientKnowledge;
 use crate::route::Route;
 
 /// Numbers the sessions of one server from 1.
@@ -22,11 +23,11 @@ pub enum CoapEndpoint {
         /// Its address, and ours.
         route: Route,
     },
-    /// A client's DTLS association.
+    /// A client's DTLS association, or its TCP connection.
     Association {
         /// Index of the listener.
         listener: usize,
-        /// Number of the association, unique for the listener.
+        /// Number of the association or connection, unique for the listener.
         number: u64,
     },
 }
@@ -49,6 +50,9 @@ pub struct Origin<'a> {
     pub route: Route,
     /// What the transport has proven.
     pub peer: &'a Peer,
+    /// Bytes of the largest message that the other end says it takes (RFC 8323 section 5.3.1); none where it says
+    /// nothing, as over UDP.
+    pub largest_message: Option<usize>,
 }
 
 /// What holds for all clients of one listener.
@@ -113,6 +117,9 @@ pub enum Output {
         /// Numbers of the issued credentials that the client is now known to have taken. Those of a bootstrap account
         /// are not among them: it proves them in its next handshake.
         confirmed: Vec<i64>,
+        /// What is known of the client from now on, where this session has changed that. Only what an authenticated
+        /// client showed is learned.
+        learned: Option<ClientKnowledge>,
         /// Everything about it.
         report: Box<SessionReport>,
     },

@@ -5,6 +5,9 @@
 //! critical options, and the answer to every path that is not ours (RFC 7252 sections 4 and 5; spec sheets
 //! `transport.md`, section 1, and `bootstrap.md`, sections 3 and 12). It knows no socket, no database and no clock.
 
+mod entry;
+mod message_layer;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -14,17 +17,14 @@ use rand::{RngExt, SeedableRng};
 
 use super::authorisation::{self, Grant, Lookup, Refusal};
 use super::boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId, Statistics};
-use super::conversation::{self, Conversation, MessageIds, Wire};
+use super::conversation::{self, Conversation};
 use super::outcome::{Outcome, SessionReport};
 use super::request::BootstrapRequest;
 use super::routing::{self, Rejection};
 use super::session::{Session, Turn};
-use crate::coap::{Code, Deduplication, Message, MessageType, Reply, Ticket, Timing, Verdict};
+use crate::coap::{Code, Deduplication, Message, Reply, Ticket};
 use crate::provision::Provision;
-
-/// If the store has not answered by then, the request is acknowledged by an empty message and answered later. It is
-/// well below the client's first time-out of 2 s (RFC 7252 section 5.2.2).
-const PIGGYBACK_WAIT: Duration = Duration::from_secs(1);
+use entry::{Entry, PIGGYBACK_WAIT, Unanswered};
 
 /// All sessions of all clients.
 pub struct Server {
@@ -43,44 +43,6 @@ pub struct Server {
     next_session: u64,
     draining: bool,
     statistics: Statistics,
-}
-
-/// A session and the message that it has yet to answer.
-struct Entry {
-    session: Session,
-    message_ids: MessageIds,
-    unanswered: Option<Unanswered>,
-    /// The earliest deadline of this session in the heap.
-    scheduled: Option<Instant>,
-}
-
-/// A Bootstrap-Request that waits for the store.
-struct Unanswered {
-    request: Message,
-    ticket: Ticket,
-    acknowledge_at: Instant,
-    acknowledged: bool,
-    /// Whether credentials have been issued for it.
-    has_issued: bool,
-}
-
-impl Entry {
-    /// The session, and the means by which it speaks.
-    fn speaking<'a>(
-        &'a mut self,
-        timing: &Timing,
-        conversation: &'a mut Conversation,
-        outputs: &'a mut VecDeque<Output>,
-    ) -> (&'a mut Session, Wire<'a>) {
-        let Entry { session, message_ids, .. } = self;
-        let (endpoint, timing) = (session.endpoint, session.timing(timing));
-        (session, Wire { endpoint, timing, conversation, message_ids, outputs })
-    }
-
-    fn deadline(&self) -> Instant {
-        let acknowledgement = self.unanswered.as_ref().filter(|it| !it.acknowledged).map(|it| it.acknowledge_at);
-        acknowledgement.map_or(self.session.deadline(), |at| at.min(self.session.deadline()))
-    }
 }
 
 impl Server {
@@ -352,62 +314,6 @@ impl Server {
         self.end(now, id, refusal.outcome, refusal.reason);
     }
 
-    fn handle_reply(&mut self, now: Instant, origin: Origin<'_>, message: &Message, bytes: &[u8]) {
-        let ticket = match message.message_type {
-            // A separate response is sent again where our acknowledgement was lost, and acknowledged again.
-            MessageType::Confirmable => match self.first_sight(now, origin.endpoint, bytes) {
-                Some(ticket) => Some(ticket),
-                None => return,
-            },
-            _ => None,
-        };
-        let session = self.by_endpoint.get(&origin.endpoint).copied();
-        match session.and_then(|id| Some((id, self.offer(now, id, message)?))) {
-            Some((id, turn)) => {
-                if let Some(ticket) = ticket {
-                    self.deduplication.set_reply(ticket, &Message::empty_acknowledgement(message.id).encode());
-                }
-                self.settle(now, id, turn);
-            }
-            None => {
-                self.statistics.unmatched += 1;
-                // A confirmable response that nobody waits for is rejected, and again each time that it is sent again
-                // (RFC 7252 section 4.2).
-                if let Some(ticket) = ticket {
-                    let reset = Message::reset(message.id).encode();
-                    self.deduplication.set_reply(ticket, &reset);
-                    conversation::send(&mut self.outputs, origin.endpoint, &reset);
-                }
-            }
-        }
-    }
-
-    /// Shows a message to the session of its endpoint, which may have no use for it.
-    fn offer(&mut self, now: Instant, id: SessionId, message: &Message) -> Option<Turn> {
-        if message.is_response() && message.unknown_critical_option(&routing::UNDERSTOOD_IN_RESPONSES).is_some() {
-            return None;
-        }
-        let entry = self.sessions.get_mut(&id)?;
-        let endpoint = entry.session.endpoint;
-        let timing = &self.listeners[endpoint.listener()].timing;
-        let (session, mut wire) = entry.speaking(timing, &mut self.conversation, &mut self.outputs);
-        session.handle_message(now, message, &mut wire)
-    }
-
-    /// The ticket of a confirmable message that is new; a repeated one is answered as before.
-    fn first_sight(&mut self, now: Instant, from: CoapEndpoint, bytes: &[u8]) -> Option<Ticket> {
-        match self.deduplication.check(now, &from, bytes) {
-            Verdict::New(ticket) => Some(ticket),
-            Verdict::Duplicate { reply } => {
-                self.statistics.duplicates += 1;
-                if let Some(reply) = reply {
-                    conversation::send(&mut self.outputs, from, reply);
-                }
-                None
-            }
-        }
-    }
-
     fn session_timeout(&mut self, now: Instant, id: SessionId) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let endpoint = entry.session.endpoint;
@@ -457,7 +363,7 @@ impl Server {
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
         let report = Box::new(entry.session.into_report(now, outcome, reason));
-        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, report });
+        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned: None, report });
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {
@@ -473,20 +379,6 @@ impl Server {
             self.by_device.remove(device);
         }
         Some(entry)
-    }
-
-    fn answer(&mut self, to: CoapEndpoint, request: &Message, ticket: Ticket, code: Code, explanation: &str) {
-        let response = match request.message_type {
-            MessageType::Confirmable => Message::piggybacked_response(request, code),
-            _ => Message::non_confirmable_response(code, self.conversation.message_ids().next(), request.token),
-        };
-        let bytes = response.with_payload(explanation.as_bytes().to_vec()).encode();
-        self.deduplication.set_reply(ticket, &bytes);
-        conversation::send(&mut self.outputs, to, &bytes);
-    }
-
-    fn send(&mut self, to: CoapEndpoint, message: &Message) {
-        conversation::send(&mut self.outputs, to, &message.encode());
     }
 }
 

@@ -211,7 +211,11 @@ impl Driver {
                     Some(front) => front.server.handle_datagram(now, route, bytes),
                     None => {
                         let endpoint = CoapEndpoint::Address { listener: index, route };
-                        server.handle_datagram(now, Origin { endpoint, route, peer: &Peer::Unauthenticated }, bytes);
+                        server.handle_datagram(
+                            now,
+                            Origin { endpoint, route, peer: &Peer::Unauthenticated, largest_message: None },
+                            bytes,
+                        );
                     }
                 }
             });
@@ -274,7 +278,7 @@ impl Driver {
                 self.resolve(now, session, endpoint, key);
             }
             bootstrap::Output::Issue { session, endpoint, key } => self.issue(now, Awaited::of(session, endpoint, key)),
-            bootstrap::Output::Ended { endpoint, device, confirmed, report } => {
+            bootstrap::Output::Ended { endpoint, device, confirmed, learned: _, report } => {
                 self.confirm_issued(confirmed);
                 self.release(now, endpoint);
                 self.record(now, device, *report);
@@ -330,7 +334,7 @@ impl Driver {
                 dtls::Output::ApplicationData { association, bytes } => {
                     if let Some(known) = front.association(association) {
                         let endpoint = association_endpoint(index, association);
-                        let origin = Origin { endpoint, route: known.route, peer: &known.peer };
+                        let origin = Origin { endpoint, route: known.route, peer: &known.peer, largest_message: None };
                         self.server.handle_datagram(now, origin, &bytes);
                     }
                 }

@@ -11,7 +11,8 @@ use tracing::error;
 
 use crate::bootstrap::{KnownDevice, Lookup, LookupKey, Withheld};
 use crate::provision::{
-    Catalog, Client, DeviceState, IssuedCredentials, NewCredentials, Resolution, ResolveError, issue, resolve,
+    Catalog, Client, ClientKnowledge, DeviceState, IssuedCredentials, NewCredentials, Resolution, ResolveError, issue,
+    resolve,
 };
 use crate::secret::Secret;
 use crate::store::{DeviceRecord, Reader, StoreError, UnixMillis};
@@ -128,7 +129,13 @@ impl Directory {
         // A device that has proven what was issued to it has that to prove, whatever its definition says.
         let psk_identity = record.identity.or_else(|| record.retired.then(Vec::new));
         let blocked = record.definition.state == DeviceState::Blocked;
-        let device = KnownDevice { endpoint: record.definition.endpoint, psk_identity, blocked, provision };
+        let device = KnownDevice {
+            endpoint: record.definition.endpoint,
+            psk_identity,
+            blocked,
+            knowledge: ClientKnowledge::default(),
+            provision,
+        };
         Ok(Found { lookup: Lookup::Known(Box::new(device)), unproven })
     }
 

@@ -13,6 +13,7 @@ pub mod expression;
 pub mod identity_text;
 pub mod issued;
 pub mod key_text;
+pub mod knowledge;
 pub mod material;
 mod material_credentials;
 pub mod pattern;
@@ -36,10 +37,11 @@ pub use definition::{
 };
 pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedReference, IssuedValues, NewCredentials};
 pub use key_text::KeyText;
+pub use knowledge::ClientKnowledge;
 pub use material_credentials::CredentialsError;
 pub use problem::{Problem, Severity};
 pub use provision::{
-    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
-    ServerSettings, TimingOverride, Writing,
+    AccessControl, AccountCredentials, AccountRole, Discover, Level, Mode, Pack, ProfileChoice, Provision,
+    ProvisionedAccount, ServerSettings, TimingOverride, Writing,
 };
 pub use resolve::{AccountError, Client, Resolution, ResolveError, issue, resolve};

@@ -13,10 +13,11 @@ use bootstrapd::bootstrap::{
     CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId, Withheld,
 };
 use bootstrapd::coap::{BlockOption, Code, Message, MessageType, Timing, Token};
+use bootstrapd::lwm2m::Path;
 use bootstrapd::peer::Peer;
 use bootstrapd::provision::{
-    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
-    ServerSettings, TimingOverride, Writing,
+    AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
+    ProvisionedAccount, ServerSettings, TimingOverride, Writing,
 };
 use bootstrapd::route::Route;
 use bootstrapd::secret::Secret;
@@ -180,7 +181,7 @@ impl<'a> Field<'a> {
     fn send(&mut self, client: usize, bytes: Vec<u8>) {
         let sender = &self.clients[client];
         let route = Route::to(SocketAddr::from(([192, 0, 2, 1], 1)));
-        let origin = Origin { endpoint: sender.endpoint, route, peer: &sender.peer };
+        let origin = Origin { endpoint: sender.endpoint, route, peer: &sender.peer, largest_message: None };
         // What the datagram claims, read here independently of the server.
         self.claimed = Message::decode(&bytes).ok().and_then(|message| {
             let queries = message.uri_query().ok()?;
@@ -338,10 +339,11 @@ impl<'a> Field<'a> {
         let writing = Writing {
             format: None,
             discover: discover[usize::from(byte >> 6)],
-            delete: if byte & 32 == 0 { vec![0, 1] } else { Vec::new() },
+            delete: if byte & 32 == 0 { vec![Path::Object(0), Path::Object(1)] } else { Vec::new() },
             access_control: AccessControl::Auto,
             bootstrap_account_instance: (byte & 16 != 0).then_some(0),
             timing: TimingOverride::default(),
+            ..Writing::default()
         };
         let with_keys = byte & 8 == 0;
         let provision = Provision {
@@ -434,7 +436,13 @@ fn may_have_the_key(peer: &Peer, claimed: Option<&str>, lookup: &Lookup) -> bool
 }
 
 fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, Withheld>) -> Lookup {
-    Lookup::Known(Box::new(KnownDevice { endpoint: "dev1".to_owned(), psk_identity, blocked: false, provision }))
+    Lookup::Known(Box::new(KnownDevice {
+        endpoint: "dev1".to_owned(),
+        psk_identity,
+        blocked: false,
+        knowledge: ClientKnowledge::default(),
+        provision,
+    }))
 }
 
 fn account(with_key: bool) -> ProvisionedAccount {

@@ -178,7 +178,8 @@ impl World {
 
     pub fn send(&mut self, client: usize, bytes: Vec<u8>) {
         let (now, sender) = (self.now(), &self.clients[client]);
-        let origin = Origin { endpoint: sender.endpoint, route: sender.route, peer: &sender.peer };
+        let origin =
+            Origin { endpoint: sender.endpoint, route: sender.route, peer: &sender.peer, largest_message: None };
         self.server.handle_datagram(now, origin, &bytes);
         self.clients[client].sent = bytes;
         self.collect();

@@ -169,7 +169,7 @@ impl World {
         let peer = Peer::PskIdentity(self.proven.0.clone());
         let route = Route::to("192.0.2.1:40000".parse().unwrap());
         let endpoint = CoapEndpoint::Association { listener: 0, number: self.association };
-        self.server.handle_datagram(self.now, Origin { endpoint, route, peer: &peer }, bytes);
+        self.server.handle_datagram(self.now, Origin { endpoint, route, peer: &peer, largest_message: None }, bytes);
     }
 
     /// Does what the driver does, and returns what the server sends.

@@ -25,6 +25,6 @@ pub use rotation::Rotation;
 pub use server::{AccountType, CertificateUsage, MatchingType, SecurityMode, ServerDefinition, SmsSecurity, Transport};
 
 /// Whether a field says nothing, and need not be written.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

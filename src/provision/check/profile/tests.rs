@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{check_profile, check_profile_in, writing};
-use crate::lwm2m::ContentFormat;
+use crate::lwm2m::{ContentFormat, Path};
 use crate::provision::{
     AccessControl, AccountType, Catalog, Discover, ProfileDefinition, ServerDefinition, TimingOverride, Writing,
 };
@@ -35,10 +35,11 @@ fn left_out_everything_has_its_default() {
         Ok(Writing {
             format: None,
             discover: Discover::Auto,
-            delete: vec![0, 1],
+            delete: vec![Path::Object(0), Path::Object(1)],
             access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
             timing: TimingOverride::default(),
+            ..Writing::default()
         })
     );
 }
@@ -60,10 +61,11 @@ fn written_out_everything_is_taken() {
         Ok(Writing {
             format: Some(ContentFormat::SenmlCbor),
             discover: Discover::Never,
-            delete: vec![0, 1, 21],
+            delete: vec![Path::Object(0), Path::Object(1), Path::Object(21)],
             bootstrap_account_instance: Some(65534),
             access_control: AccessControl::Never,
             timing: TimingOverride { ack_timeout: Some(Duration::from_millis(7500)), max_retransmit: Some(2) },
+            ..Writing::default()
         })
     );
     let nothing_deleted = ProfileDefinition { delete: Some(vec![]), ..profile(&["a"]) };
