@@ -281,4 +281,4 @@ impl Client {
 const LARGEST_PACK: usize = crate::lwm2m::codec::MAX_PAYLOAD;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

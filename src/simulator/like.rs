@@ -309,3 +309,6 @@ impl FromStr for Like {
         Like::ALL.into_iter().find(|like| like.name() == text).ok_or(UnknownClient)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,6 +172,10 @@ impl Client {
             return false;
         };
         let Ok(content) = decode(format, &Path::Root, body) else { return false };
+        // A pack brings at least one account (Core 1.2 section 6.1.7.7); with none it would pass for what was there.
+        if content.iter().all(|object| object.instances.is_empty()) {
+            return false;
+        }
         let check = |model: &_| consistency::check(model).and_then(|()| consistency::check_usable(model));
         let taken = self.model.apply_pack(content, check).is_ok();
         if taken {
