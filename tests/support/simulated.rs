@@ -25,8 +25,6 @@ pub struct Ended {
     pub result: Result<Provisioned, Failure>,
     /// What the server has learned of the client.
     pub learned: Option<ClientKnowledge>,
-    /// From the first datagram until both were done.
-    pub elapsed: Duration,
 }
 
 /// Lets a client of this configuration bootstrap, and gives it `provision`.
@@ -70,7 +68,7 @@ pub fn bootstrap(provision: &Provision, knowledge: &ClientKnowledge, configurati
         let deadline = [server.poll_timeout(), client.poll_timeout()].into_iter().flatten().min();
         match (deadline, result) {
             (_, Some(result)) if report.is_some() => {
-                return Ended { report, result, learned, elapsed: now - begin };
+                return Ended { report, result, learned };
             }
             (Some(deadline), kept) if now - begin < LONGEST => {
                 result = kept;
@@ -78,7 +76,7 @@ pub fn bootstrap(provision: &Provision, knowledge: &ClientKnowledge, configurati
                 server.handle_timeout(now);
                 client.handle_timeout(now);
             }
-            (_, Some(result)) => return Ended { report, result, learned, elapsed: now - begin },
+            (_, Some(result)) => return Ended { report, result, learned },
             (_, None) => panic!("the client has come to no end: {report:#?}"),
         }
     }
