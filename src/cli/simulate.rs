@@ -28,7 +28,8 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Simulate {
-    /// The Bootstrap-Server: coaps://HOST:PORT or coap://HOST:PORT; left out, the port is 5684 or 5683.
+    /// The Bootstrap-Server: coaps://HOST:PORT, coap://HOST:PORT or coap+tcp://HOST:PORT; left out, the port is
+    /// 5684 or 5683.
     #[arg(long, value_name = "URI")]
     server: Target,
     // `⟨n⟩` is shown as `{n}`: see `NUMBER_SIGN`.
@@ -148,6 +149,9 @@ impl Simulate {
     }
 
     fn check_key(&self) -> Result<(), Failure> {
+        if self.server.tcp && self.count.is_some() {
+            return Err(Failure::Usage("--count works over UDP only: give coap:// or coaps://".into()));
+        }
         match (self.server.secure, &self.psk_file) {
             (true, None) => {
                 Err(Failure::Usage("a coaps:// server needs --psk-file FILE; without a key, give coap://".into()))

@@ -116,6 +116,12 @@ pub enum Failure {
     /// The server closed the association before Finish.
     #[error("the server closed the DTLS association before Bootstrap-Finish")]
     AssociationClosed,
+    /// The TCP connection ended before Finish.
+    #[error("the connection ended before Bootstrap-Finish: {reason}")]
+    ConnectionClosed {
+        /// Who ended it, and why.
+        reason: String,
+    },
 }
 
 impl Failure {
@@ -140,6 +146,7 @@ impl Failure {
             Failure::KeyRejected => "key_rejected",
             Failure::HandshakeRefused { .. } => "handshake_refused",
             Failure::AssociationClosed => "association_closed",
+            Failure::ConnectionClosed { .. } => "connection_closed",
         }
     }
 }
