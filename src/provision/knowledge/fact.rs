@@ -21,6 +21,8 @@ pub enum Fact {
     RefusesRead,
     /// [`ClientKnowledge::block_size`], in bytes.
     BlockSize(u16),
+    /// [`ClientKnowledge::largest_payload`], in bytes.
+    LargestPayload(u32),
     /// [`ClientKnowledge::refuses_blocks`].
     RefusesBlocks,
     /// [`ClientKnowledge::renumbers_instances`].
@@ -42,6 +44,9 @@ impl fmt::Display for Fact {
             Fact::RefusesDiscover => formatter.write_str("It refuses Bootstrap-Discover."),
             Fact::RefusesRead => formatter.write_str("It refuses Bootstrap-Read."),
             Fact::BlockSize(bytes) => write!(formatter, "It takes blocks of at most {bytes} bytes."),
+            Fact::LargestPayload(bytes) => {
+                write!(formatter, "It takes no more than {bytes} bytes of payload in one message.")
+            }
             Fact::RefusesBlocks => formatter.write_str("It takes no writes in blocks."),
             Fact::RenumbersInstances => formatter
                 .write_str("It ignores the instance ids in a write of a whole object, and takes ids of its own."),
@@ -64,6 +69,7 @@ impl ClientKnowledge {
             refuses_discover,
             refuses_read,
             block_size,
+            largest_payload,
             refuses_blocks,
             renumbers_instances,
             bootstrap_account_instance,
@@ -77,6 +83,7 @@ impl ClientKnowledge {
         facts.extend(refuses_discover.then_some(Fact::RefusesDiscover));
         facts.extend(refuses_read.then_some(Fact::RefusesRead));
         facts.extend(block_size.map(Fact::BlockSize));
+        facts.extend(largest_payload.map(Fact::LargestPayload));
         facts.extend(refuses_blocks.then_some(Fact::RefusesBlocks));
         facts.extend(renumbers_instances.then_some(Fact::RenumbersInstances));
         facts.extend(bootstrap_account_instance.map(Fact::BootstrapAccountInstance));
@@ -102,6 +109,9 @@ impl ClientKnowledge {
                 Fact::RefusesRead => known.refuses_read = true,
                 Fact::BlockSize(bytes) => {
                     known.block_size.get_or_insert(bytes);
+                }
+                Fact::LargestPayload(bytes) => {
+                    known.largest_payload.get_or_insert(bytes);
                 }
                 Fact::RefusesBlocks => known.refuses_blocks = true,
                 Fact::RenumbersInstances => known.renumbers_instances = true,
@@ -138,6 +148,7 @@ pub(super) mod tests {
             refuses_discover: true,
             refuses_read: true,
             block_size: Some(64),
+            largest_payload: Some(1024),
             refuses_blocks: true,
             renumbers_instances: true,
             bootstrap_account_instance: Some(1),
@@ -149,12 +160,12 @@ pub(super) mod tests {
     #[test]
     fn knowledge_is_the_sum_of_its_facts() {
         let facts = everything().facts();
-        assert_eq!(facts.len(), 13, "every field, and each element of a list");
+        assert_eq!(facts.len(), 14, "every field, and each element of a list");
         assert_eq!(ClientKnowledge::of_facts(facts.clone()), everything());
         assert_eq!(ClientKnowledge::of_facts(facts.iter().chain(&facts).copied()), everything(), "said twice");
         for fact in &facts {
             let rest = everything().without(&ClientKnowledge::of_facts([*fact]));
-            assert!(!rest.facts().contains(fact) && rest.facts().len() == 12, "{fact:?}: {rest:?}");
+            assert!(!rest.facts().contains(fact) && rest.facts().len() == 13, "{fact:?}: {rest:?}");
         }
         assert!(everything().without(&everything()).is_empty());
         let other = ClientKnowledge { version: Some(Version::V1_0), ..ClientKnowledge::default() };
