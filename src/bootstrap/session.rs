@@ -36,7 +36,7 @@ const LONGEST_TRACE: usize = 128;
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) endpoint: CoapEndpoint,
-    route: Route,
+    pub(super) route: Route,
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
@@ -445,6 +445,7 @@ impl Session {
             reason,
             duration: now - self.started,
             steps: self.steps.clone(),
+            looping: None,
         }
     }
 }
