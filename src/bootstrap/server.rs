@@ -211,7 +211,9 @@ impl Server {
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else {
+            return self.handle_repeated_request(now, origin.endpoint);
+        };
         match routing::route(&message) {
             Ok(()) => self.handle_bootstrap_request(now, origin, message, ticket),
             Err(Rejection::Answer(code, explanation)) => {
