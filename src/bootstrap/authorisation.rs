@@ -62,8 +62,8 @@ pub enum Withheld {
 /// What a client that is not refused is to get.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Grant {
-    /// This.
-    Provision(Box<Provision>),
+    /// This, written as fits a client of which so much is known.
+    Provision(Box<Provision>, ClientKnowledge),
     /// What is known once credentials have been issued.
     MustIssue,
 }
@@ -158,7 +158,7 @@ pub fn authorise(
              or set `insecure_secrets = true` on this listener.",
         ));
     }
-    Ok(Grant::Provision(Box::new(provision)))
+    Ok(Grant::Provision(Box::new(provision), device.knowledge))
 }
 
 fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice) -> Result<(), Refusal> {

@@ -4,6 +4,7 @@
 //! outstanding at a time (NSTART = 1).
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::boundary::{CoapEndpoint, Output};
 use crate::coap::{BlockOption, Code, Exchange, Message, Timing, Token};
+use crate::lwm2m::path::ObjectId;
 use crate::lwm2m::{ContentFormat, Path};
 
 /// Where a session's messages go, and what they are made of.
@@ -70,11 +72,33 @@ impl Conversation {
     }
 }
 
+/// One question, whose answer may come in several blocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Question {
+    /// Bootstrap-Discover of the root or of an object.
+    Discover(Path),
+    /// Bootstrap-Read of an object.
+    Read(ObjectId, ContentFormat),
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Question::Discover(path) => write!(formatter, "Bootstrap-Discover {path}"),
+            Question::Read(object, _) => write!(formatter, "Bootstrap-Read /{object}"),
+        }
+    }
+}
+
 impl Wire<'_> {
-    /// Bootstrap-Discover of the root, or the next block of its answer.
-    pub(super) fn discover(&mut self, now: Instant, block: Option<BlockOption>) -> Exchange {
-        let mut request = self.request(Code::GET, &Path::Root);
-        request.set_accept(ContentFormat::CoreLink.number());
+    /// Bootstrap-Discover or Bootstrap-Read, or the next block of its answer.
+    pub(super) fn ask(&mut self, now: Instant, question: Question, block: Option<BlockOption>) -> Exchange {
+        let (path, format) = match question {
+            Question::Discover(path) => (path, ContentFormat::CoreLink),
+            Question::Read(object, format) => (Path::Object(object), format),
+        };
+        let mut request = self.request(Code::GET, &path);
+        request.set_accept(format.number());
         if let Some(block) = block {
             request.set_block2(block);
         }

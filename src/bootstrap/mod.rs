@@ -10,10 +10,13 @@
 //! [`outcome`] for what is told of it. [`explain()`] tells it without a device, in the words of [`explanation`].
 
 pub mod account;
+mod adaptation;
 pub mod authorisation;
 pub mod boundary;
 pub mod consistency;
 mod conversation;
+mod difference;
+mod dispatch;
 pub mod explain;
 pub mod explanation;
 pub mod format;

@@ -23,7 +23,7 @@ use super::request::BootstrapRequest;
 use super::routing::{self, Rejection};
 use super::session::{Session, Turn};
 use crate::coap::{Code, Deduplication, Message, Reply, Ticket};
-use crate::provision::Provision;
+use crate::provision::{ClientKnowledge, Provision};
 use entry::{Entry, PIGGYBACK_WAIT, Unanswered};
 
 /// All sessions of all clients.
@@ -145,8 +145,8 @@ impl Server {
         let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
-            Ok(Grant::Provision(provision)) if self.may_displace(session, &provision.endpoint) => {
-                self.answer_and_begin(now, session, unanswered, *provision);
+            Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
+                self.answer_and_begin(now, session, unanswered, *provision, knowledge);
                 return true;
             }
             Ok(_) => {
@@ -239,7 +239,7 @@ impl Server {
             }
             Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
         };
-        let session = Session::new(id, origin.endpoint, origin.route, origin.peer.clone(), request, now);
+        let session = Session::new(id, origin, request, now);
         let unanswered = Unanswered {
             request: message,
             ticket,
@@ -271,7 +271,14 @@ impl Server {
         other.session.endpoint == this.session.endpoint || this.session.peer.is_authenticated()
     }
 
-    fn answer_and_begin(&mut self, now: Instant, id: SessionId, unanswered: Unanswered, provision: Provision) {
+    fn answer_and_begin(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        unanswered: Unanswered,
+        mut provision: Provision,
+        knowledge: ClientKnowledge,
+    ) {
         let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
         self.resolving.remove(&endpoint);
         self.supersede(now, self.by_endpoint.get(&endpoint).copied());
@@ -280,7 +287,7 @@ impl Server {
         self.by_device.insert(provision.endpoint.clone(), id);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let timing = &self.listeners[endpoint.listener()].timing;
-        entry.session.accept(now, &provision);
+        entry.session.accept(now, &mut provision, knowledge);
         let turn = if unanswered.acknowledged {
             let timing = entry.session.timing(timing);
             let message_id = entry.message_ids.next();
@@ -364,8 +371,9 @@ impl Server {
         let device = entry.session.device().map(str::to_owned);
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
+        let learned = entry.session.learned();
         let report = Box::new(entry.session.into_report(now, outcome, reason));
-        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned: None, report });
+        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report });
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {

@@ -168,6 +168,11 @@ impl Message {
         self.defined(number::ETAG)
     }
 
+    /// What tells the blocks of one request body from those of another, 0 to 8 bytes (RFC 9175 section 3).
+    pub fn request_tag(&self) -> Option<&[u8]> {
+        self.defined(number::REQUEST_TAG)
+    }
+
     /// Observe: 0 registers and 1 deregisters in a request, a sequence number in a response.
     pub fn observe(&self) -> Option<u32> {
         self.uint(number::OBSERVE)
@@ -266,6 +271,12 @@ impl Message {
         }
         self.options.remove(number::ETAG);
         self.options.add(number::ETAG, etag)
+    }
+
+    /// Sets the only Request-Tag (RFC 9175 section 3). Ours all have this length.
+    pub fn set_request_tag(&mut self, tag: [u8; 4]) {
+        self.options.remove(number::REQUEST_TAG);
+        self.options.push(number::REQUEST_TAG, &tag);
     }
 
     /// Sets Observe, of which 24 bits travel.

@@ -330,6 +330,13 @@ impl Driver {
                         front.server.close(now, association);
                     }
                 },
+                dtls::Output::NeedClientKey { association, offered, .. } => {
+                    let verdict = match offered {
+                        dtls::Offered::Certificate(_) => dtls::Verdict::Unpinned { at: SystemTime::now() },
+                        dtls::Offered::RawPublicKey(_) => dtls::Verdict::Unknown,
+                    };
+                    front.server.handle_client_key(now, association, verdict);
+                }
                 dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
                 dtls::Output::ApplicationData { association, bytes } => {
                     if let Some(known) = front.association(association) {
@@ -338,7 +345,7 @@ impl Driver {
                         self.server.handle_datagram(now, origin, &bytes);
                     }
                 }
-                dtls::Output::Closed { association, reason } => {
+                dtls::Output::Closed { association, reason, .. } => {
                     if front.forget(association) {
                         self.server.handle_closed(now, association_endpoint(index, association));
                     } else if let Some(claim) = front.withdraw(association) {
