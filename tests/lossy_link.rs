@@ -13,16 +13,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bootstrapd::bootstrap::Outcome;
+use bootstrapd::coap::Timing;
 use bootstrapd::lwm2m::path::ResourceId;
 use bootstrapd::lwm2m::{Object, ObjectInstance, Resource, Value};
 use bootstrapd::peer::Peer;
-use bootstrapd::provision::{AccessControl, Provision, TimingOverride};
+use bootstrapd::provision::{AccessControl, Discover, Provision, TimingOverride};
 use bootstrapd::simulator::{Behaviour, Client, ClientConfiguration};
 use link::{Attempt, Deeds, Site, Weather};
 
 const RUNS: u64 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
-/// MAX_RETRANSMIT of RFC 7252 section 4.8 and the first transmission.
-const TRANSMISSIONS: i32 = 5;
 /// Datagrams that arrive twice, and those that are overtaken: so few that the disturbance stated at [`Row::expected`]
 /// stays far below one standard deviation, and so many that each row sees thousands of either kind.
 const REPEATED: f64 = 0.01;
@@ -31,18 +30,19 @@ const HELD: f64 = 0.005;
 /// One kind of session over one kind of link.
 struct Row {
     accounts: u16,
-    /// Exchanges of the session: Bootstrap-Request, Discover, two Writes per account, Finish.
-    exchanges: i32,
+    discover: Discover,
     weather: Weather,
+    /// Retransmission parameters of both ends, where they are not those of RFC 7252.
     timing: TimingOverride,
-    /// What the client may try before it is lost.
-    attempts: u32,
+    /// How often the client may try.
+    attempts: usize,
 }
 
 /// What came of all runs of a row.
 #[derive(Default)]
 struct Tally {
-    succeeded: u64,
+    /// Clients that succeeded, by the attempt in which they did.
+    succeeded: [u64; 6],
     overlong: u64,
     deeds: Deeds,
 }
@@ -52,8 +52,12 @@ impl Row {
         // Late copies come up to 12 s after the others: well after the exchange that they belong to, and well before
         // the sender gives up, 32 s after its last transmission at the earliest.
         let weather = Weather { lost, repeated: REPEATED, held: HELD, hold: 0.0..12.0, delay: 0.02..0.4 };
-        let exchanges = 3 + 2 * i32::from(accounts);
-        Row { accounts, exchanges, weather, timing: TimingOverride::default(), attempts: 1 }
+        Row { accounts, discover: Discover::Auto, weather, timing: TimingOverride::default(), attempts: 1 }
+    }
+
+    /// Exchanges of the session: Bootstrap-Request, Discover, two Writes per account, Finish.
+    fn exchanges(&self) -> i32 {
+        3 + 2 * i32::from(self.accounts) - i32::from(self.discover == Discover::Never)
     }
 
     /// The share of clients that hold the provision after one attempt.
@@ -63,16 +67,18 @@ impl Row {
     /// fails if all transmissions do; a session fails if any of its exchanges does. Of Finish the request alone must
     /// arrive: then the client has everything, and what the server calls it is another matter.
     ///
-    /// Left out, as less than a fifth of a standard deviation: that a 2.04 which is overtaken by the Discover that
+    /// Left out, as less than half a standard deviation together: that a 2.04 which is overtaken by the Discover that
     /// follows it costs one transmission of five; that a repeated Bootstrap-Request has Discover sent once more; and the
     /// 247 s that the whole may take, which are counted and checked.
     fn expected(&self) -> f64 {
         let Weather { lost, repeated, .. } = self.weather;
         let arrives = 1.0 - lost;
         let is_answered = arrives * ((1.0 - repeated) * arrives + repeated * (1.0 - lost * lost));
-        let exchange = 1.0 - (1.0 - is_answered).powi(TRANSMISSIONS);
-        let finish = 1.0 - lost.powi(TRANSMISSIONS);
-        exchange.powi(self.exchanges - 1) * finish
+        // MAX_RETRANSMIT, and the first transmission.
+        let transmissions = self.timing.max_retransmit.unwrap_or(4) as i32 + 1;
+        let exchange = 1.0 - (1.0 - is_answered).powi(transmissions);
+        let finish = 1.0 - lost.powi(transmissions);
+        exchange.powi(self.exchanges() - 1) * finish
     }
 
     fn provision(&self) -> Provision {
@@ -87,6 +93,11 @@ impl Row {
             provision.accounts = (0..self.accounts).map(account).collect();
             provision.writing.access_control = AccessControl::Never;
             provision.writing.timing = self.timing;
+            if self.discover == Discover::Never {
+                provision.writing.discover = Discover::Never;
+                provision.writing.bootstrap_account_instance = Some(0);
+                provision.writing.delete = Vec::new();
+            }
         })
     }
 
@@ -125,7 +136,7 @@ impl Row {
         let mut now = Instant::now();
         for run in runs {
             for attempt in 0..self.attempts {
-                let seed = run << 8 | u64::from(attempt);
+                let seed = run << 8 | attempt as u64;
                 let Attempt { result, report, ended, deeds } = self.attempt(&mut site, now, seed);
                 tally.deeds += deeds;
                 // A client of the commonest kind comes again after some twenty seconds (`bootstrap.md`, section 13).
@@ -134,10 +145,12 @@ impl Row {
                     assert!(provisioned.objects == holding, "run {run}: {:#?}", provisioned.view(false));
                     let outcome = report.expect("the server has ended its session too").outcome;
                     assert!(matches!(outcome, Outcome::Completed | Outcome::ProbablyCompleted), "run {run}: {outcome}");
-                    tally.succeeded += 1;
+                    tally.succeeded[attempt] += 1;
                     break;
                 }
             }
+            // Who comes back after an hour is not looping.
+            now += Duration::from_secs(3600);
         }
         Tally { overlong: site.overlong, ..tally }
     }
@@ -145,32 +158,45 @@ impl Row {
     /// Of a client fresh from the factory that keeps nothing of an attempt which broke off.
     fn attempt(&self, site: &mut Site, now: Instant, seed: u64) -> Attempt {
         let behaviour = Behaviour { commits_at_finish: true, ..Behaviour::default() };
-        let configuration = ClientConfiguration { behaviour, ..ClientConfiguration::new(fixtures::ENDPOINT) };
+        let usual = ClientConfiguration::new(fixtures::ENDPOINT);
+        let timing = Timing {
+            ack_timeout: self.timing.ack_timeout.unwrap_or(usual.timing.ack_timeout),
+            max_retransmit: self.timing.max_retransmit.unwrap_or(usual.timing.max_retransmit),
+            ..usual.timing
+        };
+        let configuration = ClientConfiguration { behaviour, timing, ..usual };
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut client = Client::new(configuration, bytes);
         site.attempt(now, seed, &mut client, (&self.weather, seed), &mut |_, _| ())
     }
 
-    /// The share that succeeded, checked to be what it must be.
-    fn check(&self) {
-        assert_eq!(self.exchanges_without_loss(), self.exchanges, "the closed form counts other exchanges");
-        let began = Instant::now();
-        let Tally { succeeded, overlong, deeds } = self.play();
+    /// Plays all runs and prints what came of them. Gives the share that succeeded within all attempts.
+    fn check(&self) -> f64 {
         let (runs, expected) = (RUNS as f64, self.expected());
         let deviation = (expected * (1.0 - expected) / runs).sqrt();
-        let share = succeeded as f64 / runs;
+        assert_eq!(self.exchanges_without_loss(), self.exchanges(), "the closed form counts other exchanges");
+        let Tally { succeeded, overlong, deeds } = self.play();
+        let share = succeeded[0] as f64 / runs;
         let distance = (share - expected) / deviation;
+        let all = succeeded.iter().sum::<u64>() as f64 / runs;
         println!(
-            "{:2} exchanges, {:4.1} % lost: {share:.5} of {expected:.5} expected ({distance:+.2} standard deviations), \
-             {overlong} overlong, {deeds:?}, {:?}",
-            self.exchanges,
+            "{} exchanges, {} % lost: {share:.5} at once, {expected:.5} by the closed form ({distance:+.2} standard \
+             deviations); {all:.5} within {} attempts {succeeded:?}; {overlong} overlong; {deeds:?}",
+            self.exchanges(),
             100.0 * self.weather.lost,
-            began.elapsed()
+            self.attempts,
         );
-        assert!(distance.abs() < 3.0, "{distance:+.2} standard deviations from {expected:.5}");
-        assert!(overlong as f64 <= 0.2 * deviation * runs, "{overlong} sessions were too long: count them in");
-        assert!(deeds.repeated > 1000 && deeds.overtaken > 1000, "{deeds:?}");
+        assert!(deeds.repeated > RUNS / 20 && deeds.overtaken > RUNS / 40, "the link was idle: {deeds:?}");
+        if self.timing == TimingOverride::default() {
+            assert!(distance.abs() < 3.0, "{share:.5} is {distance:+.2} standard deviations from {expected:.5}");
+            let negligible = (0.2 * deviation * runs * self.attempts as f64).ceil();
+            assert!(
+                overlong as f64 <= negligible,
+                "{overlong} sessions were too long: the closed form must count them"
+            );
+        }
+        all
     }
 
     /// What the session consists of, by the server's own report.
@@ -187,30 +213,47 @@ impl Tally {
     fn and(self, other: Tally) -> Tally {
         let mut deeds = self.deeds;
         deeds += other.deeds;
-        Tally {
-            succeeded: self.succeeded + other.succeeded,
-            overlong: self.overlong + other.overlong,
-            deeds,
-        }
+        let succeeded = std::array::from_fn(|attempt| self.succeeded[attempt] + other.succeeded[attempt]);
+        Tally { succeeded, overlong: self.overlong + other.overlong, deeds }
     }
 }
 
 #[test]
-fn one_account_at_five_per_cent() {
+fn at_five_per_cent_loss_as_many_succeed_as_can() {
     Row::new(1, 0.05).check();
 }
 
 #[test]
-fn one_account_at_ten_per_cent() {
+fn at_ten_per_cent_loss_as_many_succeed_as_can() {
     Row::new(1, 0.1).check();
 }
 
 #[test]
-fn one_account_at_thirty_per_cent() {
-    Row::new(1, 0.3).check();
+fn at_thirty_per_cent_loss_as_many_succeed_as_can_and_nearly_all_within_six_attempts() {
+    assert!(Row { attempts: 6, ..Row::new(1, 0.3) }.check() >= 0.999);
+}
+
+/// Eleven exchanges: four accounts are as long a session as there is among ordinary devices.
+#[test]
+fn a_long_session_succeeds_within_six_attempts_too() {
+    assert!(Row { attempts: 6, ..Row::new(4, 0.3) }.check() >= 0.999);
+}
+
+/// A slow network, such as NB-IoT in bad coverage: round trips of 2 to 15 s, and a profile for it. It waits 20 s for the
+/// first answer and asks nothing that it knows. Here the closed form holds only from above: the 247 s of the whole count.
+fn slow(max_retransmit: u32, attempts: usize) -> Row {
+    let timing = TimingOverride { ack_timeout: Some(Duration::from_secs(20)), max_retransmit: Some(max_retransmit) };
+    let row = Row::new(1, 0.05);
+    Row { weather: Weather { delay: 1.0..7.5, ..row.weather }, timing, attempts, discover: Discover::Never, ..row }
+}
+
+/// With two repetitions no exchange takes longer than the whole may: MAX_TRANSMIT_WAIT is 210 s.
+#[test]
+fn over_a_slow_network_nearly_all_succeed_within_two_attempts() {
+    assert!(slow(2, 2).check() >= 0.999);
 }
 
 #[test]
-fn four_accounts_at_thirty_per_cent() {
-    Row::new(4, 0.3).check();
+fn over_a_slow_network_nearly_all_succeed_at_once_with_three_repetitions() {
+    assert!(slow(3, 1).check() >= 0.999);
 }

@@ -195,7 +195,9 @@ impl Site {
 
     /// Whatever the server still had to do with clients that have given up.
     fn catch_up(&mut self, now: Instant) {
-        self.server.handle_timeout(now);
+        while let Some(due) = self.server.poll_timeout().filter(|due| *due < now) {
+            self.server.handle_timeout(due);
+        }
         while let Some(output) = self.server.poll_output() {
             if let Output::Ended { report, .. } = output {
                 assert_ne!(report.outcome, Outcome::Completed, "the client had given up");
