@@ -289,7 +289,7 @@ mod tests {
                     for (key, insecure) in [(false, false), (true, false), (false, true), (true, true)] {
                         let request = BootstrapRequest {
                             endpoint_name: claimed.map(str::to_owned),
-                            preferred_content_format: None,
+                            ..BootstrapRequest::default()
                         };
                         let device = KnownDevice {
                             endpoint: "dev1".to_owned(),
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_blocked_device_is_refused_and_nothing_is_issued_for_whom_has_no_right_to_it() {
-        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), preferred_content_format: None };
+        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), ..BootstrapRequest::default() };
         let decide = |peer: &Peer, blocked, provision: Result<Provision, Withheld>| {
             let psk_identity = Some(b"one".to_vec());
             let device = KnownDevice {

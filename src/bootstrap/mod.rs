@@ -22,6 +22,7 @@ pub mod explanation;
 pub mod format;
 mod known_clients;
 pub mod outcome;
+mod pack;
 mod pending;
 pub mod plan;
 pub mod request;

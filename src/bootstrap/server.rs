@@ -7,6 +7,7 @@
 
 mod entry;
 mod message_layer;
+mod packs;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -19,12 +20,13 @@ use super::authorisation::{self, Grant, Lookup, Refusal};
 use super::boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId, Statistics};
 use super::conversation::{self, Conversation};
 use super::outcome::{Outcome, SessionReport};
-use super::request::BootstrapRequest;
-use super::routing::{self, Rejection};
+use super::request::{BootstrapRequest, RequestError};
+use super::routing::{self, Rejection, Wanted};
 use super::session::{Session, Turn};
-use crate::coap::{Code, Deduplication, Message, Reply, Ticket};
+use crate::coap::{Code, Deduplication, Message, Reply, SnapshotLimits, Snapshots, Ticket, Timing};
 use crate::provision::{ClientKnowledge, Provision};
 use entry::{Entry, PIGGYBACK_WAIT, Unanswered};
+use packs::DeliveredPacks;
 
 /// All sessions of all clients.
 pub struct Server {
@@ -43,6 +45,9 @@ pub struct Server {
     next_session: u64,
     draining: bool,
     statistics: Statistics,
+    /// Packs that are being fetched.
+    snapshots: Snapshots<CoapEndpoint>,
+    delivered: DeliveredPacks,
 }
 
 impl Server {
@@ -65,6 +70,8 @@ impl Server {
             next_session: 1,
             draining: false,
             statistics: Statistics::default(),
+            snapshots: Snapshots::new(SnapshotLimits::of(&Timing::default())),
+            delivered: DeliveredPacks::default(),
         }
     }
 
@@ -146,14 +153,23 @@ impl Server {
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
             Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
-                self.answer_and_begin(now, session, unanswered, *provision, knowledge);
+                if self.sessions.get(&session).is_some_and(|entry| entry.session.request.pack.is_some()) {
+                    self.answer_with_pack(now, session, unanswered, *provision, knowledge);
+                } else {
+                    self.answer_and_begin(now, session, unanswered, *provision, knowledge);
+                }
                 return true;
             }
             Ok(_) => {
                 // Another client's session goes on; this one may come again when it is over.
                 self.statistics.ignored_requests += 1;
-                self.deduplication.forget(unanswered.ticket);
-                self.remove(session);
+                match self.sessions.get(&session).map(|entry| entry.session.request.pack.is_some()) {
+                    Some(true) => self.redirect(endpoint, session, &unanswered, Code::SERVICE_UNAVAILABLE, ""),
+                    _ => {
+                        self.deduplication.forget(unanswered.ticket);
+                        self.remove(session);
+                    }
+                }
             }
             Err(refusal) => {
                 if store_is_down {
@@ -184,6 +200,7 @@ impl Server {
 
     /// The association of this endpoint is gone.
     pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
+        self.forget_pack(endpoint);
         for id in [self.resolving.get(&endpoint), self.by_endpoint.get(&endpoint)].map(Option::<&SessionId>::copied) {
             if let Some(entry) = id.and_then(|id| self.sessions.get_mut(&id)) {
                 let (id, (outcome, reason)) = (entry.session.id, entry.session.handle_closed(now));
@@ -215,7 +232,15 @@ impl Server {
             return self.handle_repeated_request(now, origin.endpoint);
         };
         match routing::route(&message) {
-            Ok(()) => self.handle_bootstrap_request(now, origin, message, ticket),
+            Ok(Wanted::Session) => {
+                self.handle_bootstrap_request(now, origin, message, ticket, BootstrapRequest::read);
+            }
+            Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
+                self.answer_with_block(now, origin, &message, ticket);
+            }
+            Ok(Wanted::Pack) => {
+                self.handle_bootstrap_request(now, origin, message, ticket, BootstrapRequest::read_pack);
+            }
             Err(Rejection::Answer(code, explanation)) => {
                 self.answer(origin.endpoint, &message, ticket, code, explanation);
             }
@@ -223,16 +248,27 @@ impl Server {
         }
     }
 
-    fn handle_bootstrap_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
+    fn handle_bootstrap_request(
+        &mut self,
+        now: Instant,
+        origin: Origin<'_>,
+        message: Message,
+        ticket: Ticket,
+        read: fn(&Message) -> Result<BootstrapRequest, RequestError>,
+    ) {
         let is_full = self.sessions.len() >= self.limits.sessions && !self.has_session(origin.endpoint);
         if self.draining || is_full {
             self.statistics.ignored_requests += 1;
+            if message.code == Code::GET {
+                // Silence here would keep the client from ever sending a Bootstrap-Request.
+                return self.answer(origin.endpoint, &message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
+            }
             self.deduplication.forget(ticket);
             return;
         }
         let id = SessionId(self.next_session);
         self.next_session += 1;
-        let (request, key) = match BootstrapRequest::read(&message) {
+        let (request, key) = match read(&message) {
             Ok(request) => {
                 let key = authorisation::lookup_key(&request, origin.peer);
                 (request, key)
@@ -271,6 +307,16 @@ impl Server {
         other.session.endpoint == this.session.endpoint || this.session.peer.is_authenticated()
     }
 
+    /// This session serves the device from now on, and no other one does.
+    fn take_over(&mut self, now: Instant, id: SessionId, device: &str) {
+        let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
+        self.resolving.remove(&endpoint);
+        self.supersede(now, self.by_endpoint.get(&endpoint).copied());
+        self.supersede(now, self.by_device.get(device).copied());
+        self.by_endpoint.insert(endpoint, id);
+        self.by_device.insert(device.to_owned(), id);
+    }
+
     fn answer_and_begin(
         &mut self,
         now: Instant,
@@ -279,15 +325,17 @@ impl Server {
         mut provision: Provision,
         knowledge: ClientKnowledge,
     ) {
-        let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
-        self.resolving.remove(&endpoint);
-        self.supersede(now, self.by_endpoint.get(&endpoint).copied());
-        self.supersede(now, self.by_device.get(&provision.endpoint).copied());
-        self.by_endpoint.insert(endpoint, id);
-        self.by_device.insert(provision.endpoint.clone(), id);
+        self.take_over(now, id, &provision.endpoint);
+        let has_failed_pack = self.delivered.has_failed(now, &provision.endpoint);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let endpoint = entry.session.endpoint;
         let timing = &self.listeners[endpoint.listener()].timing;
-        entry.session.accept(now, &mut provision, knowledge);
+        entry.session.adapt(&mut provision, knowledge);
+        entry.session.accept(now, &provision);
+        entry.session.record_request(now, Code::CHANGED);
+        if has_failed_pack {
+            entry.session.note_failed_pack();
+        }
         let turn = if unanswered.acknowledged {
             let timing = entry.session.timing(timing);
             let message_id = entry.message_ids.next();
@@ -309,7 +357,9 @@ impl Server {
     fn refuse(&mut self, now: Instant, id: SessionId, unanswered: &Unanswered, refusal: Refusal) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let endpoint = entry.session.endpoint;
-        if let Some(code) = refusal.answer {
+        // A client that meets silence when it asks for a pack never asks for anything else.
+        let is_pack = entry.session.request.pack.is_some();
+        if let Some(code) = refusal.answer.or(is_pack.then_some(Code::SERVICE_UNAVAILABLE)) {
             entry.session.record_request(now, code);
             if unanswered.acknowledged {
                 // Sent once: the client asks again if it is lost.
@@ -372,6 +422,9 @@ impl Server {
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
         let learned = entry.session.learned();
+        if outcome != Outcome::ProbablyCompleted {
+            self.forget_pack(endpoint);
+        }
         let report = Box::new(entry.session.into_report(now, outcome, reason));
         self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report });
     }
