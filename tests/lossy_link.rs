@@ -1,6 +1,6 @@
 //! Bootstraps over a lossy link of our own: as many succeed as the retransmission of RFC 7252 allows, and no fewer.
 //!
-//! Each row is 100,000 seeded runs in invented time. Success is that the device holds the provision, whatever either
+//! Each row is 100,000 seeded runs in invented time where the build is optimised, as `.ci/run` has it. Success is that the device holds the provision, whatever either
 //! side says of it. What a row is held to stands in [`Row::expected`] as a closed form.
 
 #[path = "support/fixtures.rs"]
@@ -21,6 +21,7 @@ use bootstrapd::provision::{AccessControl, Discover, Provision, TimingOverride};
 use bootstrapd::simulator::{Behaviour, Client, ClientConfiguration};
 use link::{Attempt, Deeds, Site, Weather};
 
+/// In a build without optimisation a tenth of the runs, which takes as long.
 const RUNS: u64 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
 /// Datagrams that arrive twice, and those that are overtaken: so few that the disturbance stated at [`Row::expected`]
 /// stays far below one standard deviation, and so many that each row sees thousands of either kind.

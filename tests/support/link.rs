@@ -142,6 +142,9 @@ pub struct Attempt {
     pub deeds: Deeds,
 }
 
+/// Whoever answers in a client's stead, where it likes to: from what arrives to what is answered.
+pub type StandIn = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>>>;
+
 /// A bootstrap server with one listener, and a device that it knows.
 pub struct Site {
     server: Server,
@@ -149,13 +152,15 @@ pub struct Site {
     peer: Peer,
     /// Sessions that took longer than a client waits.
     pub overlong: u64,
+    pub stand_in: StandIn,
 }
 
 impl Site {
     /// A server that answers every look-up so, for a client that has proven `peer`.
     pub fn new(lookup: Lookup, peer: Peer, seed: [u8; 32]) -> Site {
         let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
-        Site { server: Server::new(vec![policy], Limits::default(), seed), lookup, peer, overlong: 0 }
+        let server = Server::new(vec![policy], Limits::default(), seed);
+        Site { server, lookup, peer, overlong: 0, stand_in: Box::new(|_| None) }
     }
 
     /// One attempt of `client`, whose association has this number, from `now` on until the client has given up, or has
@@ -174,9 +179,14 @@ impl Site {
         loop {
             self.speak(&mut ends, CoapEndpoint::Association { listener: 0, number: association }, observe);
             if let Some((direction, datagram)) = ends.link.arrived(ends.now) {
-                match direction {
-                    Direction::ToClient => ends.client.handle_datagram(ends.now, &datagram),
-                    Direction::ToServer => self.receive(ends.now, association, &datagram),
+                let answer = (direction == Direction::ToClient).then(|| (self.stand_in)(&datagram)).flatten();
+                match (direction, answer) {
+                    (Direction::ToServer, _) => self.receive(ends.now, association, &datagram),
+                    (Direction::ToClient, None) => ends.client.handle_datagram(ends.now, &datagram),
+                    (Direction::ToClient, Some(answer)) => {
+                        observe(Direction::ToServer, &answer);
+                        ends.link.send(ends.now, Direction::ToServer, &answer);
+                    }
                 }
                 continue;
             }
