@@ -38,7 +38,7 @@ const LONGEST_SESSION: Duration = Duration::from_secs(247);
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) endpoint: CoapEndpoint,
-    route: Route,
+    pub(super) route: Route,
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
@@ -430,6 +430,7 @@ impl Session {
             reason,
             duration: now - self.started,
             steps: self.trace.steps().to_vec(),
+            looping: None,
         }
     }
 }

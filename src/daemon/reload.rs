@@ -54,6 +54,7 @@ pub(super) fn take_definitions(config: &mut Config) -> FileDefinitions {
         servers: std::mem::take(&mut config.servers),
         profiles: std::mem::take(&mut config.profiles),
         devices: std::mem::take(&mut config.devices),
+        models: std::mem::take(&mut config.models),
     }
 }
 

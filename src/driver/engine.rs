@@ -1,6 +1,7 @@
 //! The driver's thread: one loop over datagrams, timers, commands and what the store has finished.
 
 mod clients;
+mod lessons;
 mod streams;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use tokio::time::Sleep;
 use tracing::{debug, error};
 
 use self::clients::{Awaited, Strangers};
+use self::lessons::Lessons;
 use self::streams::udp_sockets;
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
@@ -22,7 +24,7 @@ use super::listener::{
 };
 use super::log::SessionLog;
 use super::lookup::{Directory, Fingerprint};
-use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionReport};
+use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionId, SessionReport};
 use crate::dtls;
 use crate::net::tcp::TcpEvent;
 use crate::net::{self, Buffers};
@@ -110,6 +112,8 @@ struct Driver {
     history: History,
     log: SessionLog,
     unwritten: HashMap<String, DeviceOutcome>,
+    /// What sessions learn of clients.
+    lessons: Lessons,
     write_outcomes_at: Instant,
     commands: mpsc::Receiver<Command>,
     buffers: Buffers,
@@ -156,6 +160,7 @@ impl Driver {
             history: History::default(),
             log: SessionLog::default(),
             unwritten: HashMap::new(),
+            lessons: Lessons::default(),
             write_outcomes_at: Instant::now(),
             commands,
             buffers: Buffers::new(),
@@ -303,7 +308,8 @@ impl Driver {
                 self.resolve(now, session, endpoint, key);
             }
             bootstrap::Output::Issue { session, endpoint, key } => self.issue(now, Awaited::of(session, endpoint, key)),
-            bootstrap::Output::Ended { endpoint, device, confirmed, learned: _, report } => {
+            bootstrap::Output::Ended { endpoint, device, confirmed, learned, report } => {
+                self.lessons.end(SessionId(report.id), device.as_deref(), learned.as_ref());
                 self.confirm_issued(confirmed);
                 self.release(now, endpoint);
                 self.record(now, device, *report);
@@ -410,12 +416,10 @@ impl Driver {
 
     fn write_outcomes(&mut self, now: Instant) {
         let batch = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
-        let pending = self.store.record_outcomes(batch);
-        tokio::spawn(async move {
-            if let Err(error) = pending.await {
-                error!(%error, "the last outcomes of some devices could not be written");
-            }
-        });
+        let learned = self.lessons.take();
+        // Both wait in one queue, and so one COMMIT takes them.
+        let pending = (self.store.record_outcomes(batch), self.store.record_knowledge(learned));
+        tokio::spawn(async move { say_lost(pending.0.await, pending.1.await) });
         self.write_outcomes_at = now + OUTCOME_INTERVAL;
     }
 
@@ -447,6 +451,10 @@ impl Driver {
             }
             Command::Release(endpoint, answer) => {
                 let _ = answer.send(self.strangers.inbox.remove(&endpoint));
+            }
+            Command::Forget(endpoint, answer) => {
+                self.lessons.forget(&endpoint);
+                let _ = answer.send(());
             }
             Command::Drain(patience, answer) => {
                 self.server.drain();
@@ -526,13 +534,22 @@ impl Driver {
             }
         }
         let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
-        if let Err(error) = self.store.record_outcomes(outcomes).await {
-            error!(%error, "the last outcomes of some devices could not be written");
-        }
+        let pending = (self.store.record_outcomes(outcomes), self.store.record_knowledge(self.lessons.take()));
+        say_lost(pending.0.await, pending.1.await);
         if let Some(answer) = self.draining.as_mut().and_then(|draining| draining.answer.take()) {
             // Whoever asked may have gone away; then nobody needs the answer.
             let _ = answer.send(self.server.running());
         }
+    }
+}
+
+/// Says what could not be written; nobody waits for it.
+fn say_lost(outcomes: Result<(), StoreError>, learned: Result<(), StoreError>) {
+    if let Err(error) = outcomes {
+        error!(%error, "the last outcomes of some devices could not be written");
+    }
+    if let Err(error) = learned {
+        error!(%error, "what some clients have shown could not be written, and will be learned again");
     }
 }
 

@@ -4,7 +4,17 @@
 //! once it will refuse again, and asking anew costs a round trip each time. Knowledge is a hint and never a right: what a
 //! client shows in its session comes first.
 
+mod fact;
+mod known_clients;
+mod learned;
+mod models;
+
 use serde::{Deserialize, Serialize};
+
+pub use fact::Fact;
+pub use known_clients::{KNOWN_CLIENTS, KnownClient, builtin};
+pub use learned::{Inheritance, LearnedKnowledge, agreed};
+pub use models::{Model, Models};
 
 use super::definition::is_default;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, ResourceId};

@@ -107,7 +107,7 @@ struct Field<'a> {
 impl<'a> Field<'a> {
     fn new(input: &'a [u8]) -> Field<'a> {
         let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
-        let limits = Limits { sessions: 4, remembered_requests: 40 };
+        let limits = Limits { sessions: 4, queue: 3, remembered_requests: 40, ..Limits::default() };
         let association = |number| CoapEndpoint::Association { listener: 0, number };
         let address = |port| {
             let route = Route::to(SocketAddr::from(([192, 0, 2, 1], port)));

@@ -63,8 +63,9 @@ impl Server {
             Verdict::New(ticket) => Some(ticket),
             Verdict::Duplicate { reply } => {
                 self.statistics.duplicates += 1;
-                if let Some(reply) = reply {
-                    conversation::send(&mut self.outputs, from, reply);
+                match reply {
+                    Some(reply) => conversation::send(&mut self.outputs, from, reply),
+                    None => self.admission.heard_again(now, from),
                 }
                 None
             }

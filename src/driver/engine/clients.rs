@@ -74,7 +74,8 @@ impl Driver {
     /// Looks a client up and tells the bootstrap server.
     pub(super) fn resolve(&mut self, now: Instant, session: SessionId, endpoint: CoapEndpoint, key: LookupKey) {
         let at = SystemTime::now();
-        let found = self.directory.look_up(&key, self.proof(endpoint), at.into());
+        let unwritten = |endpoint: &str| self.lessons.unwritten(endpoint);
+        let found = self.directory.look_up(&key, self.proof(endpoint), at.into(), unwritten);
         if let (LookupKey::EndpointName(name), Some(route)) = (&key, self.unproven_route(endpoint)) {
             match &found.lookup {
                 Lookup::Unknown => return self.handle_stranger(now, session, name, endpoint, route),
@@ -88,6 +89,9 @@ impl Driver {
     fn tell(&mut self, now: Instant, session: SessionId, endpoint: CoapEndpoint, found: Found) {
         let is_outdated = found.lookup == Lookup::Outdated;
         let is_served = self.server.handle_lookup(now, session, found.lookup);
+        if is_served {
+            self.lessons.begin(session, found.inheritance);
+        }
         if let Some(id) = found.unproven.filter(|_| is_served) {
             // Until this is durable, what it had before stays good: a crash in between costs nothing.
             log_failure(
