@@ -244,7 +244,9 @@ impl Server {
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else {
+            return self.handle_repeated_request(now, origin.endpoint);
+        };
         match routing::route(&message) {
             Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
                 self.answer_with_block(now, origin, &message, ticket);

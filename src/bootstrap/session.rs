@@ -60,6 +60,8 @@ pub(super) struct Session {
     format: Option<ContentFormat>,
     timing: TimingOverride,
     trace: Trace,
+    /// How often the client has repeated its request before it answered anything.
+    repeated_requests: u32,
     pub(super) pending: PendingCredentials,
 }
 
@@ -114,6 +116,7 @@ impl Session {
             format: None,
             timing: TimingOverride::default(),
             trace: Trace::default(),
+            repeated_requests: 0,
             pending: PendingCredentials::default(),
         }
     }
@@ -232,6 +235,22 @@ impl Session {
                 }
                 Some(self.handle_response(now, message, wire))
             }
+        }
+    }
+
+    /// The client repeats its request, and the 2.04 has been repeated to it: it had not got that, and no client takes an
+    /// operation before. So what was sent of the first operation was in vain, and it starts over (RFC 7252 section 4.2
+    /// grants MAX_RETRANSMIT to each message). A client repeats its request that often too; more copies than that are
+    /// nothing to act upon.
+    pub(super) fn handle_repeated_request(&mut self, now: Instant, wire: &mut Wire<'_>) {
+        let is_first = self.trace.steps().len() == 1 && self.repeated_requests < wire.timing.max_retransmit.max(4);
+        let (State::Surveying(exchange, ..) | State::Executing(exchange, _), true) = (&mut self.state, is_first) else {
+            return;
+        };
+        self.repeated_requests += 1;
+        let random = wire.conversation.fraction();
+        if let Some(bytes) = exchange.start_over(now, &wire.timing, random) {
+            wire.repeat(bytes);
         }
     }
 
