@@ -212,6 +212,8 @@ pub(super) struct Association {
     pub(super) peer: Peer,
     /// The key that the client proved to hold.
     pub(super) proof: Option<Fingerprint>,
+    /// Bytes of the largest message that goes in one record, where the client asked for short ones.
+    pub(super) largest_message: Option<usize>,
 }
 
 impl Listener {
@@ -280,7 +282,8 @@ impl DtlsFront {
 
     pub(super) fn establish(&mut self, id: AssociationId, route: Route, peer: Peer) {
         let proof = self.claims.remove(&id.number()).and_then(|claim| claim.key);
-        self.associations.insert(id.number(), Association { id, route, peer, proof });
+        let largest_message = self.server.longest_record(id);
+        self.associations.insert(id.number(), Association { id, route, peer, proof, largest_message });
     }
 
     /// The key that was proven on an association.

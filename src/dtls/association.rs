@@ -262,6 +262,11 @@ impl Association {
         self.connection.send(bytes)
     }
 
+    /// Bytes of the longest plaintext of a record, where the client asked for less than usual.
+    pub(super) fn longest_record(&self) -> Option<usize> {
+        self.connection.longest_record()
+    }
+
     /// Sends close_notify.
     pub(super) fn close(&mut self) {
         self.connection.close();

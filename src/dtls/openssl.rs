@@ -69,6 +69,8 @@ unsafe extern "C" {
     fn SSL_CTX_set1_server_cert_type(context: *mut ffi::SSL_CTX, types: *const u8, length: usize) -> c_int;
     // openssl/ssl.h: int SSL_get_negotiated_client_cert_type(const SSL *s);
     fn SSL_get_negotiated_client_cert_type(ssl: *const ffi::SSL) -> c_int;
+    // openssl/ssl.h: uint8_t SSL_SESSION_get_max_fragment_length(const SSL_SESSION *sess);
+    fn SSL_SESSION_get_max_fragment_length(session: *const ffi::SSL_SESSION) -> u8;
     // openssl/x509_vfy.h: X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *ctx);
     fn X509_STORE_CTX_get0_cert(context: *const ffi::X509_STORE_CTX) -> *mut ffi::X509;
     // openssl/x509_vfy.h: EVP_PKEY *X509_STORE_CTX_get0_rpk(const X509_STORE_CTX *ctx);
@@ -274,7 +276,15 @@ impl Connection {
     /// Sends one record of application data. `false`: too long for one record, or the association is over.
     pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
         clear_errors();
-        !bytes.is_empty() && bytes.len() <= PLAINTEXT_MAX && self.stream.ssl_write(bytes).is_ok()
+        let longest = self.longest_record().unwrap_or(PLAINTEXT_MAX);
+        !bytes.is_empty() && bytes.len() <= longest && self.stream.ssl_write(bytes).is_ok()
+    }
+
+    /// Bytes of the longest plaintext of a record, where the client asked for less than usual (RFC 6066 section 4).
+    pub(super) fn longest_record(&self) -> Option<usize> {
+        // SAFETY: the pointer is valid, and the call only reads.
+        let code = unsafe { SSL_SESSION_get_max_fragment_length(self.stream.ssl().session()?.as_ptr()) };
+        (1..=4).contains(&code).then(|| 256 << code)
     }
 
     /// Sends close_notify.

@@ -1,7 +1,7 @@
 """An LwM2M client on aiocoap: asks to be bootstrapped, serves the bootstrap, prints what it then holds.
 
-With --psk-identity it speaks CoAP over DTLS by tinydtls (DTLSSocket), else over plain UDP. Client and server share one
-socket, as LwM2M demands. One JSON document goes to standard output; the exit code is 0 only after an accepted Finish.
+With --psk-identity it speaks CoAP over DTLS by tinydtls (DTLSSocket), with --tcp plain CoAP over TCP, else over plain
+UDP. Client and server share one socket, as LwM2M demands. What comes in blocks is put together by aiocoap. One JSON document goes to standard output; the exit code is 0 only after an accepted Finish.
 """
 
 import argparse
@@ -23,8 +23,7 @@ class Device(Resource):
     def __init__(self, options):
         super().__init__()
         self.options = options
-        uri = f"coap{'s' if options.psk_identity else ''}://{options.server}"
-        self.holdings = Holdings(options.bootstrap_instance, uri, options.account)
+        self.holdings = Holdings(options.bootstrap_instance, server_uri(options), options.account)
         self.requests = []
         self.accepted = asyncio.Event()
         self.ended = asyncio.get_running_loop().create_future()
@@ -35,7 +34,8 @@ class Device(Resource):
         if request.opt.content_format is not None:
             shown += f" {int(request.opt.content_format)}"
         try:
-            if request.mtype != CON or len(request.token) == 0:
+            # Over TCP there are no message types (RFC 8323 section 3.2).
+            if request.mtype != (None if self.options.tcp else CON) or len(request.token) == 0:
                 raise Refusal("4.00", "operations are confirmable and carry a token")
             await self.session_begun()
             response = await self.obey(request, path)
@@ -86,17 +86,22 @@ class Device(Resource):
         return Message(code=Code.CONTENT, payload=links, content_format=40)
 
 
+def server_uri(options):
+    return f"coap{'s' if options.psk_identity else '+tcp' if options.tcp else ''}://{options.server}"
+
+
 def code_of(dotted):
     return Code(int(dotted[0]) << 5 | int(dotted[2:]))
 
 
 async def bootstrap(options):
     device = Device(options)
-    context = await Context.create_client_context(transports=["tinydtls" if options.psk_identity else "udp6"])
+    transport = "tinydtls" if options.psk_identity else "tcpclient" if options.tcp else "udp6"
+    context = await Context.create_client_context(transports=[transport])
     context.serversite = device
     if options.psk_identity:
         credentials = {"psk": key_from(options.psk_file), "client-identity": options.psk_identity.encode()}
-        context.client_credentials.load_from_dict({f"coaps://{options.server}/*": {"dtls": credentials}})
+        context.client_credentials.load_from_dict({f"{server_uri(options)}/*": {"dtls": credentials}})
     reason = f"no Finish within {options.limit} s"
     try:
         async with asyncio.timeout(options.limit):
@@ -121,7 +126,7 @@ async def bootstrap(options):
 
 async def ask(context, device, options):
     """Sends the Bootstrap-Request; the reason for ending here, if it was refused."""
-    request = Message(code=POST, uri=f"coap{'s' if options.psk_identity else ''}://{options.server}/bs")
+    request = Message(code=POST, uri=f"{server_uri(options)}/bs")
     request.opt.uri_query = [f"ep={options.endpoint}"] + ([f"pct={options.pct}"] if options.pct else [])
     response = await context.request(request).response
     if response.code != CHANGED:
@@ -140,6 +145,7 @@ def arguments():
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--psk-identity")
     parser.add_argument("--psk-file", help="a file that holds hex:...")
+    parser.add_argument("--tcp", action="store_true", help="plain CoAP over TCP")
     parser.add_argument("--lwm2m", choices=["1.0", "1.1", "1.2"], default="1.0")
     parser.add_argument("--pct", type=int, help="preferred content format")
     parser.add_argument("--bootstrap-instance", type=int, default=0, help="where /0 holds the bootstrap account")

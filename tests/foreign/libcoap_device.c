@@ -1,8 +1,12 @@
-/* An LwM2M 1.0 client on libcoap over OpenSSL: asks to be bootstrapped over DTLS with a pre-shared key, serves the
+/* An LwM2M 1.0 client on libcoap, to be linked with its OpenSSL or its GnuTLS build: asks to be bootstrapped, serves the
  * bootstrap on the same association, prints what it then holds as one JSON document. It knows TLV and nothing else.
  * The exit code is 0 only after an accepted Finish.
  *
- * Written from LwM2M TS 1.0 (5.2.7, 6.4.3, annex E) without a line of the server's code.
+ * It proves itself with a pre-shared key, with a certificate, or with a raw public key (GnuTLS alone); without any of
+ * them it speaks plain CoAP over TCP. Bodies in blocks are put together by libcoap, or by this file where the client is
+ * to take small blocks only, which this version of libcoap cannot ask for.
+ *
+ * Written from LwM2M TS 1.0 (5.2.7, 6.4.3, annex E) and RFC 7959 without a line of the server's code.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -15,12 +19,12 @@
 
 #include <coap3/coap.h>
 
-enum { LINK_FORMAT = 40, TLV = 11542, MOST = 64 };
+enum { LINK_FORMAT = 40, TLV = 11542, MOST = 64, BODY_MOST = 16384 };
 
 /* One object instance as it was written: its TLV payload. */
 struct instance {
     unsigned object, id;
-    uint8_t tlv[2048];
+    uint8_t tlv[BODY_MOST];
     size_t length;
 };
 
@@ -39,6 +43,15 @@ static unsigned bootstrap_instance;
 static const char *server, *endpoint, *failure;
 static char failure_text[256];
 static int accepted, finished;
+/* The largest block that is taken, 0 for what libcoap takes; and whether larger ones are refused, not just answered so. */
+static unsigned block_size;
+static int refuses_larger;
+/* Blocks taken by this file, and bytes of the largest payload among them that came after the size was named. */
+static unsigned blocks_taken, largest_block;
+
+/* How the client proves itself, and what it believes of the server: files, as they stand in the arguments. */
+static const char *identity, *key_file, *certificate, *private_key, *trust_anchor, *raw_public_key, *server_public_key;
+static char *server_name;
 
 /* ---- what the client holds ---------------------------------------------------------------------------------------- */
 
@@ -181,6 +194,50 @@ static int well_formed(const uint8_t *data, size_t length) {
     return more == 0 && length > 0;
 }
 
+/* Takes one block of a body (RFC 7959 section 2.5): 1 when `data` is the whole body, else the block has been answered. */
+static int take_block(const coap_pdu_t *request, coap_pdu_t *response, const char *shown, const uint8_t **data,
+                      size_t *length) {
+    static uint8_t body[BODY_MOST];
+    static size_t taken;
+    static int size_was_named;
+    unsigned exponent = 0;
+    coap_block_t block = {0, 0, 0};
+    int in_blocks = coap_get_block(request, COAP_OPTION_BLOCK1, &block);
+    uint8_t option[4];
+    while (16u << exponent < block_size)
+        exponent++;
+    if (refuses_larger && (*length > block_size || (in_blocks && block.szx > exponent))) {
+        size_was_named = 1;
+        block.szx = exponent;
+        coap_add_option(response, COAP_OPTION_BLOCK1, coap_encode_var_safe(option, sizeof option, 8 | exponent), option);
+        answer(request, response, shown, COAP_RESPONSE_CODE_REQUEST_TOO_LARGE, NULL);
+        return 0;
+    }
+    if (!in_blocks)
+        return 1;
+    taken = block.num == 0 ? 0 : taken;
+    if (taken != (size_t)block.num << (block.szx + 4) || taken + *length > sizeof body) {
+        answer(request, response, shown, COAP_RESPONSE_CODE_INCOMPLETE, "no such block is due");
+        return 0;
+    }
+    memcpy(body + taken, *data, *length);
+    taken += *length;
+    blocks_taken++;
+    if (size_was_named && *length > largest_block)
+        largest_block = (unsigned)*length;
+    block.szx = block.szx > exponent ? exponent : block.szx;
+    size_was_named = 1;
+    coap_add_option(response, COAP_OPTION_BLOCK1,
+                    coap_encode_var_safe(option, sizeof option, block.num << 4 | block.m << 3 | block.szx), option);
+    if (block.m) {
+        coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTINUE);
+        return 0;
+    }
+    *data = body;
+    *length = taken;
+    return 1;
+}
+
 /* Bootstrap-Write of one instance of Security or Server: it is replaced. */
 static void write_instance(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
                            const coap_string_t *query, coap_pdu_t *response) {
@@ -193,6 +250,10 @@ static void write_instance(coap_resource_t *resource, coap_session_t *session, c
     char shown[64];
     snprintf(shown, sizeof shown, "/%.40s %ld", (const char *)path->s, format);
     coap_get_data_large(request, &length, &data, &offset, &total);
+    if (block_size && !take_block(request, response, shown, &data, &length)) {
+        coap_delete_string(path);
+        return;
+    }
     if (ids_in(path, &object, &id) != 2 || object > 1)
         answer(request, response, shown, COAP_RESPONSE_CODE_NOT_ALLOWED, "only /0/x and /1/y are written here");
     else if (object == 0 && id == bootstrap_instance)
@@ -239,8 +300,10 @@ static coap_response_t answered(coap_session_t *session, const coap_pdu_t *sent,
 
 static int happened(coap_session_t *session, const coap_event_t event) {
     (void)session;
-    if ((event == COAP_EVENT_DTLS_ERROR || event == COAP_EVENT_DTLS_CLOSED) && !finished) {
-        failure = "the DTLS association ended";
+    int ended = event == COAP_EVENT_DTLS_ERROR || event == COAP_EVENT_DTLS_CLOSED || event == COAP_EVENT_SESSION_FAILED ||
+                event == COAP_EVENT_SESSION_CLOSED || event == COAP_EVENT_TCP_FAILED || event == COAP_EVENT_TCP_CLOSED;
+    if (ended && !finished) {
+        failure = "the association ended";
         finished = 1;
     }
     return 0;
@@ -294,15 +357,17 @@ static void print_value(unsigned object, const struct resource *resource) {
 }
 
 static void print_report(void) {
-    printf("{\n \"client\": [\"%s\"],\n \"failure\": ", coap_package_version());
+    printf("{\n \"client\": [\"%s, %s\"],\n \"blocks\": {\"taken\": %u, \"largest\": %u},\n \"failure\": ",
+           coap_package_version(), coap_get_tls_library_version()->type == COAP_TLS_LIBRARY_GNUTLS ? "GnuTLS" : "OpenSSL",
+           blocks_taken, largest_block);
     failure ? print_text(failure, strlen(failure)) : (void)printf("null");
     printf(",\n \"requests\": [");
     for (size_t i = 0; i < request_count; i++) {
         printf("%s\n  ", i ? "," : "");
         print_text(requests[i], strlen(requests[i]));
     }
-    printf("],\n \"instances\": {\n  \"/0/%u\": {\"0\": \"coaps://%s\", \"1\": true},\n  \"/3/0\": {}", bootstrap_instance,
-           server);
+    printf("],\n \"instances\": {\n  \"/0/%u\": {\"0\": \"%s://%s\", \"1\": true},\n  \"/3/0\": {}", bootstrap_instance,
+           identity || certificate || raw_public_key ? "coaps" : "coap+tcp", server);
     for (size_t i = 0; i < held_count; i++) {
         struct resource resource;
         printf(",\n  \"/%u/%u\": {", held[i].object, held[i].id);
@@ -330,16 +395,27 @@ static _Noreturn void end(const char *reason) {
     exit(failure ? 1 : 0);
 }
 
+/* Reads a file whole; a zero byte follows, and is not counted in the number of bytes. */
+static uint8_t *content_of(const char *path, size_t *length) {
+    static uint8_t room[BODY_MOST];
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        end("a file cannot be read");
+    *length = fread(room, 1, sizeof room - 1, file);
+    fclose(file);
+    uint8_t *content = calloc(1, *length + 1);
+    return content ? memcpy(content, room, *length) : NULL;
+}
+
 /* Reads `hex:...` from a file; the number of bytes. */
 static size_t key_from(const char *path, uint8_t *key, size_t room) {
-    FILE *file = fopen(path, "r");
-    size_t length = 0;
+    size_t length = 0, read;
     unsigned byte;
-    if (!file || fscanf(file, "hex:") != 0)
-        end("the key file cannot be read");
-    while (length < room && fscanf(file, "%2x", &byte) == 1)
+    const char *text = (const char *)content_of(path, &read);
+    if (strncmp(text, "hex:", 4) != 0)
+        end("the key file holds no hex:");
+    for (text += 4; length < room && sscanf(text, "%2x", &byte) == 1; text += 2)
         key[length++] = (uint8_t)byte;
-    fclose(file);
     return length;
 }
 
@@ -374,40 +450,95 @@ static void serve(coap_context_t *context) {
     coap_add_resource(context, any);
     coap_register_response_handler(context, answered);
     coap_register_event_handler(context, happened);
-    coap_context_set_block_mode(context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
+    coap_context_set_block_mode(context, block_size ? 0 : COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
 }
 
-int main(int argc, char **argv) {
-    static const struct option names[] = {{"server", 1, 0, 's'},   {"endpoint", 1, 0, 'e'},           {"psk-identity", 1, 0, 'i'},
-                                          {"psk-file", 1, 0, 'f'}, {"bootstrap-instance", 1, 0, 'b'}, {"limit", 1, 0, 'l'},
-                                          {"version", 0, 0, 'v'},
-                                          {0, 0, 0, 0}};
-    const char *identity = "", *file = "";
-    int limit = 20;
+/* Whether the server's raw public key is the one that the bootstrap account names, exactly. */
+static int is_expected(const char *name, const uint8_t *key, size_t length, coap_session_t *session, unsigned depth,
+                       int validated, void *argument) {
+    (void)name, (void)session, (void)depth, (void)validated, (void)argument;
+    size_t expected_length;
+    const uint8_t *expected = content_of(server_public_key, &expected_length);
+    return length == expected_length && memcmp(key, expected, length) == 0;
+}
+
+static coap_session_t *session_with_certificate(coap_context_t *context, const coap_address_t *address) {
+    coap_dtls_pki_t pki = {.version = COAP_DTLS_PKI_SETUP_VERSION, .verify_peer_cert = 1, .cert_chain_validation = 1,
+                           .cert_chain_verify_depth = 3, .allow_no_crl = 1, .client_sni = server_name};
+    pki.pki_key.key_type = COAP_PKI_KEY_PEM;
+    pki.pki_key.key.pem = (coap_pki_key_pem_t){trust_anchor, certificate, private_key};
+    return coap_new_client_session_pki(context, NULL, address, COAP_PROTO_DTLS, &pki);
+}
+
+static coap_session_t *session_with_raw_public_key(coap_context_t *context, const coap_address_t *address) {
+    coap_dtls_pki_t pki = {.version = COAP_DTLS_PKI_SETUP_VERSION, .verify_peer_cert = 1, .is_rpk_not_cert = 1,
+                           .validate_cn_call_back = is_expected, .client_sni = server_name};
+    coap_pki_key_pem_buf_t *keys = &pki.pki_key.key.pem_buf;
+    pki.pki_key.key_type = COAP_PKI_KEY_PEM_BUF;
+    keys->public_cert = content_of(raw_public_key, &keys->public_cert_len);
+    keys->private_key = content_of(private_key, &keys->private_key_len);
+    keys->public_cert_len++, keys->private_key_len++;
+    return coap_new_client_session_pki(context, NULL, address, COAP_PROTO_DTLS, &pki);
+}
+
+static coap_session_t *session_with_psk(coap_context_t *context, const coap_address_t *address) {
+    static uint8_t key[64];
+    coap_dtls_cpsk_t psk = {.version = COAP_DTLS_CPSK_SETUP_VERSION};
+    psk.psk_info.identity = (coap_bin_const_t){strlen(identity), (const uint8_t *)identity};
+    psk.psk_info.key = (coap_bin_const_t){key_from(key_file, key, sizeof key), key};
+    return coap_new_client_session_psk2(context, NULL, address, COAP_PROTO_DTLS, &psk);
+}
+
+static coap_session_t *session_with(coap_context_t *context) {
+    coap_address_t address = resolved(server);
+    if (certificate)
+        return session_with_certificate(context, &address);
+    if (raw_public_key)
+        return session_with_raw_public_key(context, &address);
+    if (identity)
+        return session_with_psk(context, &address);
+    return coap_new_client_session(context, NULL, &address, COAP_PROTO_TCP);
+}
+
+static int read_arguments(int argc, char **argv, int *limit) {
+    static const struct option names[] = {
+        {"server", 1, 0, 's'},       {"endpoint", 1, 0, 'e'},        {"psk-identity", 1, 0, 'i'},
+        {"psk-file", 1, 0, 'f'},     {"certificate", 1, 0, 'c'},     {"private-key", 1, 0, 'k'},
+        {"trust-anchor", 1, 0, 'a'}, {"raw-public-key", 1, 0, 'r'},  {"server-public-key", 1, 0, 'p'},
+        {"server-name", 1, 0, 'n'},  {"block-size", 1, 0, 'B'},      {"refuse-larger", 0, 0, 'R'},
+        {"limit", 1, 0, 'l'},        {"bootstrap-instance", 1, 0, 'b'}, {"version", 0, 0, 'v'}, {0, 0, 0, 0}};
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;)
         switch (option) {
         case 's': server = optarg; break;
         case 'e': endpoint = optarg; break;
         case 'i': identity = optarg; break;
-        case 'f': file = optarg; break;
+        case 'f': key_file = optarg; break;
+        case 'c': certificate = optarg; break;
+        case 'k': private_key = optarg; break;
+        case 'a': trust_anchor = optarg; break;
+        case 'r': raw_public_key = optarg; break;
+        case 'p': server_public_key = optarg; break;
+        case 'n': server_name = optarg; break;
+        case 'B': block_size = (unsigned)atoi(optarg); break;
+        case 'R': refuses_larger = 1; break;
         case 'b': bootstrap_instance = (unsigned)atoi(optarg); break;
-        case 'l': limit = atoi(optarg); break;
-        case 'v': return puts(coap_package_version()) < 0;
-        default: return 2;
+        case 'l': *limit = atoi(optarg); break;
+        case 'v': exit(puts(coap_package_version()) < 0);
+        default: return 0;
         }
-    if (!server || !endpoint)
+    return server && endpoint;
+}
+
+int main(int argc, char **argv) {
+    int limit = 20;
+    if (!read_arguments(argc, argv, &limit))
         return 2;
-    uint8_t key[64];
-    coap_dtls_cpsk_t psk = {.version = COAP_DTLS_CPSK_SETUP_VERSION};
-    psk.psk_info.identity = (coap_bin_const_t){strlen(identity), (const uint8_t *)identity};
-    psk.psk_info.key = (coap_bin_const_t){key_from(file, key, sizeof key), key};
     coap_startup();
     coap_context_t *context = coap_new_context(NULL);
-    coap_address_t address = resolved(server);
     serve(context);
-    coap_session_t *session = coap_new_client_session_psk2(context, NULL, &address, COAP_PROTO_DTLS, &psk);
+    coap_session_t *session = session_with(context);
     if (!session)
-        end("no DTLS session");
+        end("no session");
     ask(session);
     time_t until = time(NULL) + limit;
     while (!finished && time(NULL) < until)

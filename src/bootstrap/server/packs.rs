@@ -69,7 +69,8 @@ impl Server {
         };
         let length = payload.len();
         let snapshot = Snapshot::new(payload, self.conversation.etag(), wanted.format.number());
-        let begun = self.snapshots.begin(now, endpoint, &unanswered.request, LARGEST_EXPONENT, snapshot, &mut response);
+        let exponent = entry.session.size_exponent();
+        let begun = self.snapshots.begin(now, endpoint, &unanswered.request, exponent, snapshot, &mut response);
         if let Err(code) = begun {
             return self.redirect(endpoint, id, &unanswered, code, "");
         }
