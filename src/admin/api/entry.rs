@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::knowledge::Knowledge;
 use super::problem::FieldProblem;
 use super::timestamp::Timestamp;
 use crate::bootstrap::outcome::Outcome;
@@ -120,6 +121,9 @@ pub struct Record {
     /// Which bootstrap credentials a device proves itself by; none where it has none, or for what is no device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrap_credentials: Option<BootstrapCredentials>,
+    /// What is known of the client of a device; only where one is shown by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Knowledge>,
 }
 
 /// Which bootstrap credentials a device proves itself by.
@@ -210,6 +214,7 @@ mod tests {
             changed: Timestamp::from_milliseconds(1000),
             last_session: None,
             bootstrap_credentials: None,
+            knowledge: None,
         }
     }
 

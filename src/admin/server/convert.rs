@@ -24,6 +24,7 @@ pub fn entry<D: Resource>(stored: store::Entry<D>) -> Entry<D> {
         changed: timestamp(stored.changed),
         last_session: None,
         bootstrap_credentials: None,
+        knowledge: None,
     };
     Entry::of(record, stored.definition)
 }
