@@ -420,6 +420,9 @@ impl Server {
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
         let learned = entry.session.learned();
+        if outcome != Outcome::ProbablyCompleted {
+            self.forget_pack(endpoint);
+        }
         let report = Box::new(entry.session.into_report(now, outcome, reason));
         self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report });
     }

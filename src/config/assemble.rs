@@ -15,7 +15,7 @@ use super::report::{self, Report};
 use super::table::{Schema, Table, take_table, take_tables};
 use super::unresolved::{Reference, Refusal};
 use super::{Admin, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_STATE_DIR, fleet};
-use crate::provision::{ModelDefinition, Problem, check_model};
+use crate::provision::{ModelDefinition, Problem, Transport, check_model};
 
 /// Longest path of a Unix socket in bytes: `sun_path` has 108, the last of which is 0.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
@@ -174,19 +174,20 @@ fn check_listeners(tables: &[Table<'_, ListenDefinition>], report: &mut Report<'
         );
     }
     let mut listeners = Vec::new();
-    let mut taken: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+    let mut taken: BTreeMap<(SocketAddr, bool), usize> = BTreeMap::new();
     for table in tables {
         let (listener, problems) = table.definition.check();
         report_all(table, problems, report);
         let Some(listener) = listener else { continue };
         let line = report.line_of(table.place_of("bind", None).start);
-        match taken.get(&listener.bind) {
+        let socket = (listener.bind, listener.transport == Transport::Tcp);
+        match taken.get(&socket) {
             Some(first) if listener.bind.port() != 0 => {
                 let message = format!("the listener on line {first} has this address already: remove one");
                 table.report_problem(&Problem::error("bind", message), report);
             }
             _ => {
-                taken.insert(listener.bind, line);
+                taken.insert(socket, line);
             }
         }
         listeners.push(listener);

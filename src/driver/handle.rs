@@ -30,7 +30,7 @@ pub struct ListenerStatus {
     pub address: SocketAddr,
     /// `dtls` or `nosec`.
     pub security: String,
-    /// `udp`.
+    /// `udp` or `tcp`.
     pub transport: String,
 }
 

@@ -19,11 +19,13 @@ mod fields;
 mod fleet;
 mod import;
 mod issuing;
+mod knowledge;
 mod life;
 mod load;
 mod nosec;
 mod refusals;
 mod reload;
+mod tcp;
 mod unit;
 
 /// A server account without keys, the default profile, and a device without credentials: enough for plain CoAP.

@@ -76,9 +76,9 @@ impl Driver {
         let at = SystemTime::now();
         let unwritten = |endpoint: &str| self.lessons.unwritten(endpoint);
         let found = self.directory.look_up(&key, self.proof(endpoint), at.into(), unwritten);
-        if let (LookupKey::EndpointName(name), CoapEndpoint::Address { listener, route }) = (&key, endpoint) {
+        if let (LookupKey::EndpointName(name), Some(route)) = (&key, self.unproven_route(endpoint)) {
             match &found.lookup {
-                Lookup::Unknown => return self.handle_stranger(now, session, name, listener, route),
+                Lookup::Unknown => return self.handle_stranger(now, session, name, endpoint, route),
                 Lookup::Known(_) => drop(self.strangers.inbox.remove(name)),
                 _ => {}
             }
@@ -159,9 +159,17 @@ impl Driver {
         self.tell(now, session, endpoint, lookup.into());
     }
 
+    /// The way to a client that has proven nothing; none where it has, or is gone.
+    fn unproven_route(&self, endpoint: CoapEndpoint) -> Option<Route> {
+        match endpoint {
+            CoapEndpoint::Address { route, .. } => Some(route),
+            CoapEndpoint::Association { listener, number } => self.listeners[listener].socket.streams()?.route(number),
+        }
+    }
+
     /// A client that proves nothing claims a name that no device has.
-    fn handle_stranger(&mut self, now: Instant, session: SessionId, name: &str, listener: usize, route: Route) {
-        let endpoint = CoapEndpoint::Address { listener, route };
+    fn handle_stranger(&mut self, now: Instant, session: SessionId, name: &str, endpoint: CoapEndpoint, route: Route) {
+        let listener = endpoint.listener();
         let policy = self.strangers.listeners.get(listener).cloned().unwrap_or_default();
         let profile = if let UnknownClients::Accept { profile } = &policy { profile.clone() } else { None };
         let definition = DeviceDefinition { endpoint: name.to_owned(), profile, ..DeviceDefinition::default() };
