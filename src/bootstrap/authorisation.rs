@@ -200,6 +200,17 @@ fn unknown(request: &BootstrapRequest, peer: &Peer) -> Refusal {
     Refusal::definite(Outcome::RefusedUnknown, format!("No device is on record for the {who}."))
 }
 
+/// Whether a client may take the place of another one that is being served as the same device, both being authorised:
+/// whoever proved it in the same way, and whoever proved it where the other proved nothing. That a proof is of another
+/// kind says that somebody has one of two secrets, and not that it is the client whose session runs.
+pub fn may_displace(this: &Peer, other: &Peer) -> bool {
+    match (this, other) {
+        (Peer::Unauthenticated, _) => false,
+        (_, Peer::Unauthenticated) => true,
+        _ => std::mem::discriminant(this) == std::mem::discriminant(other),
+    }
+}
+
 /// A peer's text, fit for a log line: control characters are escaped and the length is bounded.
 pub fn printable(text: &str) -> String {
     const LONGEST: usize = 256;
@@ -208,7 +219,7 @@ pub fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Grant, KnownDevice, Lookup, Outcome, Withheld, authorise};
+    use super::{Grant, KnownDevice, Lookup, Outcome, Withheld, authorise, may_displace};
     use crate::bootstrap::request::BootstrapRequest;
     use crate::peer::{CertificateTrust, Peer};
     use crate::provision::{
@@ -309,6 +320,28 @@ mod tests {
         }
         // NoSec: three of four combinations of keys and listener, PSK: all four; each with its name or without one.
         assert_eq!(granted, 2 * (3 + 4));
+    }
+
+    #[test]
+    fn only_an_equal_proof_takes_the_place_of_a_session() {
+        let certificate = |leaf: &[u8], trust| Peer::Certificate { chain: vec![leaf.to_vec()], trust };
+        let kinds = [
+            vec![Peer::PskIdentity(b"one".to_vec()), Peer::PskIdentity(b"two".to_vec())],
+            vec![certificate(b"one", CertificateTrust::Pinned), certificate(b"two", CertificateTrust::Anchored)],
+            vec![Peer::RawPublicKey(b"one".to_vec()), Peer::RawPublicKey(b"two".to_vec())],
+        ];
+        let nosec = Peer::Unauthenticated;
+        for (kind, peers) in kinds.iter().enumerate() {
+            for this in peers {
+                assert!(may_displace(this, &nosec) && !may_displace(&nosec, this), "{this:?}");
+                for (other_kind, others) in kinds.iter().enumerate() {
+                    for other in others {
+                        assert_eq!(may_displace(this, other), kind == other_kind, "{this:?} {other:?}");
+                    }
+                }
+            }
+        }
+        assert!(!may_displace(&nosec, &nosec));
     }
 
     #[test]

@@ -29,6 +29,9 @@ use crate::coap::{Code, Deduplication, Message, Reply, Ticket};
 use crate::provision::Provision;
 use entry::{Entry, PIGGYBACK_WAIT, Unanswered};
 
+/// EXCHANGE_LIFETIME of the slowest timing that fits, 60 s and one retransmission, rounded up (RFC 7252 section 4.8.2).
+const SLOWEST_PROFILE: Duration = Duration::from_secs(330);
+
 /// All sessions of all clients.
 pub struct Server {
     listeners: Vec<ListenerPolicy>,
@@ -276,12 +279,13 @@ impl Server {
         }
     }
 
-    /// Whether this session may serve the device although another one does: the other is displaced by whoever proved
-    /// the same identity, and over NoSec by the same address and port alone.
+    /// Whether this session may serve the device although another one does: the other is displaced by whoever proved the
+    /// device's identity in the same way, and over NoSec by the same address and port alone.
     fn may_displace(&self, session: SessionId, device: &str) -> bool {
         let other = self.by_device.get(device).and_then(|other| self.sessions.get(other));
         let (Some(other), Some(this)) = (other, self.sessions.get(&session)) else { return true };
-        other.session.endpoint == this.session.endpoint || this.session.peer.is_authenticated()
+        let is_same_end = other.session.endpoint == this.session.endpoint;
+        is_same_end || authorisation::may_displace(&this.session.peer, &other.session.peer)
     }
 
     fn answer_and_begin(&mut self, now: Instant, id: SessionId, unanswered: Unanswered, provision: Provision) {
@@ -400,7 +404,35 @@ impl Server {
     }
 }
 
-/// How long requests are remembered: EXCHANGE_LIFETIME of the slowest listener (RFC 7252 section 4.8.2).
+/// How long requests are remembered: EXCHANGE_LIFETIME of the slowest listener (RFC 7252 section 4.8.2), or of the slowest
+/// profile that can be saved, whichever is longer.
 fn longest_exchange(listeners: &[ListenerPolicy]) -> Duration {
-    listeners.iter().map(|policy| policy.timing.exchange_lifetime()).max().unwrap_or_default()
+    let lifetimes = listeners.iter().map(|policy| policy.timing.exchange_lifetime());
+    lifetimes.fold(SLOWEST_PROFILE, Duration::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::SLOWEST_PROFILE;
+    use crate::coap::Timing;
+    use crate::provision::timing;
+
+    #[test]
+    fn no_timing_that_fits_needs_requests_to_be_remembered_longer_than_they_are() {
+        let mut longest = Duration::ZERO;
+        for tenths in 1..=600 {
+            for ack_random_factor in [1.0, 1.1, 1.5, 2.0, 3.0, 10.0] {
+                let seconds = f64::from(tenths) / 10.0;
+                let Some(max_retransmit) = timing::most_retransmissions(seconds, ack_random_factor) else { continue };
+                let timing =
+                    Timing { ack_timeout: Duration::from_secs_f64(seconds), ack_random_factor, max_retransmit };
+                let wait = timing::longest_wait(seconds, ack_random_factor, max_retransmit);
+                assert!((timing.max_transmit_wait().as_secs_f64() - wait).abs() < 1e-6, "{timing:?}: {wait}");
+                longest = longest.max(timing.exchange_lifetime());
+            }
+        }
+        assert!(longest <= SLOWEST_PROFILE && longest + Duration::from_secs(10) > SLOWEST_PROFILE, "{longest:?}");
+    }
 }
