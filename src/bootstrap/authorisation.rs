@@ -62,8 +62,8 @@ pub enum Withheld {
 /// What a client that is not refused is to get.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Grant {
-    /// This.
-    Provision(Box<Provision>),
+    /// This, written as fits a client of which so much is known.
+    Provision(Box<Provision>, ClientKnowledge),
     /// What is known once credentials have been issued.
     MustIssue,
 }
@@ -158,7 +158,7 @@ pub fn authorise(
              or set `insecure_secrets = true` on this listener.",
         ));
     }
-    Ok(Grant::Provision(Box::new(provision)))
+    Ok(Grant::Provision(Box::new(provision), device.knowledge))
 }
 
 fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice) -> Result<(), Refusal> {
@@ -300,7 +300,7 @@ mod tests {
                     for (key, insecure) in [(false, false), (true, false), (false, true), (true, true)] {
                         let request = BootstrapRequest {
                             endpoint_name: claimed.map(str::to_owned),
-                            preferred_content_format: None,
+                            ..BootstrapRequest::default()
                         };
                         let device = KnownDevice {
                             endpoint: "dev1".to_owned(),
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_blocked_device_is_refused_and_nothing_is_issued_for_whom_has_no_right_to_it() {
-        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), preferred_content_format: None };
+        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), ..BootstrapRequest::default() };
         let decide = |peer: &Peer, blocked, provision: Result<Provision, Withheld>| {
             let psk_identity = Some(b"one".to_vec());
             let device = KnownDevice {

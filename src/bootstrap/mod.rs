@@ -10,17 +10,21 @@
 //! [`outcome`] for what is told of it. [`explain()`] tells it without a device, in the words of [`explanation`].
 
 pub mod account;
+mod adaptation;
 mod admission;
 pub mod authorisation;
 pub mod boundary;
 pub mod consistency;
 mod conversation;
+mod difference;
+mod dispatch;
 pub mod explain;
 pub mod explanation;
 pub mod format;
 mod known_clients;
 mod looping;
 pub mod outcome;
+mod pack;
 mod pending;
 pub mod plan;
 pub mod request;

@@ -22,7 +22,7 @@ use crate::provision::Provision;
 use crate::provision::rules::Rule;
 use allocation::Allocation;
 
-pub use operation::{Operation, Purpose, Write};
+pub use operation::{Operation, Part, Purpose, Write};
 pub use version_gate::VersionError;
 
 /// Objects that others link to: OSCORE, COSE, MQTT Server and APN Connection Profile. They are written first.
@@ -132,7 +132,8 @@ fn extra_writes(object: ObjectId, instance: &ObjectInstance) -> Vec<Write> {
     }
     let single = |resource| ObjectInstance { id: instance.id, resources: vec![resource] };
     let resources = instance.resources.iter().cloned();
-    resources.map(|resource| Write::new(object, single(resource), Purpose::Resource)).collect()
+    let write = |resource| Write::new(object, single(resource), Purpose::Extra);
+    resources.map(|resource| Write { part: Part::Resource, ..write(resource) }).collect()
 }
 
 /// The objects to empty: those of the profile, and Access Control where it is written anew.
@@ -157,6 +158,9 @@ fn must_be_deleted(target: &Path, discovered: Option<&DiscoverAnswer>) -> bool {
         Path::ObjectInstance(object, instance) => (*object, Some(*instance)),
         _ => return true,
     };
+    if !answer.covers(object) {
+        return true;
+    }
     let spared = answer.bootstrap_account().filter(|_| object == SECURITY);
     let mut present = answer.instances_of(object).map(|found| found.instance).filter(|found| Some(*found) != spared);
     present.any(|found| instance.is_none_or(|instance| instance == found))
@@ -167,5 +171,5 @@ pub(super) fn lacks(answer: &DiscoverAnswer, object: ObjectId) -> bool {
     let has_instances = |object| answer.instances_of(object).next().is_some();
     let lists_empty_objects = answer.objects.iter().any(|listed| !has_instances(listed.object));
     let is_listed = answer.objects.iter().any(|listed| listed.object == object) || has_instances(object);
-    lists_empty_objects && !is_listed
+    answer.covers(object) && lists_empty_objects && !is_listed
 }

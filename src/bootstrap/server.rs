@@ -8,6 +8,7 @@
 mod entrance;
 mod entry;
 mod message_layer;
+mod packs;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -22,12 +23,13 @@ use super::boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, Sess
 use super::conversation::{self, Conversation};
 use super::looping::LoopWatch;
 use super::outcome::{Outcome, SessionReport};
-use super::request::BootstrapRequest;
-use super::routing::{self, Rejection};
+use super::request::{BootstrapRequest, RequestError};
+use super::routing::{self, Rejection, Wanted};
 use super::session::{Session, Turn};
-use crate::coap::{Code, Deduplication, Message, Reply, Ticket};
-use crate::provision::Provision;
+use crate::coap::{Code, Deduplication, Message, Reply, SnapshotLimits, Snapshots, Ticket, Timing};
+use crate::provision::{ClientKnowledge, Provision};
 use entry::{Entry, PIGGYBACK_WAIT, Unanswered};
+use packs::DeliveredPacks;
 
 /// EXCHANGE_LIFETIME of the slowest timing that fits, 60 s and one retransmission, rounded up (RFC 7252 section 4.8.2).
 const SLOWEST_PROFILE: Duration = Duration::from_secs(330);
@@ -50,6 +52,9 @@ pub struct Server {
     next_session: u64,
     draining: bool,
     statistics: Statistics,
+    /// Packs that are being fetched.
+    snapshots: Snapshots<CoapEndpoint>,
+    delivered: DeliveredPacks,
 }
 
 impl Server {
@@ -73,6 +78,8 @@ impl Server {
             next_session: 1,
             draining: false,
             statistics: Statistics::default(),
+            snapshots: Snapshots::new(SnapshotLimits::of(&Timing::default())),
+            delivered: DeliveredPacks::default(),
         }
     }
 
@@ -160,15 +167,24 @@ impl Server {
         let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
-            Ok(Grant::Provision(provision)) if self.may_displace(session, &provision.endpoint) => {
-                self.answer_and_begin(now, session, unanswered, *provision);
+            Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
+                if self.sessions.get(&session).is_some_and(|entry| entry.session.request.pack.is_some()) {
+                    self.answer_with_pack(now, session, unanswered, *provision, knowledge);
+                } else {
+                    self.answer_and_begin(now, session, unanswered, *provision, knowledge);
+                }
                 return true;
             }
             Ok(_) => {
                 // Another client's session goes on; this one may come again when it is over.
                 self.statistics.ignored_requests += 1;
-                self.deduplication.forget(unanswered.ticket);
-                self.remove(session);
+                match self.sessions.get(&session).map(|entry| entry.session.request.pack.is_some()) {
+                    Some(true) => self.redirect(endpoint, session, &unanswered, Code::SERVICE_UNAVAILABLE, ""),
+                    _ => {
+                        self.deduplication.forget(unanswered.ticket);
+                        self.remove(session);
+                    }
+                }
             }
             Err(refusal) => {
                 if store_is_down {
@@ -200,6 +216,7 @@ impl Server {
     /// The association of this endpoint is gone.
     pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
         self.admission.withdraw(endpoint);
+        self.forget_pack(endpoint);
         for id in [self.resolving.get(&endpoint), self.by_endpoint.get(&endpoint)].map(Option::<&SessionId>::copied) {
             if let Some(entry) = id.and_then(|id| self.sessions.get_mut(&id)) {
                 let (id, (outcome, reason)) = (entry.session.id, entry.session.handle_closed(now));
@@ -231,10 +248,16 @@ impl Server {
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
         let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
         match routing::route(&message) {
-            Ok(()) if self.admits(now, origin, &message, bytes, ticket) => {
-                self.begin_session(now, origin, message, ticket);
+            Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
+                self.answer_with_block(now, origin, &message, ticket);
             }
-            Ok(()) => {}
+            Ok(Wanted::Pack) if self.admits_pack(now, origin, &message, ticket) => {
+                self.begin_session(now, origin, message, ticket, BootstrapRequest::read_pack);
+            }
+            Ok(Wanted::Session) if self.admits(now, origin, &message, bytes, ticket) => {
+                self.begin_session(now, origin, message, ticket, BootstrapRequest::read);
+            }
+            Ok(_) => {}
             Err(Rejection::Answer(code, explanation)) => {
                 self.answer(origin.endpoint, &message, ticket, code, explanation);
             }
@@ -242,18 +265,25 @@ impl Server {
         }
     }
 
-    /// A Bootstrap-Request that has been admitted.
-    fn begin_session(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
+    /// A Bootstrap-Request or Bootstrap-Pack-Request that has been admitted.
+    fn begin_session(
+        &mut self,
+        now: Instant,
+        origin: Origin<'_>,
+        message: Message,
+        ticket: Ticket,
+        read: fn(&Message) -> Result<BootstrapRequest, RequestError>,
+    ) {
         let id = SessionId(self.next_session);
         self.next_session += 1;
-        let (request, key) = match BootstrapRequest::read(&message) {
+        let (request, key) = match read(&message) {
             Ok(request) => {
                 let key = authorisation::lookup_key(&request, origin.peer);
                 (request, key)
             }
             Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
         };
-        let session = Session::new(id, origin.endpoint, origin.route, origin.peer.clone(), request, now);
+        let session = Session::new(id, origin, request, now);
         let unanswered = Unanswered {
             request: message,
             ticket,
@@ -288,16 +318,35 @@ impl Server {
         is_same_end || authorisation::may_displace(&this.session.peer, &other.session.peer)
     }
 
-    fn answer_and_begin(&mut self, now: Instant, id: SessionId, unanswered: Unanswered, provision: Provision) {
+    /// This session serves the device from now on, and no other one does.
+    fn take_over(&mut self, now: Instant, id: SessionId, device: &str) {
         let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
         self.resolving.remove(&endpoint);
         self.supersede(now, self.by_endpoint.get(&endpoint).copied());
-        self.supersede(now, self.by_device.get(&provision.endpoint).copied());
+        self.supersede(now, self.by_device.get(device).copied());
         self.by_endpoint.insert(endpoint, id);
-        self.by_device.insert(provision.endpoint.clone(), id);
+        self.by_device.insert(device.to_owned(), id);
+    }
+
+    fn answer_and_begin(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        unanswered: Unanswered,
+        mut provision: Provision,
+        knowledge: ClientKnowledge,
+    ) {
+        self.take_over(now, id, &provision.endpoint);
+        let has_failed_pack = self.delivered.has_failed(now, &provision.endpoint);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let endpoint = entry.session.endpoint;
         let timing = &self.listeners[endpoint.listener()].timing;
+        entry.session.adapt(&mut provision, knowledge);
         entry.session.accept(now, &provision);
+        entry.session.record_request(now, Code::CHANGED);
+        if has_failed_pack {
+            entry.session.note_failed_pack();
+        }
         let turn = if unanswered.acknowledged {
             let timing = entry.session.timing(timing);
             let message_id = entry.message_ids.next();
@@ -319,7 +368,9 @@ impl Server {
     fn refuse(&mut self, now: Instant, id: SessionId, unanswered: &Unanswered, refusal: Refusal) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let endpoint = entry.session.endpoint;
-        if let Some(code) = refusal.answer {
+        // A client that meets silence when it asks for a pack never asks for anything else.
+        let is_pack = entry.session.request.pack.is_some();
+        if let Some(code) = refusal.answer.or(is_pack.then_some(Code::SERVICE_UNAVAILABLE)) {
             entry.session.record_request(now, code);
             if unanswered.acknowledged {
                 // Sent once: the client asks again if it is lost.
@@ -381,10 +432,13 @@ impl Server {
         let device = entry.session.device().map(str::to_owned);
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
+        let learned = entry.session.learned();
+        if outcome != Outcome::ProbablyCompleted {
+            self.forget_pack(endpoint);
+        }
         let looping = self.watch_for_loop(now, &entry.session);
         let report = SessionReport { looping, ..entry.session.into_report(now, outcome, reason) };
-        let report = Box::new(report);
-        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned: None, report });
+        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report: Box::new(report) });
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {

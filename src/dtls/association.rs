@@ -7,8 +7,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::certificate::{CertificateFault, Offered, Verdict};
+use super::client_hello::ClientHello;
 use super::gate::{Gate, Step};
-use super::openssl::Connection;
+use super::openssl::{Breakdown, Connection};
 pub(super) use super::openssl::{Engine, Progress, Reception};
 use super::record::Records;
 use super::{AssociationId, CloseReason};
@@ -30,10 +32,22 @@ pub(super) struct Handshake {
     pub(super) due: Instant,
     connection: Connection,
     gate: Gate,
-    /// What the client claims to be, once it did.
-    identity: Option<Vec<u8>>,
+    /// What the client claims to be, once it did, and what became of that.
+    claim: Option<Claim>,
     /// Our first flight, for a client that repeats its own because it never saw it.
     flight: Vec<Vec<u8>>,
+}
+
+/// What a client claims to be.
+enum Claim {
+    /// The one with this PSK identity.
+    Psk(Vec<u8>),
+    /// The one with this key, about which nothing is known yet.
+    Offered(Offered),
+    /// The one with a key that is believed.
+    Believed(Peer),
+    /// Nobody who is served.
+    Refused(CertificateFault),
 }
 
 /// What a handshake wants after an input.
@@ -42,10 +56,12 @@ pub(super) enum Turn<'a> {
     Wait,
     /// The key of this identity; then [`Handshake::handle_psk`].
     Key(Vec<u8>),
+    /// What is on record about this; then [`Handshake::handle_client_key`].
+    ClientKey(Offered),
     /// To become an association. The records that follow belong to that.
     Proven(&'a [u8]),
     /// To be forgotten.
-    Failed,
+    Failed(CloseReason),
 }
 
 impl Handshake {
@@ -54,14 +70,16 @@ impl Handshake {
         engine: &mut Engine,
         now: Instant,
         (id, route): (AssociationId, Route),
-        random: [u8; 32],
+        hello: &ClientHello<'_>,
         datagram: &[u8],
     ) -> Option<(Handshake, Turn<'static>)> {
         let (mut connection, progress) = engine.accept(datagram)?;
         let flight = connection.drain().collect();
-        let (gate, identity) = (Gate::default(), None);
-        let handshake = Handshake { id, route, random, started: now, due: now, connection, gate, identity, flight };
-        Some((handshake, turn_of(progress, &[])))
+        let gate = Gate::new(connection.flight(), hello.record_sequence_number);
+        let (random, started, due, claim) = (*hello.random, now, now, None);
+        let handshake = Handshake { id, route, random, started, due, connection, gate, claim, flight };
+        let turn = handshake.turn_of(progress, &[]);
+        Some((handshake, turn))
     }
 
     /// Feeds a datagram.
@@ -72,12 +90,16 @@ impl Handshake {
                 match step {
                     Step::Identity(identity) => {
                         self.keep_what_follows(records);
-                        self.identity = Some(identity.clone());
+                        self.claim = Some(Claim::Psk(identity.clone()));
                         return Turn::Key(identity);
+                    }
+                    Step::Certificate(body) => {
+                        self.keep_what_follows(records);
+                        return self.handle_certificate(engine, &body);
                     }
                     Step::Feed(bytes) => match engine.handshake(&mut self.connection, &bytes) {
                         Progress::Waiting => {}
-                        progress => return turn_of(progress, records.rest()),
+                        progress => return self.turn_of(progress, records.rest()),
                     },
                 }
             }
@@ -85,20 +107,63 @@ impl Handshake {
         Turn::Wait
     }
 
-    /// ChangeCipherSpec and Finished often share the datagram of the ClientKeyExchange, which still lacks its key.
+    /// What follows often shares the datagram of the message that says what the client claims to be.
     fn keep_what_follows(&mut self, records: Records<'_>) {
         for record in records {
             let _kept = self.gate.handle_record(&record);
         }
     }
 
+    fn handle_certificate(&mut self, engine: &mut Engine, body: &[u8]) -> Turn<'static> {
+        match Offered::parse(self.connection.key_type(), body) {
+            Ok(offered) => {
+                self.claim = Some(Claim::Offered(offered.clone()));
+                Turn::ClientKey(offered)
+            }
+            // Nothing to look up. The engine reads the same and refuses it with an alert.
+            Err(fault) => self.refuse(engine, fault),
+        }
+    }
+
     /// Goes on with the key of the claimed identity, or with `None` towards its failure.
     pub(super) fn handle_psk(&mut self, engine: &mut Engine, key: Option<&Secret>) -> Turn<'static> {
+        if !matches!(self.claim, Some(Claim::Psk(_))) {
+            return Turn::Wait;
+        }
         self.connection.set_key(key);
+        self.open(engine)
+    }
+
+    /// Goes on with what is on record about the key that is offered.
+    pub(super) fn handle_client_key(&mut self, engine: &mut Engine, verdict: Verdict) -> Turn<'static> {
+        match self.claim.take() {
+            Some(Claim::Offered(offered)) => match engine.judge(offered, verdict) {
+                Ok(believed) => {
+                    self.connection.set_judgement(Ok(believed.key));
+                    self.claim = Some(Claim::Believed(believed.peer));
+                    self.open(engine)
+                }
+                Err(fault) => self.refuse(engine, fault),
+            },
+            claim => {
+                self.claim = claim;
+                Turn::Wait
+            }
+        }
+    }
+
+    /// Goes on to an alert.
+    fn refuse(&mut self, engine: &mut Engine, fault: CertificateFault) -> Turn<'static> {
+        self.connection.set_judgement(Err(fault));
+        self.claim = Some(Claim::Refused(fault));
+        self.open(engine)
+    }
+
+    fn open(&mut self, engine: &mut Engine) -> Turn<'static> {
         for bytes in self.gate.open() {
             match engine.handshake(&mut self.connection, &bytes) {
                 Progress::Waiting => {}
-                progress => return turn_of(progress, &[]),
+                progress => return self.turn_of(progress, &[]),
             }
         }
         Turn::Wait
@@ -106,7 +171,8 @@ impl Handshake {
 
     /// Sends again what is due.
     pub(super) fn handle_timeout(&mut self) -> Turn<'static> {
-        turn_of(self.connection.handle_timeout(), &[])
+        let progress = self.connection.handle_timeout();
+        self.turn_of(progress, &[])
     }
 
     /// When this handshake is to be looked at again.
@@ -125,9 +191,9 @@ impl Handshake {
         self.connection.drain()
     }
 
-    /// Whether the key was asked for, and so somebody outside knows of this handshake.
-    pub(super) fn is_announced(&self) -> bool {
-        self.identity.is_some()
+    /// Whether the client claimed to be somebody, so that it matters to somebody outside how this handshake ends.
+    pub(super) fn has_claim(&self) -> bool {
+        self.claim.is_some()
     }
 
     /// Why it ended, where nothing but silence ended it.
@@ -138,7 +204,12 @@ impl Handshake {
     /// The proven handshake becomes an association. The key is wiped.
     pub(super) fn into_association(mut self, now: Instant) -> (Association, Peer) {
         self.connection.forget_key();
-        let peer = self.identity.map_or(Peer::Unauthenticated, Peer::PskIdentity);
+        let peer = match self.claim {
+            Some(Claim::Psk(identity)) => Peer::PskIdentity(identity),
+            Some(Claim::Believed(peer)) => peer,
+            // Not before the engine has proven something else than it was told to.
+            Some(Claim::Offered(_) | Claim::Refused(_)) | None => Peer::Unauthenticated,
+        };
         let association = Association {
             id: self.id,
             route: self.route,
@@ -151,13 +222,16 @@ impl Handshake {
         };
         (association, peer)
     }
-}
 
-fn turn_of(progress: Progress, rest: &[u8]) -> Turn<'_> {
-    match progress {
-        Progress::Waiting => Turn::Wait,
-        Progress::Proven => Turn::Proven(rest),
-        Progress::Failed => Turn::Failed,
+    fn turn_of<'a>(&self, progress: Progress, rest: &'a [u8]) -> Turn<'a> {
+        match (progress, &self.claim) {
+            (Progress::Waiting, _) => Turn::Wait,
+            (Progress::Proven, _) => Turn::Proven(rest),
+            (Progress::Failed(_), Some(Claim::Refused(fault))) => Turn::Failed(CloseReason::CertificateRefused(*fault)),
+            (Progress::Failed(Breakdown::NoCommonSuite), _) => Turn::Failed(CloseReason::NoCommonSuite),
+            (Progress::Failed(Breakdown::WrongSignature), _) => Turn::Failed(CloseReason::KeyMismatch),
+            (Progress::Failed(Breakdown::Other), _) => Turn::Failed(CloseReason::HandshakeFailed),
+        }
     }
 }
 

@@ -1,13 +1,16 @@
-//! What of a client's second flight reaches an engine, and when (RFC 6347, section 4.2.4; RFC 4279, section 2).
+//! What of a client's second flight reaches an engine, and when (RFC 6347, section 4.2.4; RFC 4279, section 2; RFC
+//! 5246, section 7.3).
 //!
-//! With a pre-shared key that flight is ClientKeyExchange, ChangeCipherSpec, Finished. The first is in the clear and
-//! names the PSK identity, whose key has to be looked up before the engine may see the message: so it is put together
-//! here, and the engine gets it whole, in one record. What was looked up is thereby what the engine hashes.
-//! ChangeCipherSpec and Finished follow in their order, however they arrived. An engine buffers records of the next
-//! epoch at 16 KiB apiece; behind the gate it never has to.
+//! With a pre-shared key that flight is ClientKeyExchange, ChangeCipherSpec, Finished; otherwise it is Certificate,
+//! ClientKeyExchange, CertificateVerify, ChangeCipherSpec, Finished. Its first message is in the clear and names what
+//! the client claims to be: a PSK identity, a chain of certificates, a raw public key. That has to be looked up before
+//! the engine may see the message, so the messages are put together here and the engine gets them whole and in their
+//! order, however they arrived. What was looked up is thereby what the engine hashes. An engine buffers records of the
+//! next epoch at 16 KiB apiece; behind the gate it never has to.
 //!
-//! Knows no keys: it says which identity is claimed and is told when the key is there.
+//! Knows no keys: it says what is claimed and is told when the answer is there.
 
+use super::certificate::CERTIFICATE_MAX;
 use super::record::{self, ContentType, HandshakeFragment, HandshakeFragments, Record};
 
 /// Longest PSK identity in bytes. LwM2M Transport 1.2, section 5.2.8.1, asks for 128; OpenSSL takes 256.
@@ -16,105 +19,204 @@ pub const IDENTITY_MAX: usize = 256;
 /// Most records of epoch 1 kept until the engine may have them.
 const EARLY_MAX: usize = 4;
 
-/// Longest of them in bytes: a Finished of any suite with pre-shared keys is below 120.
+/// Longest of them in bytes: a Finished of any suite served is below 120.
 const EARLY_LENGTH_MAX: usize = 256;
 
-/// Handshake message type of a ClientKeyExchange.
-const CLIENT_KEY_EXCHANGE: u8 = 16;
+/// The ClientHello with the cookie is message 1, so the flight begins with message 2 (RFC 6347, section 4.2.2).
+const FIRST_MESSAGE: u16 = 2;
 
-/// The ClientHello with the cookie is message 1, so this is message 2 (RFC 6347, section 4.2.2).
-const KEY_EXCHANGE_SEQUENCE: u16 = 2;
+/// Most of a message that one record for the engine carries, in bytes: with the header 512, the shortest record that
+/// max_fragment_length (RFC 6066, section 4) can have a client and the engine agree on.
+const FEED_MAX: usize = 512 - record::HANDSHAKE_HEADER_LENGTH;
+
+/// How the client is to prove itself, by the suite in the ServerHello.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flight {
+    /// By a pre-shared key.
+    #[default]
+    PreSharedKey,
+    /// By a certificate or a raw public key.
+    Certificate,
+}
+
+/// A message in the clear: its type, and its longest body in bytes.
+type Expected = (u8, usize);
+
+impl Flight {
+    /// The messages before ChangeCipherSpec, in order.
+    fn messages(self) -> &'static [Expected] {
+        match self {
+            Flight::PreSharedKey => &[(CLIENT_KEY_EXCHANGE, 2 + IDENTITY_MAX)],
+            // A point on P-521 has 133 bytes, a signature by it 139; one by RSA is longer, and the engine's to refuse.
+            Flight::Certificate => {
+                &[(CERTIFICATE, CERTIFICATE_MAX), (CLIENT_KEY_EXCHANGE, 256), (CERTIFICATE_VERIFY, 1024)]
+            }
+        }
+    }
+}
+
+/// Handshake message types (RFC 5246, section 7.4).
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_VERIFY: u8 = 15;
+const CLIENT_KEY_EXCHANGE: u8 = 16;
 
 /// What is to be done after a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Look up the key of this PSK identity, then call [`Gate::open`].
     Identity(Vec<u8>),
+    /// Look up what this body of a Certificate message holds, then call [`Gate::open`].
+    Certificate(Vec<u8>),
     /// Feed this record to the engine.
     Feed(Vec<u8>),
 }
 
 /// Stands before the engine during one handshake.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
+    flight: Flight,
     stage: Stage,
-    change_cipher_spec: Option<Vec<u8>>,
+    /// The messages that the engine has not got yet, the next one first; each as far as it has arrived.
+    messages: Vec<Message>,
+    has_change_cipher_spec: bool,
     early: Vec<Vec<u8>>,
+    /// Number of the next record of epoch 0 for the engine. They are counted anew, because messages are cut anew.
+    next_record: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The message that says what the client claims to be is missing, or parts of it.
+    Claim,
+    /// It is there and waits for its answer.
+    Answer,
+    /// The engine gets what comes.
+    Open,
+    /// The engine has the ChangeCipherSpec as well, and so reads epoch 1.
+    EpochChanged,
 }
 
 #[derive(Debug)]
-enum Stage {
-    /// The ClientKeyExchange is missing, or parts of it.
-    KeyExchange(Option<Assembly>),
-    /// The ClientKeyExchange, one record, waits for its key.
-    Key(Vec<u8>),
-    /// The engine has it.
-    Finished {
-        /// Whether the engine has the ChangeCipherSpec as well, and so reads epoch 1.
-        epoch_changed: bool,
-    },
+enum Message {
+    Missing,
+    Partial(Assembly),
+    Whole(Vec<u8>),
 }
 
-impl Default for Stage {
-    fn default() -> Stage {
-        Stage::KeyExchange(None)
+impl Default for Gate {
+    /// For a client with a pre-shared key whose ClientHello was its record 1.
+    fn default() -> Gate {
+        Gate::new(Flight::PreSharedKey, [0, 0, 0, 0, 0, 1])
     }
 }
 
 impl Gate {
+    /// A gate for one `flight` of a client; `hello` is the number of the record that brought its ClientHello.
+    pub fn new(flight: Flight, hello: [u8; 6]) -> Gate {
+        let [a, b, c, d, e, f] = hello;
+        Gate {
+            flight,
+            stage: Stage::Claim,
+            messages: flight.messages().iter().map(|_| Message::Missing).collect(),
+            has_change_cipher_spec: false,
+            early: Vec::new(),
+            next_record: u64::from_be_bytes([0, 0, a, b, c, d, e, f]) + 1,
+        }
+    }
+
     /// Takes one record and says what follows from it; nothing, where it is kept, repeated or out of place.
     pub fn handle_record(&mut self, record: &Record<'_>) -> Vec<Step> {
         match (record.epoch, record.content_type) {
             (0, ContentType::Handshake) => self.handle_handshake(record),
             (0, ContentType::ChangeCipherSpec) if record.fragment == [1] => self.handle_change_cipher_spec(record),
             // Not authenticated, yet worth hearing: a client that gives up says so. It can only end this handshake.
-            (0, ContentType::Alert) if record.fragment.len() == 2 => vec![Step::Feed(record.bytes.to_vec())],
+            (0, ContentType::Alert) if record.fragment.len() == 2 => {
+                vec![Step::Feed(self.renumbered(ContentType::Alert, record.fragment))]
+            }
             (1, ContentType::Handshake | ContentType::Alert) => self.handle_protected(record),
             _ => Vec::new(),
         }
     }
 
-    /// The engine has the key now. Returns the records for it, in order.
+    /// The engine has its answer now. Returns the records for it, in order.
     pub fn open(&mut self) -> Vec<Vec<u8>> {
-        let stage = std::mem::replace(&mut self.stage, Stage::Finished { epoch_changed: false });
-        let Stage::Key(key_exchange) = stage else {
-            self.stage = stage;
+        if self.stage != Stage::Answer {
             return Vec::new();
-        };
-        let mut records = vec![key_exchange];
-        records.extend(self.change_epoch());
-        records
+        }
+        self.stage = Stage::Open;
+        self.release()
     }
 
     /// Whether the client's proof has reached the engine, whatever the engine thought of it.
     pub fn is_passed(&self) -> bool {
-        matches!(self.stage, Stage::Finished { epoch_changed: true })
+        self.stage == Stage::EpochChanged
     }
 
     fn handle_handshake(&mut self, record: &Record<'_>) -> Vec<Step> {
+        let mut steps = Vec::new();
         for fragment in HandshakeFragments::of(record.fragment) {
-            let Stage::KeyExchange(assembly) = &mut self.stage else { return Vec::new() };
-            if let Some(body) = assemble(assembly, &fragment) {
-                let Some(identity) = identity_of(&body) else {
-                    *assembly = None;
-                    continue;
-                };
-                let message = record::handshake_message(CLIENT_KEY_EXCHANGE, KEY_EXCHANGE_SEQUENCE, &body);
-                let whole = record::handshake_record(record::VERSION_1_2, record.sequence_number, &message);
-                self.stage = Stage::Key(whole);
-                return vec![Step::Identity(identity)];
+            if !self.assemble(&fragment) {
+                continue;
+            }
+            match self.stage {
+                Stage::Claim => steps.extend(self.claim()),
+                Stage::Open => steps.extend(self.release().into_iter().map(Step::Feed)),
+                Stage::Answer | Stage::EpochChanged => {}
             }
         }
-        Vec::new()
+        steps
+    }
+
+    /// Adds a fragment; `true`: a message is now whole.
+    fn assemble(&mut self, fragment: &HandshakeFragment<'_>) -> bool {
+        let Some(number) = fragment.message_sequence.checked_sub(FIRST_MESSAGE).map(usize::from) else { return false };
+        let expected = self.flight.messages();
+        let gone = expected.len() - self.messages.len();
+        let Some(&(message_type, length_max)) = expected.get(number) else { return false };
+        let Some(message) = number.checked_sub(gone).and_then(|index| self.messages.get_mut(index)) else {
+            return false;
+        };
+        if fragment.message_type != message_type || fragment.length > length_max {
+            return false;
+        }
+        if fragment.body.len() == fragment.length && !matches!(message, Message::Whole(_)) {
+            *message = Message::Whole(fragment.body.to_vec());
+            return true;
+        }
+        if matches!(message, Message::Missing) {
+            *message = Message::Partial(Assembly::new(fragment.length));
+        }
+        let Message::Partial(assembly) = message else { return false };
+        let whole = assembly.add(fragment);
+        let is_whole = whole.is_some();
+        if let Some(body) = whole {
+            *message = Message::Whole(body);
+        }
+        is_whole
+    }
+
+    /// Says what the client claims to be, where the message that does is whole.
+    fn claim(&mut self) -> Option<Step> {
+        let Some(Message::Whole(body)) = self.messages.first() else { return None };
+        let step = match self.flight {
+            Flight::PreSharedKey => identity_of(body).map(Step::Identity),
+            Flight::Certificate => Some(Step::Certificate(body.clone())),
+        };
+        match step {
+            Some(_) => self.stage = Stage::Answer,
+            // Nobody's, perhaps: the client's own may follow.
+            None => self.messages[0] = Message::Missing,
+        }
+        step
     }
 
     fn handle_change_cipher_spec(&mut self, record: &Record<'_>) -> Vec<Step> {
         if record.version != record::VERSION_1_2 || self.is_passed() {
             return Vec::new();
         }
-        self.change_cipher_spec = Some(record.bytes.to_vec());
+        self.has_change_cipher_spec = true;
         match self.stage {
-            Stage::Finished { .. } => self.change_epoch().into_iter().map(Step::Feed).collect(),
+            Stage::Open => self.release().into_iter().map(Step::Feed).collect(),
             _ => Vec::new(),
         }
     }
@@ -130,45 +232,69 @@ impl Gate {
         Vec::new()
     }
 
-    fn change_epoch(&mut self) -> Vec<Vec<u8>> {
-        let Some(change_cipher_spec) = self.change_cipher_spec.take() else { return Vec::new() };
-        self.stage = Stage::Finished { epoch_changed: true };
-        let mut records = vec![change_cipher_spec];
-        records.append(&mut self.early);
+    /// What the open gate lets through now: the messages that are whole, up to the first that is not, and after the
+    /// last of them what belongs to the next epoch.
+    fn release(&mut self) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        while let Some(Message::Whole(_)) = self.messages.first() {
+            let number = self.flight.messages().len() - self.messages.len();
+            let Message::Whole(body) = self.messages.remove(0) else { break };
+            self.cut(number, &body, &mut records);
+        }
+        if self.messages.is_empty() && self.has_change_cipher_spec {
+            self.stage = Stage::EpochChanged;
+            records.push(self.renumbered(ContentType::ChangeCipherSpec, &[1]));
+            records.append(&mut self.early);
+        }
         records
+    }
+
+    fn cut(&mut self, number: usize, body: &[u8], records: &mut Vec<Vec<u8>>) {
+        let (message_type, _) = self.flight.messages()[number];
+        let message_sequence = (FIRST_MESSAGE..).nth(number).unwrap_or(FIRST_MESSAGE);
+        // A body of nothing is a message as well.
+        for start in (0..body.len().max(1)).step_by(FEED_MAX) {
+            let part = &body[start..body.len().min(start + FEED_MAX)];
+            let fragment =
+                HandshakeFragment { message_type, length: body.len(), message_sequence, offset: start, body: part };
+            let bytes = record::handshake_fragment(&fragment);
+            records.push(self.renumbered(ContentType::Handshake, &bytes));
+        }
+    }
+
+    fn renumbered(&mut self, content_type: ContentType, content: &[u8]) -> Vec<u8> {
+        let [_, _, number @ ..] = self.next_record.to_be_bytes();
+        self.next_record += 1;
+        record::clear_record(content_type, record::VERSION_1_2, number, content)
     }
 }
 
-/// A ClientKeyExchange that arrives in fragments.
+/// A message that arrives in fragments.
 #[derive(Debug)]
 struct Assembly {
     body: Vec<u8>,
-    present: Vec<bool>,
+    /// One bit for each byte of the body.
+    present: Vec<u8>,
 }
 
-/// Adds a fragment; returns the message body once it is whole.
-fn assemble(assembly: &mut Option<Assembly>, fragment: &HandshakeFragment<'_>) -> Option<Vec<u8>> {
-    if fragment.message_type != CLIENT_KEY_EXCHANGE
-        || fragment.message_sequence != KEY_EXCHANGE_SEQUENCE
-        || fragment.length > 2 + IDENTITY_MAX
-    {
-        return None;
+impl Assembly {
+    fn new(length: usize) -> Assembly {
+        Assembly { body: vec![0; length], present: vec![0; length.div_ceil(8)] }
     }
-    if fragment.body.len() == fragment.length {
-        return Some(fragment.body.to_vec());
+
+    /// Adds a fragment; returns the message body once it is whole.
+    fn add(&mut self, fragment: &HandshakeFragment<'_>) -> Option<Vec<u8>> {
+        if self.body.len() != fragment.length {
+            return None;
+        }
+        let range = fragment.offset..fragment.offset + fragment.body.len();
+        self.body[range.clone()].copy_from_slice(fragment.body);
+        for position in range {
+            self.present[position / 8] |= 1 << (position % 8);
+        }
+        let count: u32 = self.present.iter().map(|bits| bits.count_ones()).sum();
+        (usize::try_from(count) == Ok(self.body.len())).then(|| std::mem::take(&mut self.body))
     }
-    let parts = assembly
-        .get_or_insert_with(|| Assembly { body: vec![0; fragment.length], present: vec![false; fragment.length] });
-    if parts.body.len() != fragment.length {
-        return None;
-    }
-    let range = fragment.offset..fragment.offset + fragment.body.len();
-    parts.body[range.clone()].copy_from_slice(fragment.body);
-    parts.present[range].fill(true);
-    if !parts.present.iter().all(|present| *present) {
-        return None;
-    }
-    assembly.take().map(|parts| parts.body)
 }
 
 /// RFC 4279, section 2: opaque psk_identity<0..2^16-1>, and nothing else.
@@ -178,147 +304,4 @@ fn identity_of(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::record::Records;
-    use super::*;
-
-    fn record(content_type: u8, epoch: u8, sequence: u8, fragment: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(fragment.len()).expect("short");
-        let mut bytes = vec![content_type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, sequence, 0, length];
-        bytes.extend_from_slice(fragment);
-        bytes
-    }
-
-    fn key_exchange(sequence: u8) -> Vec<u8> {
-        record(22, 0, sequence, &record::handshake_message(16, 2, b"\x00\x03abc"))
-    }
-
-    fn give(gate: &mut Gate, bytes: &[u8]) -> Vec<Step> {
-        gate.handle_record(&Records::of(bytes).next().expect("one record"))
-    }
-
-    fn identity() -> Vec<Step> {
-        vec![Step::Identity(b"abc".to_vec())]
-    }
-
-    #[test]
-    fn a_flight_in_order() {
-        let (change, finished) = (record(20, 0, 3, &[1]), record(22, 1, 0, &[9; 40]));
-        let mut gate = Gate::default();
-        assert_eq!(give(&mut gate, &key_exchange(2)), identity());
-        assert_eq!(give(&mut gate, &change), []);
-        assert_eq!(give(&mut gate, &finished), []);
-        assert!(!gate.is_passed());
-        assert_eq!(gate.open(), [key_exchange(2), change, finished.clone()]);
-        assert!(gate.is_passed());
-        assert_eq!(give(&mut gate, &finished), [Step::Feed(finished.clone())]);
-        assert_eq!(gate.open(), [] as [Vec<u8>; 0]);
-    }
-
-    #[test]
-    fn a_flight_in_the_worst_order_reaches_the_engine_in_the_right_one() {
-        let (change, finished) = (record(20, 0, 3, &[1]), record(22, 1, 0, &[9; 40]));
-        let mut gate = Gate::default();
-        assert_eq!(give(&mut gate, &finished), []);
-        assert_eq!(give(&mut gate, &finished), [], "a duplicate is kept once");
-        assert_eq!(give(&mut gate, &change), []);
-        assert_eq!(give(&mut gate, &key_exchange(2)), identity());
-        assert_eq!(give(&mut gate, &key_exchange(5)), [], "asked once");
-        assert_eq!(gate.open(), [key_exchange(2), change, finished]);
-    }
-
-    #[test]
-    fn a_change_cipher_spec_that_comes_last_lets_the_finished_pass() {
-        let (change, finished) = (record(20, 0, 3, &[1]), record(22, 1, 0, &[9; 40]));
-        let mut gate = Gate::default();
-        assert_eq!(give(&mut gate, &key_exchange(2)), identity());
-        assert_eq!(gate.open(), [key_exchange(2)]);
-        assert_eq!(give(&mut gate, &finished), []);
-        assert_eq!(give(&mut gate, &change), [Step::Feed(change.clone()), Step::Feed(finished)]);
-        assert_eq!(give(&mut gate, &change), [], "the engine gets it once");
-    }
-
-    #[test]
-    fn fragments_are_put_together_in_any_order() {
-        let whole = record::handshake_message(16, 2, b"\x00\x03abc");
-        let part = |offset: u8, body: &[u8]| {
-            let mut message = whole[..12].to_vec();
-            message[8] = offset;
-            message[11] = u8::try_from(body.len()).expect("short");
-            message.extend_from_slice(body);
-            message
-        };
-        let mut gate = Gate::default();
-        assert_eq!(give(&mut gate, &record(22, 0, 2, &part(3, b"bc"))), []);
-        assert_eq!(give(&mut gate, &record(22, 0, 3, &part(0, b"\x00\x03"))), []);
-        assert_eq!(give(&mut gate, &record(22, 0, 4, &part(1, b"\x03a"))), identity());
-        assert_eq!(gate.open(), [key_exchange(4)]);
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded() {
-        let mut gate = Gate::default();
-        for sequence in 0..200 {
-            assert_eq!(give(&mut gate, &record(22, 1, sequence, &[9; 40])), []);
-            assert_eq!(give(&mut gate, &record(20, 0, sequence, &[1])), []);
-        }
-        assert_eq!(give(&mut gate, &record(22, 1, 0, &[9; 250])), [], "too long");
-        give(&mut gate, &key_exchange(2));
-        assert_eq!(gate.open().len(), 2 + EARLY_MAX);
-    }
-
-    #[test]
-    fn what_is_out_of_place_goes_nowhere() {
-        let mut gate = Gate::default();
-        let wrong = [
-            record(23, 0, 2, b"data in the clear"),
-            record(23, 1, 2, b"data before Finished"),
-            record(22, 2, 2, &[9; 40]),
-            record(20, 0, 2, &[2]),
-            record(22, 0, 2, &record::handshake_message(16, 1, b"\x00\x03abc")),
-            record(22, 0, 2, &record::handshake_message(20, 2, b"\x00\x03abc")),
-            record(22, 0, 2, &record::handshake_message(16, 2, b"\x00\x04abc")),
-            record(22, 0, 2, &record::handshake_message(16, 2, b"\x00")),
-        ];
-        for bytes in wrong {
-            assert_eq!(give(&mut gate, &bytes), [], "{bytes:02x?}");
-        }
-        assert_eq!(gate.open(), [] as [Vec<u8>; 0]);
-        assert_eq!(give(&mut gate, &key_exchange(2)), identity());
-    }
-
-    #[test]
-    fn an_identity_longer_than_the_bound_is_not_asked_for() {
-        for (length, asked) in [(IDENTITY_MAX, true), (IDENTITY_MAX + 1, false)] {
-            let mut body = u16::try_from(length).expect("short").to_be_bytes().to_vec();
-            body.extend(std::iter::repeat_n(b'x', length));
-            let message = record::handshake_message(16, 2, &body);
-            let bytes = record::handshake_record(record::VERSION_1_2, [0; 6], &message);
-            assert_eq!(give(&mut Gate::default(), &bytes).len(), usize::from(asked), "{length} bytes");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_sequence_of_records_panics_or_piles_up(
-            records in proptest::collection::vec(
-                (20u8..24, 0u8..3, any::<u8>(), proptest::collection::vec(0u8..20, 0..40), any::<bool>()), 0..40),
-        ) {
-            let mut gate = Gate::default();
-            for (content_type, epoch, sequence, mut fragment, plausible) in records {
-                if plausible && fragment.len() > 12 {
-                    fragment[..6].copy_from_slice(&[16, 0, 0, 20, 0, 2]);
-                    let offset = fragment[8];
-                    fragment[6..11].copy_from_slice(&[0, 0, offset, 0, 0]);
-                }
-                give(&mut gate, &record(content_type, epoch, sequence, &fragment));
-                if sequence == 0 {
-                    gate.open();
-                }
-                prop_assert!(gate.early.len() <= EARLY_MAX);
-            }
-        }
-    }
-}
+mod tests;

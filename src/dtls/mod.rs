@@ -1,10 +1,13 @@
-//! DTLS 1.2 with pre-shared keys: datagrams in, datagrams and application data out.
+//! DTLS 1.2 with pre-shared keys, certificates and raw public keys: datagrams in, datagrams and application data out.
 //!
 //! | File | What it is for |
 //! |---|---|
 //! | [`record`], [`client_hello`] | strict parsers of what the network may send before anything is proven |
 //! | [`cookie`] | the stateless cookie exchange in front of every engine (RFC 6347, section 4.2.1) |
 //! | [`gate`] | what of a client's second flight reaches an engine, and when |
+//! | [`certificate`] | what clients without a pre-shared key offer, and what may be wrong with it |
+//! | `suites` | the cipher suites, as the registry and the engine know them |
+//! | `chain` | whether a client's certificate leads to a trust anchor |
 //! | `association` | the engine's seam: one handshake, then one association |
 //! | `server`, `table` | the associations of one listener: what arrives, and what is kept within bounds |
 //! | `openssl` | the engine that stands behind the seam today |
@@ -17,6 +20,7 @@
 //! Without the cargo feature `service` only the parsers, the cookie and the gate are built, which is what the fuzz
 //! targets need.
 
+pub mod certificate;
 pub mod client_hello;
 pub mod cookie;
 pub mod gate;
@@ -25,9 +29,12 @@ pub mod record;
 #[cfg(feature = "service")]
 mod association;
 #[cfg(feature = "service")]
+mod chain;
+#[cfg(feature = "service")]
 mod openssl;
 #[cfg(feature = "service")]
 mod server;
+mod suites;
 #[cfg(feature = "service")]
 mod table;
 #[cfg(all(test, feature = "service"))]
@@ -36,10 +43,12 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::certificate::{CertificateFault, Identity, Offered, Verdict};
 #[cfg(feature = "service")]
 pub use self::openssl::EngineError;
 #[cfg(feature = "service")]
 pub use self::server::Server;
+pub use self::suites::CipherSuite;
 use crate::peer::Peer;
 use crate::route::Route;
 
@@ -63,8 +72,9 @@ impl fmt::Display for AssociationId {
 
 /// What the server wants done, in order.
 ///
-/// An association that was named in a [`Output::NeedPsk`] or [`Output::Established`] is named in exactly one
-/// [`Output::Closed`] later, unless the caller itself ended it by [`Server::close`].
+/// An association that was named in an [`Output::NeedPsk`], [`Output::NeedClientKey`] or [`Output::Established`] is
+/// named in exactly one [`Output::Closed`] later, unless the caller itself ended it by [`Server::close`]. A handshake
+/// that is refused before anything had to be looked up, for want of a suite or of a certificate, is closed likewise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send one datagram.
@@ -82,6 +92,16 @@ pub enum Output {
         route: Route,
         /// Raw bytes, at most [`gate::IDENTITY_MAX`] of them.
         identity: Vec<u8>,
+    },
+    /// The client offers a certificate or a raw public key: look it up and answer by [`Server::handle_client_key`].
+    /// Nothing is proven.
+    NeedClientKey {
+        /// The handshake that waits.
+        association: AssociationId,
+        /// Where the client is.
+        route: Route,
+        /// What it offers.
+        offered: Offered,
     },
     /// The client proved that it holds the key.
     Established {
@@ -103,18 +123,25 @@ pub enum Output {
     Closed {
         /// Which one.
         association: AssociationId,
+        /// Where the client was.
+        route: Route,
         /// Why.
         reason: CloseReason,
     },
 }
 
-/// Why a handshake or an association ended. The first three end handshakes, the others associations.
+/// Why a handshake or an association ended. The first five end handshakes, the others associations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseReason {
     /// The handshake broke: an alert of the client's, or a message that the engine refused.
     HandshakeFailed,
-    /// No proof came in time although the client tried: a wrong key or an unknown identity (both look alike).
+    /// The client tried and did not prove that it holds the key: a wrong key or, with pre-shared keys, an unknown
+    /// identity (both look alike).
     KeyMismatch,
+    /// What the client offered was refused, with an alert.
+    CertificateRefused(CertificateFault),
+    /// The client offers no suite that is served, or no group or signature algorithm for one; it got handshake_failure.
+    NoCommonSuite,
     /// The client fell silent during the handshake, or began another one.
     HandshakeAbandoned,
     /// The client sent close_notify.
@@ -131,24 +158,20 @@ pub enum CloseReason {
     Evicted,
 }
 
-/// A cipher suite with pre-shared keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CipherSuite {
-    /// TLS_PSK_WITH_AES_128_CCM_8, C0A8: what every constrained client speaks.
-    PskAes128Ccm8,
-    /// TLS_PSK_WITH_AES_128_CCM, C0A4.
-    PskAes128Ccm,
-    /// TLS_PSK_WITH_AES_128_GCM_SHA256, 00A8.
-    PskAes128GcmSha256,
-    /// TLS_PSK_WITH_AES_128_CBC_SHA256, 00AE.
-    PskAes128CbcSha256,
-}
-
 /// How a [`Server`] behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
-    /// What is offered, best first. Default: all four, CCM_8 first (LwM2M Transport 1.2, section 5.2.8).
+    /// What is offered, best first; without an `identity` only what takes pre-shared keys. Default: all eight, those
+    /// with pre-shared keys first, because a client offers them only where it has a key, while many offer the others
+    /// whether they have a certificate or not; among either CCM_8 first (LwM2M Transport 1.2, section 5.2.8).
     pub suites: Vec<CipherSuite>,
+    /// What the server proves itself with; none: pre-shared keys only. Default: none.
+    pub identity: Option<Identity>,
+    /// Certificates in DER that clients' chains may lead to, roots or not. Without any, only pinned certificates are
+    /// accepted. Default: none.
+    pub trust_anchors: Vec<Vec<u8>>,
+    /// Whether clients may use raw public keys in place of certificates (RFC 7250), both ways. Default: no.
+    pub raw_public_keys: bool,
     /// When a flight is sent again for the first time; doubled each time, up to 60 s (RFC 6347, section 4.2.4.1).
     /// Default: 1 s. Runs by the engine's own clock.
     pub initial_timeout: Duration,
@@ -169,12 +192,10 @@ pub struct Configuration {
 impl Default for Configuration {
     fn default() -> Configuration {
         Configuration {
-            suites: vec![
-                CipherSuite::PskAes128Ccm8,
-                CipherSuite::PskAes128Ccm,
-                CipherSuite::PskAes128GcmSha256,
-                CipherSuite::PskAes128CbcSha256,
-            ],
+            suites: CipherSuite::ALL.to_vec(),
+            identity: None,
+            trust_anchors: Vec::new(),
+            raw_public_keys: false,
             initial_timeout: Duration::from_secs(1),
             mtu: 1232,
             linger: Duration::from_secs(30),

@@ -1,7 +1,8 @@
 //! The engine that stands behind the seam today: OpenSSL 3, vendored, through the crate `openssl`.
 //!
-//! The only file with `unsafe` in it: the crate lacks `DTLSv1_listen` and the controls of DTLS timers. It is also the
-//! one exemption from the rule that this room reads no clock: OpenSSL times its retransmissions itself.
+//! The only file with `unsafe` in it: the crate lacks `DTLSv1_listen`, the controls of DTLS timers, raw public keys and
+//! a verification of clients' certificates by ourselves. It is also the one exemption from the rule that this room
+//! reads no clock: OpenSSL times its retransmissions itself.
 //!
 //! It must not know who is at the other end, how a key is found, or what the application data mean.
 //!
@@ -19,20 +20,49 @@ use std::time::Duration;
 use foreign_types_shared::ForeignTypeRef;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
+use openssl::pkey::{PKey, PKeyRef, Public};
 use openssl::ssl::{
     ErrorCode, Ssl, SslCipherRef, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef,
-    SslSessionCacheMode, SslStream, SslVersion,
+    SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
 };
+use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
+use super::certificate::{CertificateFault, Identity, KeyType, Offered, Verdict};
+use super::chain::{self, Believed, Trust};
+use super::gate::Flight;
 use super::record::{ContentType, Record, Records, VERSION_1_2};
 use super::{CipherSuite, Configuration};
 use crate::secret::Secret;
 
-/// OpenSSL refused the configuration.
+/// The configuration of the engine cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("OpenSSL refuses the configuration of the DTLS engine")]
-pub struct EngineError(#[from] ErrorStack);
+pub enum EngineError {
+    /// OpenSSL's own reasons.
+    #[error("OpenSSL refuses the configuration of the DTLS engine: {0}")]
+    Refused(#[from] ErrorStack),
+    /// In the server's chain, counted from 1.
+    #[error("certificate {number} of the server's chain is no X.509 certificate in DER")]
+    Certificate {
+        /// Which one.
+        number: usize,
+    },
+    /// A private key without a certificate, where clients may not use raw public keys.
+    #[error("the server has a private key but no certificate: name one, or allow raw public keys")]
+    NoCertificate,
+    /// Unreadable, or of another kind.
+    #[error("the server's private key is none in DER on the curve P-256 or P-384")]
+    PrivateKey,
+    /// Certificate and key are no pair.
+    #[error("the server's private key does not belong to the first certificate of its chain")]
+    NoPair,
+    /// Among the trust anchors, counted from 1.
+    #[error("trust anchor {number} is no X.509 certificate in DER")]
+    TrustAnchor {
+        /// Which one.
+        number: usize,
+    },
+}
 
 /// SSL_OP_NO_ENCRYPT_THEN_MAC of ssl.h, which the crate does not name.
 const NO_ENCRYPT_THEN_MAC: u64 = 1 << 19;
@@ -55,6 +85,22 @@ unsafe extern "C" {
     fn SSL_get_pending_cipher(ssl: *const ffi::SSL) -> *const ffi::SSL_CIPHER;
     // openssl/ssl.h: int SSL_free_buffers(SSL *ssl);
     fn SSL_free_buffers(ssl: *mut ffi::SSL) -> c_int;
+    // openssl/ssl.h: void SSL_CTX_set_cert_verify_callback(SSL_CTX *ctx, int (*cb)(X509_STORE_CTX *, void *), void *arg);
+    fn SSL_CTX_set_cert_verify_callback(
+        context: *mut ffi::SSL_CTX,
+        callback: Option<unsafe extern "C" fn(*mut ffi::X509_STORE_CTX, *mut c_void) -> c_int>,
+        argument: *mut c_void,
+    );
+    // openssl/ssl.h: int SSL_CTX_set1_client_cert_type(SSL_CTX *ctx, const unsigned char *val, size_t len);
+    fn SSL_CTX_set1_client_cert_type(context: *mut ffi::SSL_CTX, types: *const u8, length: usize) -> c_int;
+    // openssl/ssl.h: int SSL_CTX_set1_server_cert_type(SSL_CTX *ctx, const unsigned char *val, size_t len);
+    fn SSL_CTX_set1_server_cert_type(context: *mut ffi::SSL_CTX, types: *const u8, length: usize) -> c_int;
+    // openssl/ssl.h: int SSL_get_negotiated_client_cert_type(const SSL *s);
+    fn SSL_get_negotiated_client_cert_type(ssl: *const ffi::SSL) -> c_int;
+    // openssl/x509_vfy.h: X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *ctx);
+    fn X509_STORE_CTX_get0_cert(context: *const ffi::X509_STORE_CTX) -> *mut ffi::X509;
+    // openssl/x509_vfy.h: EVP_PKEY *X509_STORE_CTX_get0_rpk(const X509_STORE_CTX *ctx);
+    fn X509_STORE_CTX_get0_rpk(context: *const ffi::X509_STORE_CTX) -> *mut ffi::EVP_PKEY;
     // openssl/bio.h
     fn BIO_ADDR_new() -> *mut ffi::BIO_ADDR;
     fn BIO_ADDR_free(address: *mut ffi::BIO_ADDR);
@@ -63,6 +109,7 @@ unsafe extern "C" {
 /// What all connections of one listener share.
 pub(super) struct Engine {
     context: SslContext,
+    trust: Trust,
     peer_address: PeerAddress,
     mtu: u16,
     initial_timeout: Duration,
@@ -83,7 +130,18 @@ pub(super) enum Progress {
     /// The client proved that it holds the key.
     Proven,
     /// It cannot succeed any more.
-    Failed,
+    Failed(Breakdown),
+}
+
+/// Why a handshake cannot succeed any more, as far as it matters to anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Breakdown {
+    /// The ClientHello and the configuration have no suite in common, or no group or signature algorithm for one.
+    NoCommonSuite,
+    /// The signature in CertificateVerify is not by the key that the client offered.
+    WrongSignature,
+    /// Anything else.
+    Other,
 }
 
 /// How an association stands after a datagram.
@@ -102,7 +160,7 @@ impl Engine {
         let mut builder = SslContext::builder(SslMethod::dtls_server())?;
         builder.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
         builder.set_max_proto_version(Some(SslVersion::DTLS1_2))?;
-        builder.set_cipher_list(&cipher_list(&configuration.suites))?;
+        builder.set_cipher_list(&cipher_list(configuration))?;
         builder.set_options(
             SslOptions::NO_QUERY_MTU
                 | SslOptions::NO_RENEGOTIATION
@@ -117,13 +175,22 @@ impl Engine {
         builder.set_cookie_generate_cb(|_, _| Ok(0));
         builder.set_cookie_verify_cb(|_, _| true);
         set_key_callback(&mut builder);
+        if let Some(identity) = &configuration.identity {
+            set_identity(&mut builder, identity, configuration.raw_public_keys)?;
+        }
         Ok(Engine {
             context: builder.build(),
+            trust: Trust::new(&configuration.trust_anchors)?,
             peer_address: PeerAddress::new()?,
             mtu: configuration.mtu,
             initial_timeout: configuration.initial_timeout,
             scratch: Scratch { datagram: Vec::new(), plaintext: vec![0; PLAINTEXT_MAX] },
         })
+    }
+
+    /// Answers what a client offers, by what is on record about it.
+    pub(super) fn judge(&self, offered: Offered, verdict: Verdict) -> Result<Believed, CertificateFault> {
+        self.trust.judge(offered, verdict)
     }
 
     /// Begins a handshake with the datagram that brought a valid cookie.
@@ -133,7 +200,7 @@ impl Engine {
         ssl.set_mtu(u32::from(self.mtu)).ok()?;
         prepare_handshake(&mut ssl, self.initial_timeout)?;
         let stream = SslStream::new(ssl, Wire::default()).ok()?;
-        let mut connection = Connection { stream, shortest_record: 0 };
+        let mut connection = Connection { stream, suite: None };
         connection.load(&mut self.scratch, datagram);
         // SAFETY: both pointers are valid and exclusively ours during the call, and the address, which OpenSSL
         // writes to, is of its own making.
@@ -143,7 +210,7 @@ impl Engine {
             return None;
         }
         let progress = connection.step();
-        connection.shortest_record = pending_cipher(connection.stream.ssl()).map_or(0, shortest_record);
+        connection.suite = pending_cipher(connection.stream.ssl()).and_then(suite_of);
         Some((connection, progress))
     }
 
@@ -184,29 +251,51 @@ impl Engine {
 /// One handshake, and then one association.
 pub(super) struct Connection {
     stream: SslStream<Wire>,
-    /// Shortest content of a record of epoch 1 that the suite can have produced.
-    shortest_record: usize,
+    /// What the ServerHello chose.
+    suite: Option<CipherSuite>,
 }
 
 impl Connection {
+    /// What the client's second flight holds.
+    pub(super) fn flight(&self) -> Flight {
+        match self.suite {
+            Some(suite) if !suite.takes_psk() => Flight::Certificate,
+            _ => Flight::PreSharedKey,
+        }
+    }
+
+    /// What the client's Certificate message holds.
+    pub(super) fn key_type(&self) -> KeyType {
+        // SAFETY: the pointer is valid, and the call only reads.
+        match unsafe { SSL_get_negotiated_client_cert_type(self.stream.ssl().as_ptr()) } {
+            CERTIFICATE_TYPE_RPK => KeyType::RawPublicKey,
+            _ => KeyType::Certificate,
+        }
+    }
+
+    /// Says which key the client is to prove, or why none will do.
+    pub(super) fn set_judgement(&mut self, judgement: Result<Vec<u8>, CertificateFault>) {
+        self.with_handshake(|data| data.judgement = judgement);
+    }
+
     /// Gives the key. `None`, and a key that OpenSSL cannot take, become a random key: the handshake goes on and fails
     /// at Finished, so that nobody learns which identities exist (RFC 4279, section 2).
     pub(super) fn set_key(&mut self, key: Option<&Secret>) {
         let key = key.filter(|key| !key.is_empty() && key.len() <= PSK_MAX).cloned();
-        self.set_handshake_key(key);
+        self.with_handshake(|data| data.key = key);
     }
 
-    /// Wipes the key: it has done its work.
+    /// Wipes the keys: they have done their work.
     pub(super) fn forget_key(&mut self) {
-        self.set_handshake_key(None);
+        self.with_handshake(|data| (data.key, data.judgement) = (None, UNJUDGED));
     }
 
-    fn set_handshake_key(&mut self, key: Option<Secret>) {
+    fn with_handshake(&mut self, change: impl FnOnce(&mut HandshakeData)) {
         let Some(index) = handshake_index() else { return };
         // SAFETY: the stream owns this `SSL`, `self` is borrowed exclusively, and the reference ends here.
         let ssl = unsafe { SslRef::from_ptr_mut(self.stream.ssl().as_ptr()) };
         if let Some(data) = ssl.ex_data_mut(*index) {
-            data.key = key;
+            change(data);
         }
     }
 
@@ -260,7 +349,7 @@ impl Connection {
             Ok(()) => Progress::Proven,
             Err(error) => match error.code() {
                 ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => Progress::Waiting,
-                _ => Progress::Failed,
+                _ => Progress::Failed(breakdown_of(&error)),
             },
         }
     }
@@ -270,7 +359,7 @@ impl Connection {
     /// The datagram is always put together from records as [`Records`] reads them: where OpenSSL and that parser saw
     /// different boundaries, a stranger could hide a record that OpenSSL takes for the end of the association.
     fn feed(&mut self, scratch: &mut Scratch, records: &[u8]) {
-        let shortest = self.shortest_record;
+        let shortest = self.suite.map_or(0, CipherSuite::shortest_record);
         let wire = self.stream.get_mut();
         wire.datagram = std::mem::take(&mut scratch.datagram);
         wire.datagram.clear();
@@ -347,8 +436,13 @@ const RANDOM_KEY_LENGTH: usize = 16;
 /// What the callbacks need of one handshake; hangs at its `SSL`.
 struct HandshakeData {
     key: Option<Secret>,
+    /// The key, as OpenSSL writes it, that the client's certificate or raw public key must hold.
+    judgement: Result<Vec<u8>, CertificateFault>,
     initial_timeout: Duration,
 }
+
+/// Nothing is believed before somebody says so.
+const UNJUDGED: Result<Vec<u8>, CertificateFault> = Err(CertificateFault::Unacceptable);
 
 /// OpenSSL numbers the things that hang at an `SSL` once per process; it is a name, not state.
 fn handshake_index() -> Option<&'static Index<Ssl, HandshakeData>> {
@@ -373,9 +467,111 @@ fn set_key_callback(builder: &mut SslContextBuilder) {
     });
 }
 
+/// TLSEXT_cert_type_x509 and TLSEXT_cert_type_rpk of tls1.h (RFC 7250, section 3).
+const CERTIFICATE_TYPE_X509: c_int = 0;
+const CERTIFICATE_TYPE_RPK: c_int = 2;
+
+/// Groups of the key exchange, and of clients' keys: P-256 is what LwM2M demands.
+const GROUPS: &str = "P-256:X25519:P-384";
+
+/// RFC 7925 section 4.4: ecdsa with SHA-256. The longer ones go with keys on P-384.
+const SIGNATURE_ALGORITHMS: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
+
+/// Gives the server what it proves itself with, and demands the same of clients that use no pre-shared key.
+fn set_identity(
+    builder: &mut SslContextBuilder,
+    identity: &Identity,
+    raw_public_keys: bool,
+) -> Result<(), EngineError> {
+    let key = PKey::private_key_from_der(identity.private_key.expose()).map_err(|_| EngineError::PrivateKey)?;
+    if !chain::is_on_a_served_curve(&key) {
+        return Err(EngineError::PrivateKey);
+    }
+    for (index, der) in identity.chain.iter().enumerate() {
+        let certificate = chain::read_certificate(der).ok_or(EngineError::Certificate { number: index + 1 })?;
+        match index {
+            0 => builder.set_certificate(&certificate)?,
+            _ => builder.add_extra_chain_cert(certificate)?,
+        }
+    }
+    builder.set_private_key(&key).map_err(|_| EngineError::NoPair)?;
+    if !identity.chain.is_empty() {
+        builder.check_private_key().map_err(|_| EngineError::NoPair)?;
+    } else if !raw_public_keys {
+        return Err(EngineError::NoCertificate);
+    }
+    if raw_public_keys {
+        allow_raw_public_keys(builder, !identity.chain.is_empty())?;
+    }
+    builder.set_groups_list(GROUPS)?;
+    builder.set_sigalgs_list(SIGNATURE_ALGORITHMS)?;
+    builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    // SAFETY: the context is valid, and the callback has the signature that OpenSSL asks for and no argument.
+    unsafe { SSL_CTX_set_cert_verify_callback(builder.as_ptr(), Some(verify_client), std::ptr::null_mut()) };
+    Ok(())
+}
+
+/// RFC 7250, both ways; certificates stay possible, for the server only where it `has_certificate`.
+fn allow_raw_public_keys(builder: &mut SslContextBuilder, has_certificate: bool) -> Result<(), EngineError> {
+    let both = [CERTIFICATE_TYPE_RPK as u8, CERTIFICATE_TYPE_X509 as u8];
+    let ours = if has_certificate { &both[..] } else { &both[..1] };
+    // SAFETY: the context is valid, and OpenSSL copies the bytes.
+    let set = unsafe {
+        SSL_CTX_set1_server_cert_type(builder.as_ptr(), ours.as_ptr(), ours.len()) == 1
+            && SSL_CTX_set1_client_cert_type(builder.as_ptr(), both.as_ptr(), both.len()) == 1
+    };
+    if set { Ok(()) } else { Err(ErrorStack::get().into()) }
+}
+
+/// Accepts the one key that was judged to be acceptable: whatever OpenSSL read out of the Certificate message, the
+/// client will have to prove that it holds this key.
+unsafe extern "C" fn verify_client(context: *mut ffi::X509_STORE_CTX, _argument: *mut c_void) -> c_int {
+    // SAFETY: OpenSSL calls with a context that belongs to an `SSL` in its handshake and holds a certificate or a raw
+    // public key; nobody changes any of them meanwhile, and every reference ends with this call.
+    let (ssl, presented) = unsafe {
+        let ssl = ffi::X509_STORE_CTX_get_ex_data(context, ffi::SSL_get_ex_data_X509_STORE_CTX_idx());
+        let certificate = X509_STORE_CTX_get0_cert(context);
+        let key = X509_STORE_CTX_get0_rpk(context);
+        let presented = if !key.is_null() {
+            PKeyRef::<Public>::from_ptr(key).public_key_to_der().ok()
+        } else if !certificate.is_null() {
+            X509Ref::from_ptr(certificate).public_key().and_then(|key| key.public_key_to_der()).ok()
+        } else {
+            None
+        };
+        if ssl.is_null() {
+            return 0;
+        }
+        (SslRef::from_ptr(ssl.cast()), presented)
+    };
+    let data = handshake_index().and_then(|index| ssl.ex_data(*index));
+    let error = match data.map(|data| &data.judgement) {
+        Some(Ok(key)) if presented.as_ref() == Some(key) => ffi::X509_V_OK,
+        Some(Err(fault)) => chain::engine_error_of(*fault),
+        _ => ffi::X509_V_ERR_CERT_REJECTED,
+    };
+    // SAFETY: the context is the one of this call.
+    unsafe { ffi::X509_STORE_CTX_set_error(context, error) };
+    c_int::from(error == ffi::X509_V_OK)
+}
+
+/// SSL_R_BAD_SIGNATURE, SSL_R_NO_SHARED_CIPHER and SSL_R_NO_SHARED_GROUPS of sslerr.h.
+const BAD_SIGNATURE: c_int = 123;
+const NO_SHARED_CIPHER: c_int = 193;
+const NO_SHARED_GROUPS: c_int = 410;
+
+fn breakdown_of(error: &openssl::ssl::Error) -> Breakdown {
+    let first = error.ssl_error().and_then(|stack| stack.errors().first());
+    match first.map(openssl::error::Error::reason_code) {
+        Some(NO_SHARED_CIPHER | NO_SHARED_GROUPS) => Breakdown::NoCommonSuite,
+        Some(BAD_SIGNATURE) => Breakdown::WrongSignature,
+        _ => Breakdown::Other,
+    }
+}
+
 /// Hangs at `ssl` what the callbacks need, and makes its retransmissions begin after `initial_timeout`.
 pub(super) fn prepare_handshake(ssl: &mut SslRef, initial_timeout: Duration) -> Option<()> {
-    ssl.set_ex_data(*handshake_index()?, HandshakeData { key: None, initial_timeout });
+    ssl.set_ex_data(*handshake_index()?, HandshakeData { key: None, judgement: UNJUDGED, initial_timeout });
     // SAFETY: the pointer is valid, and the callback has the signature that OpenSSL asks for.
     unsafe { DTLS_set_timer_cb(ssl.as_ptr(), Some(next_timeout)) };
     Some(())
@@ -436,27 +632,18 @@ fn pending_cipher(ssl: &SslRef) -> Option<&SslCipherRef> {
     }
 }
 
-fn shortest_record(cipher: &SslCipherRef) -> usize {
-    match cipher.protocol_id() {
-        // RFC 6655: explicit nonce 8, tag 8.
-        [0xc0, 0xa8] => 16,
-        // RFC 6655 and RFC 5288: explicit nonce 8, tag 16.
-        [0xc0, 0xa4] | [0x00, 0xa8] => 24,
-        // CBC: OpenSSL takes any length without harm.
-        _ => 0,
-    }
+fn suite_of(cipher: &SslCipherRef) -> Option<CipherSuite> {
+    CipherSuite::ALL.into_iter().find(|suite| suite.number() == cipher.protocol_id())
 }
 
 /// SECLEVEL 0, because the 64-bit tags of CCM_8 are below every other level.
-fn cipher_list(suites: &[CipherSuite]) -> String {
+fn cipher_list(configuration: &Configuration) -> String {
     let mut list = String::new();
-    for suite in suites {
-        list.push_str(match suite {
-            CipherSuite::PskAes128Ccm8 => "PSK-AES128-CCM8:",
-            CipherSuite::PskAes128Ccm => "PSK-AES128-CCM:",
-            CipherSuite::PskAes128GcmSha256 => "PSK-AES128-GCM-SHA256:",
-            CipherSuite::PskAes128CbcSha256 => "PSK-AES128-CBC-SHA256:",
-        });
+    for suite in &configuration.suites {
+        if suite.takes_psk() || configuration.identity.is_some() {
+            list.push_str(suite.openssl_name());
+            list.push(':');
+        }
     }
     list + "@SECLEVEL=0"
 }

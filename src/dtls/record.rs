@@ -32,6 +32,15 @@ impl ContentType {
             _ => None,
         }
     }
+
+    fn byte(self) -> u8 {
+        match self {
+            ContentType::ChangeCipherSpec => 20,
+            ContentType::Alert => 21,
+            ContentType::Handshake => 22,
+            ContentType::ApplicationData => 23,
+        }
+    }
 }
 
 /// One record, borrowed from its datagram.
@@ -104,14 +113,24 @@ fn parse(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
 
 /// Writes one record of epoch 0 and type handshake.
 pub(super) fn handshake_record(version: [u8; 2], sequence_number: [u8; 6], message: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(message.len()).expect("handshake messages made here are far below 64 KiB");
-    let mut bytes = Vec::with_capacity(HEADER_LENGTH + message.len());
-    bytes.push(22);
+    clear_record(ContentType::Handshake, version, sequence_number, message)
+}
+
+/// Writes one record of epoch 0.
+pub(super) fn clear_record(
+    content_type: ContentType,
+    version: [u8; 2],
+    sequence_number: [u8; 6],
+    content: &[u8],
+) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("records made here are far below 64 KiB");
+    let mut bytes = Vec::with_capacity(HEADER_LENGTH + content.len());
+    bytes.push(content_type.byte());
     bytes.extend_from_slice(&version);
     bytes.extend_from_slice(&[0, 0]);
     bytes.extend_from_slice(&sequence_number);
     bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(message);
+    bytes.extend_from_slice(content);
     bytes
 }
 
@@ -179,14 +198,22 @@ fn parse_fragment(bytes: &[u8]) -> Option<(HandshakeFragment<'_>, &[u8])> {
 
 /// Writes one unfragmented handshake message.
 pub(super) fn handshake_message(message_type: u8, message_sequence: u16, body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len()).expect("handshake messages made here are far below 16 MiB").to_be_bytes();
-    let mut bytes = Vec::with_capacity(HANDSHAKE_HEADER_LENGTH + body.len());
-    bytes.push(message_type);
-    bytes.extend_from_slice(&length[1..]);
-    bytes.extend_from_slice(&message_sequence.to_be_bytes());
-    bytes.extend_from_slice(&[0, 0, 0]);
-    bytes.extend_from_slice(&length[1..]);
-    bytes.extend_from_slice(body);
+    handshake_fragment(&HandshakeFragment { message_type, length: body.len(), message_sequence, offset: 0, body })
+}
+
+/// Writes one fragment of a handshake message.
+pub(super) fn handshake_fragment(fragment: &HandshakeFragment<'_>) -> Vec<u8> {
+    let uint24 = |number: usize| {
+        let bytes = u32::try_from(number).expect("handshake messages made here are far below 16 MiB").to_be_bytes();
+        [bytes[1], bytes[2], bytes[3]]
+    };
+    let mut bytes = Vec::with_capacity(HANDSHAKE_HEADER_LENGTH + fragment.body.len());
+    bytes.push(fragment.message_type);
+    bytes.extend_from_slice(&uint24(fragment.length));
+    bytes.extend_from_slice(&fragment.message_sequence.to_be_bytes());
+    bytes.extend_from_slice(&uint24(fragment.offset));
+    bytes.extend_from_slice(&uint24(fragment.body.len()));
+    bytes.extend_from_slice(fragment.body);
     bytes
 }
 

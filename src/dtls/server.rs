@@ -11,8 +11,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::association::{Engine, Handshake, Reception, Turn};
+use super::certificate::Verdict;
 use super::client_hello::ClientHello;
-use super::cookie::{Cookies, Verdict};
+use super::cookie::{self, Cookies};
 use super::openssl::EngineError;
 use super::record::Records;
 use super::table::Table;
@@ -55,6 +56,18 @@ impl Server {
         })
     }
 
+    /// Takes another configuration: certificate, key and trust anchors are replaced without a restart. Associations
+    /// and handshakes under way keep what they began with, but the trust anchors: those count at once.
+    ///
+    /// # Errors
+    ///
+    /// The engine refuses the configuration; the old one stays.
+    pub fn reconfigure(&mut self, configuration: Configuration) -> Result<(), EngineError> {
+        self.engine = Engine::new(&configuration)?;
+        self.configuration = configuration;
+        Ok(())
+    }
+
     /// A datagram arrived. What is not understood is dropped and counted.
     pub fn handle_datagram(&mut self, now: Instant, route: Route, bytes: &[u8]) {
         if ClientHello::is_at_start_of(bytes) {
@@ -78,6 +91,12 @@ impl Server {
     /// key and fails exactly as with a wrong one, so that nobody learns which identities exist.
     pub fn handle_psk(&mut self, now: Instant, association: AssociationId, key: Option<&Secret>) {
         self.advance(now, association, |engine, handshake| handshake.handle_psk(engine, key));
+    }
+
+    /// The answer to [`Output::NeedClientKey`]. What it makes of the client's key comes out as [`Output::Established`]
+    /// or, after an alert, as [`Output::Closed`] with [`CloseReason::CertificateRefused`].
+    pub fn handle_client_key(&mut self, now: Instant, association: AssociationId, verdict: Verdict) {
+        self.advance(now, association, |engine, handshake| handshake.handle_client_key(engine, verdict));
     }
 
     /// Sends `bytes`, at least one and at most 16,384, as one record in one datagram. `false`: nothing was sent,
@@ -158,13 +177,13 @@ impl Server {
             return;
         };
         match self.cookies.judge(now, route.remote, &hello) {
-            Verdict::Verify(bytes) => {
+            cookie::Verdict::Verify(bytes) => {
                 self.statistics.cookies_sent += 1;
                 self.outputs.push_back(Output::Datagram { route, bytes });
             }
-            Verdict::Valid if hello.message_sequence == 1 => self.begin(now, route, &hello, bytes),
+            cookie::Verdict::Valid if hello.message_sequence == 1 => self.begin(now, route, &hello, bytes),
             // The engine would wait for a message that never comes.
-            Verdict::Valid => self.statistics.datagrams_dropped += 1,
+            cookie::Verdict::Valid => self.statistics.datagrams_dropped += 1,
         }
     }
 
@@ -194,7 +213,7 @@ impl Server {
             self.end_handshake(id, Some(CloseReason::Evicted));
         }
         let id = self.table.new_id();
-        let begun = Handshake::begin(&mut self.engine, now, (id, route), *hello.random, bytes);
+        let begun = Handshake::begin(&mut self.engine, now, (id, route), hello, bytes);
         let Some((handshake, turn)) = begun else {
             self.statistics.datagrams_dropped += 1;
             return;
@@ -226,6 +245,11 @@ impl Server {
                     self.outputs.push_back(Output::NeedPsk { association: id, route, identity });
                 }
             }
+            Turn::ClientKey(offered) => {
+                if let Some(route) = self.table.handshake(id).map(|handshake| handshake.route) {
+                    self.outputs.push_back(Output::NeedClientKey { association: id, route, offered });
+                }
+            }
             Turn::Proven(rest) => {
                 self.establish(now, id);
                 if !rest.is_empty() {
@@ -233,8 +257,8 @@ impl Server {
                 }
                 return;
             }
-            Turn::Failed => {
-                self.end_handshake(id, Some(CloseReason::HandshakeFailed));
+            Turn::Failed(reason) => {
+                self.end_handshake(id, Some(reason));
                 return;
             }
         }
@@ -253,7 +277,7 @@ impl Server {
         if let Some(old) = self.table.slot(route).association {
             // Without close_notify: the client that could have read it is no more.
             self.table.remove_association(old);
-            self.outputs.push_back(Output::Closed { association: old, reason: CloseReason::Replaced });
+            self.outputs.push_back(Output::Closed { association: old, route, reason: CloseReason::Replaced });
         }
         while self.table.association_count() >= self.configuration.max_associations.max(1)
             && let Some((_, least_missed)) = self.table.first_lingering().or_else(|| self.table.first_idle())
@@ -301,9 +325,9 @@ impl Server {
     fn end_handshake(&mut self, id: AssociationId, reason: Option<CloseReason>) {
         let Some(handshake) = self.table.remove_handshake(id) else { return };
         self.statistics.handshakes_failed += 1;
-        if handshake.is_announced() {
-            let reason = reason.unwrap_or_else(|| handshake.unproven_reason());
-            self.outputs.push_back(Output::Closed { association: id, reason });
+        let reason = reason.unwrap_or_else(|| handshake.unproven_reason());
+        if handshake.has_claim() || reason == CloseReason::NoCommonSuite {
+            self.outputs.push_back(Output::Closed { association: id, route: handshake.route, reason });
         }
     }
 
@@ -314,7 +338,7 @@ impl Server {
             association.close();
         }
         emit(&mut self.outputs, association.route, association.drain());
-        self.outputs.push_back(Output::Closed { association: id, reason });
+        self.outputs.push_back(Output::Closed { association: id, route: association.route, reason });
     }
 }
 

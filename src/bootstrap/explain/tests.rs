@@ -17,7 +17,7 @@ fn explain(
     preferred: Option<ContentFormat>,
     discovered: Option<&DiscoverAnswer>,
 ) -> Explanation {
-    explain_to(provision, &Question { version, preferred, discovered: discovered.cloned() })
+    explain_to(provision, &Question { version, preferred, discovered: discovered.cloned(), ..Question::default() })
 }
 
 fn account(ssid: u16, credentials: AccountCredentials) -> ProvisionedAccount {

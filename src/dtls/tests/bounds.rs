@@ -120,5 +120,5 @@ fn an_announced_handshake_that_is_evicted_is_closed() {
     world.talk(route(1), &mut Client::new(Profile::default()));
     let (association, _) = world.lookups[0].clone();
     half_open(&mut world, 2);
-    assert_eq!(world.events, [Output::Closed { association, reason: CloseReason::Evicted }]);
+    assert_eq!(world.events, [Output::Closed { association, route: route(1), reason: CloseReason::Evicted }]);
 }

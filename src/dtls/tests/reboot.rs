@@ -27,7 +27,7 @@ fn a_rebooted_client_replaces_its_association_only_when_it_is_proven() {
     let (next, identity) = world.lookups[1].clone();
     world.server.handle_psk(world.now, next, world.keys.get(&identity));
     world.collect(route(1)).into_iter().for_each(|datagram| new.deliver(datagram));
-    assert_eq!(world.events[0], Output::Closed { association, reason: CloseReason::Replaced });
+    assert_eq!(world.events[0], Output::Closed { association, route: route(1), reason: CloseReason::Replaced });
     assert!(matches!(&world.events[1], Output::Established { association, .. } if *association == next));
     assert_eq!(world.events.len(), 2);
     new.step();

@@ -118,7 +118,7 @@ impl World {
     pub(super) fn closed(&mut self) -> Vec<(AssociationId, CloseReason)> {
         let events = std::mem::take(&mut self.events);
         let closed = events.into_iter().filter_map(|event| match event {
-            Output::Closed { association, reason } => Some((association, reason)),
+            Output::Closed { association, reason, .. } => Some((association, reason)),
             _ => None,
         });
         closed.collect()
