@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use bootstrapd::coap::Message;
+use bootstrapd::coap::stream::{Connection, FrameDecoder, Output, frame};
+use bootstrapd::coap::{Message, Timing};
 use bootstrapd::dtls::certificate::{KeyType, Offered};
 use bootstrapd::dtls::client_hello::ClientHello;
 use bootstrapd::dtls::cookie::{Cookies, Verdict};
@@ -23,8 +24,9 @@ mod events;
 pub type Body = fn(&[u8]);
 
 /// Every decoder that reads the network, and the reader of operators' templates, by the name of its fuzz target.
-pub const TARGETS: [(&str, Body); 12] = [
+pub const TARGETS: [(&str, Body); 13] = [
     ("coap_message", coap_message),
+    ("coap_stream", coap_stream),
     ("tlv", tlv),
     ("senml_cbor", senml_cbor),
     ("senml_json", senml_json),
@@ -47,6 +49,46 @@ pub fn coap_message(data: &[u8]) {
     assert_eq!((again.code, again.id, again.token), (message.code, message.id, message.token));
     assert_eq!(again.payload, message.payload);
     assert!(again.options.iter().eq(message.options.iter()));
+}
+
+/// CoAP over a reliable transport. The first byte says how long the pieces are in which the rest comes: however it is
+/// cut, the same frames come out, each reads back equal from its own encoding, and nothing follows the end.
+pub fn coap_stream(data: &[u8]) {
+    let Some((cut, stream)) = data.split_first() else { return };
+    let pieces = || stream.chunks(usize::from(*cut) + 1);
+    let (whole, whole_is_sound) = frames([stream].into_iter());
+    let (cut, cut_is_sound) = frames(pieces());
+    assert!(whole == cut && whole_is_sound == cut_is_sound, "the cut makes a difference");
+    for message in &whole {
+        let (again, sound) = frames([&frame::encode(message)[..]].into_iter());
+        assert!(sound && again == [message.clone()], "our own encoding can be decoded");
+    }
+    let now = Instant::now();
+    let mut connection = Connection::new(now, &Timing::default(), 0);
+    let mut closed = false;
+    for piece in pieces() {
+        connection.handle_bytes(now, piece);
+        while let Some(output) = connection.poll_output() {
+            assert!(!closed, "something follows the end");
+            closed = matches!(output, Output::Close(_));
+        }
+    }
+}
+
+/// The frames of a stream that comes in pieces, and whether it is sound as far as it goes.
+fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Message>, bool) {
+    let (mut decoder, mut frames) = (FrameDecoder::default(), Vec::new());
+    for piece in pieces {
+        decoder.push(piece);
+        loop {
+            match decoder.next_frame() {
+                Ok(Some(message)) => frames.push(message),
+                Ok(None) => break,
+                Err(_) => return (frames, false),
+            }
+        }
+    }
+    (frames, true)
 }
 
 /// TLV.

@@ -115,7 +115,7 @@ proptest! {
         let builds_access_control = writes(&operations).any(|it| it.purpose == Purpose::AutomaticAccessControl);
         for operation in &operations[..deletes] {
             let mut stated = provision.writing.delete.iter();
-            let stated = stated.any(|object| operation.path() == Path::Object(*object));
+            let stated = stated.any(|target| operation.path() == *target);
             let added = builds_access_control && operation.path() == Path::Object(2);
             prop_assert!(stated || added, "{operation:?}");
         }
@@ -152,7 +152,7 @@ proptest! {
             prop_assert_eq!(&written.iter().map(|(_, ssid)| *ssid).collect::<Vec<_>>(), &ours);
             let ids: BTreeSet<u16> = written.iter().map(|(id, _)| *id).collect();
             prop_assert_eq!(ids.len(), written.len(), "an instance is written twice");
-            if provision.writing.delete.contains(&object) {
+            if provision.writing.empties(object) {
                 continue;
             }
             for found in answer.iter().flat_map(|it| it.instances_of(object)) {
@@ -170,8 +170,9 @@ proptest! {
         if operations.is_empty() {
             return Ok(());
         }
-        for object in &provision.writing.delete {
-            let deleted = operations.contains(&Operation::Delete(Path::Object(*object)));
+        for target in &provision.writing.delete {
+            let Path::Object(object) = target else { panic!("only whole objects here") };
+            let deleted = operations.contains(&Operation::Delete(*target));
             let Some(answer) = &answer else {
                 prop_assert!(deleted, "nobody knows that there is nothing");
                 continue;

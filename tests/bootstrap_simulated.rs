@@ -37,7 +37,7 @@ fn bootstrap(provision: &Provision, client: &mut Client, mut after_each: impl Fn
         while let Some(output) = client.poll_output() {
             is_quiet = false;
             if let simulator::Output::Datagram(bytes) = output {
-                server.handle_datagram(now, Origin { endpoint, route, peer: &peer }, &bytes);
+                server.handle_datagram(now, Origin { endpoint, route, peer: &peer, largest_message: None }, &bytes);
             }
         }
         while let Some(output) = server.poll_output() {
@@ -64,6 +64,7 @@ fn behaviours() -> impl Strategy<Value = Behaviour> {
         commits_at_finish,
         refuses_unknown_resources,
         has_access_control,
+        ..Behaviour::default()
     })
 }
 

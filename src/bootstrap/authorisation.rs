@@ -7,7 +7,7 @@ use super::outcome::Outcome;
 use super::request::{BootstrapRequest, RequestError};
 use crate::coap::Code;
 use crate::peer::Peer;
-use crate::provision::Provision;
+use crate::provision::{ClientKnowledge, Provision};
 
 /// By what the record of a client is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct KnownDevice {
     pub psk_identity: Option<Vec<u8>>,
     /// Whether the operator has blocked it.
     pub blocked: bool,
+    /// How it behaves, as far as earlier sessions have shown.
+    pub knowledge: ClientKnowledge,
     /// What it is to receive.
     pub provision: Result<Provision, Withheld>,
 }
@@ -60,8 +62,8 @@ pub enum Withheld {
 /// What a client that is not refused is to get.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Grant {
-    /// This.
-    Provision(Box<Provision>),
+    /// This, written as fits a client of which so much is known.
+    Provision(Box<Provision>, ClientKnowledge),
     /// What is known once credentials have been issued.
     MustIssue,
 }
@@ -156,7 +158,7 @@ pub fn authorise(
              or set `insecure_secrets = true` on this listener.",
         ));
     }
-    Ok(Grant::Provision(Box::new(provision)))
+    Ok(Grant::Provision(Box::new(provision), device.knowledge))
 }
 
 fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice) -> Result<(), Refusal> {
@@ -210,8 +212,8 @@ mod tests {
     use crate::bootstrap::request::BootstrapRequest;
     use crate::peer::{CertificateTrust, Peer};
     use crate::provision::{
-        AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
-        ServerSettings, TimingOverride, Writing,
+        AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
+        ProvisionedAccount, ServerSettings, TimingOverride, Writing,
     };
     use crate::secret::Secret;
 
@@ -239,6 +241,7 @@ mod tests {
             access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
             timing: TimingOverride::default(),
+            ..Writing::default()
         };
         Provision {
             endpoint: "dev1".to_owned(),
@@ -286,12 +289,13 @@ mod tests {
                     for (key, insecure) in [(false, false), (true, false), (false, true), (true, true)] {
                         let request = BootstrapRequest {
                             endpoint_name: claimed.map(str::to_owned),
-                            preferred_content_format: None,
+                            ..BootstrapRequest::default()
                         };
                         let device = KnownDevice {
                             endpoint: "dev1".to_owned(),
                             psk_identity: record.map(<[u8]>::to_vec),
                             blocked: false,
+                            knowledge: ClientKnowledge::default(),
                             provision: Ok(provision(key)),
                         };
                         let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), insecure);
@@ -309,10 +313,16 @@ mod tests {
 
     #[test]
     fn a_blocked_device_is_refused_and_nothing_is_issued_for_whom_has_no_right_to_it() {
-        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), preferred_content_format: None };
+        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), ..BootstrapRequest::default() };
         let decide = |peer: &Peer, blocked, provision: Result<Provision, Withheld>| {
             let psk_identity = Some(b"one".to_vec());
-            let device = KnownDevice { endpoint: "dev1".to_owned(), psk_identity, blocked, provision };
+            let device = KnownDevice {
+                endpoint: "dev1".to_owned(),
+                psk_identity,
+                blocked,
+                knowledge: ClientKnowledge::default(),
+                provision,
+            };
             let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), true);
             decision
                 .map(|grant| grant == Grant::MustIssue)

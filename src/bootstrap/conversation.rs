@@ -4,6 +4,7 @@
 //! outstanding at a time (NSTART = 1).
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
@@ -11,7 +12,8 @@ use rand::{Rng, RngExt};
 use zeroize::Zeroizing;
 
 use super::boundary::{CoapEndpoint, Output};
-use crate::coap::{BlockOption, Code, Exchange, Message, Timing, Token};
+use crate::coap::{Block1Transfer, BlockOption, Code, Exchange, Message, Timing, Token};
+use crate::lwm2m::path::ObjectId;
 use crate::lwm2m::{ContentFormat, Path};
 
 /// Where a session's messages go, and what they are made of.
@@ -64,17 +66,44 @@ impl Conversation {
         Token::from(bytes)
     }
 
+    /// Names one body that is fetched in blocks (RFC 7252 section 5.10.6).
+    pub(super) fn etag(&mut self) -> [u8; 8] {
+        self.random.random()
+    }
+
     /// In `0..1`, for the first retransmission time-out.
     pub(super) fn fraction(&mut self) -> f64 {
         self.random.random()
     }
 }
 
+/// One question, whose answer may come in several blocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Question {
+    /// Bootstrap-Discover of the root or of an object.
+    Discover(Path),
+    /// Bootstrap-Read of an object.
+    Read(ObjectId, ContentFormat),
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Question::Discover(path) => write!(formatter, "Bootstrap-Discover {path}"),
+            Question::Read(object, _) => write!(formatter, "Bootstrap-Read /{object}"),
+        }
+    }
+}
+
 impl Wire<'_> {
-    /// Bootstrap-Discover of the root, or the next block of its answer.
-    pub(super) fn discover(&mut self, now: Instant, block: Option<BlockOption>) -> Exchange {
-        let mut request = self.request(Code::GET, &Path::Root);
-        request.set_accept(ContentFormat::CoreLink.number());
+    /// Bootstrap-Discover or Bootstrap-Read, or the next block of its answer.
+    pub(super) fn ask(&mut self, now: Instant, question: Question, block: Option<BlockOption>) -> Exchange {
+        let (path, format) = match question {
+            Question::Discover(path) => (path, ContentFormat::CoreLink),
+            Question::Read(object, format) => (Path::Object(object), format),
+        };
+        let mut request = self.request(Code::GET, &path);
+        request.set_accept(format.number());
         if let Some(block) = block {
             request.set_block2(block);
         }
@@ -98,6 +127,27 @@ impl Wire<'_> {
         let mut request = self.request(Code::PUT, path);
         request.set_content_format(format.number());
         self.start(now, request.with_payload(payload))
+    }
+
+    /// The next block of a Bootstrap-Write; all its other options are those of the first.
+    pub(super) fn write_block(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        format: ContentFormat,
+        transfer: &Block1Transfer,
+    ) -> Exchange {
+        let mut request = self.request(Code::PUT, path);
+        request.set_content_format(format.number());
+        transfer.next_block().put_into(&mut request);
+        self.start(now, request)
+    }
+
+    /// Tells the blocks of one transfer from those of another (RFC 9175 section 3.3).
+    pub(super) fn request_tag(&mut self) -> [u8; 4] {
+        let mut tag = [0; 4];
+        self.conversation.random.fill_bytes(&mut tag);
+        tag
     }
 
     /// Bootstrap-Finish.

@@ -3,6 +3,7 @@
 //! Pure: it makes the very plan that a session would make, and sends nothing. Spec sheets `bootstrap.md`, section 17,
 //! `objects.md`, section 10, and `clients.md`.
 
+use super::adaptation;
 use super::consistency::{self, Finding};
 use super::explanation::{ExplainedOperation, ExplainedResource, Explanation, Sizes};
 use super::format;
@@ -13,7 +14,7 @@ use crate::lwm2m::link_format::{DiscoveredInstance, LinkFormatError};
 use crate::lwm2m::objects::{SECURITY, definition};
 use crate::lwm2m::path::{ObjectId, ResourceId};
 use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Object, ObjectInstance, Path, ResourceValue, Value, Version};
-use crate::provision::{Discover, Provision};
+use crate::provision::{ClientKnowledge, Discover, Provision};
 
 /// Texts that are keys: the Key of COSE, and the Secret of an APN Connection Profile.
 const SECRET_TEXTS: [(ObjectId, ResourceId); 2] = [(23, 2), (11, 5)];
@@ -27,6 +28,8 @@ pub struct Question {
     pub preferred: Option<ContentFormat>,
     /// What it answered to Discover, if it did.
     pub discovered: Option<DiscoverAnswer>,
+    /// How it behaves, as far as that is known.
+    pub knowledge: ClientKnowledge,
 }
 
 /// Why nothing can be asked of such a client.
@@ -62,7 +65,7 @@ impl Question {
         }
         let told = preferred.map(request::least_version).max(discovered.as_ref().and_then(|answer| answer.version));
         let version = version.map(|version| version.ok_or(QuestionError::Version)).transpose()?.or(told);
-        Ok(Question { version, preferred, discovered })
+        Ok(Question { version, preferred, discovered, knowledge: ClientKnowledge::default() })
     }
 }
 
@@ -79,9 +82,12 @@ fn factory_fresh(version: Option<Version>) -> DiscoverAnswer {
 
 /// What such a client would receive.
 pub fn explain(provision: &Provision, question: &Question) -> Explanation {
-    let Question { version, preferred, discovered } = question;
-    let (version, preferred, known) = (*version, *preferred, discovered.as_ref());
-    let choice = format::choose(&provision.writing, preferred);
+    let Question { version, preferred, discovered, knowledge } = question;
+    let (version, preferred, known) = (version.or(knowledge.version), *preferred, discovered.as_ref());
+    let mut adapted = provision.clone();
+    adaptation::adapt(&mut adapted, knowledge);
+    let provision = &adapted;
+    let choice = format::choose(&provision.writing, preferred, knowledge);
     let assumed = factory_fresh(version);
     let mut discovered = known;
     let mut planned = plan::plan(provision, version, discovered);
@@ -92,6 +98,7 @@ pub fn explain(provision: &Provision, question: &Question) -> Explanation {
     }
     let (plan, findings, obstacle) = match planned {
         Ok(mut plan) => {
+            adaptation::leave_out_refused(&mut plan.operations, knowledge);
             let findings = consistency::judge(provision, &plan.operations, discovered, version);
             if is_assumed {
                 plan.notes.push(ASSUMPTION.to_owned());

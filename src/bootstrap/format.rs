@@ -4,7 +4,7 @@
 
 use super::outcome::Outcome;
 use crate::lwm2m::{ContentFormat, Version};
-use crate::provision::Writing;
+use crate::provision::{ClientKnowledge, Writing};
 
 /// Formats to try, in this order, when the client answers the first write with 4.15.
 const AFTER_REFUSAL: [ContentFormat; 3] = [ContentFormat::SenmlCbor, ContentFormat::SenmlJson, ContentFormat::Tlv];
@@ -18,11 +18,18 @@ pub struct Choice {
     pub reason: &'static str,
 }
 
-/// The format of the first write, for a client that asked for `preferred` by `pct`.
-pub fn choose(writing: &Writing, preferred: Option<ContentFormat>) -> Choice {
-    match (writing.format, preferred) {
+/// The format of the first write, for a client that asked for `preferred` by `pct` and is known so.
+pub fn choose(writing: &Writing, preferred: Option<ContentFormat>, knowledge: &ClientKnowledge) -> Choice {
+    let is_refused = |format: &ContentFormat| knowledge.refused_formats.contains(format);
+    let taken = || knowledge.accepted_format.filter(|format| !is_refused(format));
+    let untried = || AFTER_REFUSAL.into_iter().find(|format| !is_refused(format));
+    match (writing.format, preferred.filter(|format| !is_refused(format))) {
         (Some(format), _) => Choice { format, reason: "the profile says so" },
         (None, Some(format)) => Choice { format, reason: "the client asks for it" },
+        (None, None) if is_refused(&ContentFormat::Tlv) || preferred.is_some() => Choice {
+            format: taken().or_else(untried).unwrap_or(ContentFormat::Tlv),
+            reason: "the client has refused others before",
+        },
         (None, None) => Choice {
             format: ContentFormat::Tlv,
             reason: "it is the one format of LwM2M 1.0 that writes instances, and nearly all later clients still take it",

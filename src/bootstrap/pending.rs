@@ -86,6 +86,7 @@ mod tests {
             access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
             timing: TimingOverride::default(),
+            ..Writing::default()
         };
         let (endpoint, profile) = ("dev1".to_owned(), "p".to_owned());
         let choice = ProfileChoice::Device;

@@ -22,7 +22,7 @@ use crate::provision::Provision;
 use crate::provision::rules::Rule;
 use allocation::Allocation;
 
-pub use operation::{Operation, Purpose, Write};
+pub use operation::{Operation, Part, Purpose, Write};
 pub use version_gate::VersionError;
 
 /// Objects that others link to: OSCORE, COSE, MQTT Server and APN Connection Profile. They are written first.
@@ -132,7 +132,8 @@ fn extra_writes(object: ObjectId, instance: &ObjectInstance) -> Vec<Write> {
     }
     let single = |resource| ObjectInstance { id: instance.id, resources: vec![resource] };
     let resources = instance.resources.iter().cloned();
-    resources.map(|resource| Write::new(object, single(resource), Purpose::Resource)).collect()
+    let write = |resource| Write::new(object, single(resource), Purpose::Extra);
+    resources.map(|resource| Write { part: Part::Resource, ..write(resource) }).collect()
 }
 
 /// The objects to empty: those of the profile, and Access Control where it is written anew.
@@ -141,18 +142,28 @@ fn deletes(
     discovered: Option<&DiscoverAnswer>,
     access_control: bool,
 ) -> impl Iterator<Item = Operation> {
-    let stated = &provision.writing.delete;
-    let added = (access_control && !stated.contains(&ACCESS_CONTROL)).then_some(ACCESS_CONTROL);
-    let objects = stated.iter().copied().chain(added).filter(move |object| must_be_emptied(*object, discovered));
-    objects.map(|object| Operation::Delete(Path::Object(object)))
+    let writing = &provision.writing;
+    let added = (access_control && !writing.empties(ACCESS_CONTROL)).then_some(Path::Object(ACCESS_CONTROL));
+    let targets = writing.delete.iter().copied().chain(added);
+    targets.filter(move |target| must_be_deleted(target, discovered)).map(Operation::Delete)
 }
 
-/// Whether a Delete of `object` is needed. What Discover shows to be empty is not deleted: a round trip saved. Of the
-/// Security Object the bootstrap account stays in any case, so it does not count.
-fn must_be_emptied(object: ObjectId, discovered: Option<&DiscoverAnswer>) -> bool {
+/// Whether a Delete of `target` is needed. What Discover shows to be empty is not deleted: a round trip saved. Of the
+/// Security Object the bootstrap account stays in any case, so it does not count; and of the rest, the root of a client
+/// is never known to be empty.
+fn must_be_deleted(target: &Path, discovered: Option<&DiscoverAnswer>) -> bool {
     let Some(answer) = discovered else { return true };
+    let (object, instance) = match target {
+        Path::Object(object) => (*object, None),
+        Path::ObjectInstance(object, instance) => (*object, Some(*instance)),
+        _ => return true,
+    };
+    if !answer.covers(object) {
+        return true;
+    }
     let spared = answer.bootstrap_account().filter(|_| object == SECURITY);
-    answer.instances_of(object).any(|instance| Some(instance.instance) != spared)
+    let mut present = answer.instances_of(object).map(|found| found.instance).filter(|found| Some(*found) != spared);
+    present.any(|found| instance.is_none_or(|instance| instance == found))
 }
 
 /// Whether the client is known to have no such object. Some clients list instances alone; of them that cannot be said.
@@ -160,5 +171,5 @@ pub(super) fn lacks(answer: &DiscoverAnswer, object: ObjectId) -> bool {
     let has_instances = |object| answer.instances_of(object).next().is_some();
     let lists_empty_objects = answer.objects.iter().any(|listed| !has_instances(listed.object));
     let is_listed = answer.objects.iter().any(|listed| listed.object == object) || has_instances(object);
-    lists_empty_objects && !is_listed
+    answer.covers(object) && lists_empty_objects && !is_listed
 }

@@ -4,59 +4,63 @@
 //! the order of the protocol and own what they need. A session sees decoded responses and the passing of time; sockets,
 //! de-duplication and other clients are [`super::server`]'s.
 
+mod blocks;
+mod delivery;
 mod execution;
+mod finishing;
+mod survey;
+mod trace;
 
 use std::time::{Duration, Instant};
 
+use super::adaptation;
 use super::authorisation::printable;
-use super::boundary::{CoapEndpoint, SessionId};
+use super::boundary::{CoapEndpoint, Origin, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
 use super::pending::PendingCredentials;
-use super::plan::Operation;
-use super::request::BootstrapRequest;
-use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Progress, Reaction, Reply, ReplyReaction, Timing};
-use crate::lwm2m::{self, ContentFormat, DiscoverAnswer, Version};
+use super::request::{self, BootstrapRequest};
+use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Reaction, Reply, ReplyReaction, Timing};
+use crate::lwm2m::{ContentFormat, Version};
 use crate::peer::Peer;
-use crate::provision::{Discover, Provision, TimingOverride};
+use crate::provision::{ClientKnowledge, Provision, TimingOverride};
 use crate::route::Route;
+use delivery::Delivery;
 use execution::Execution;
+use survey::Survey;
+use trace::Trace;
 
 /// The whole session must end within EXCHANGE_LIFETIME of the 2.04: some clients count from there and never re-arm
 /// (spec sheet `bootstrap.md`, sections 13 and 15).
 const LONGEST_SESSION: Duration = Duration::from_secs(247);
 
-/// A Discover answer larger than this is refused; real ones stay below 4 KiB.
-const LARGEST_DISCOVER_ANSWER: usize = lwm2m::link_format::MAX_LENGTH;
-
-/// Steps that are kept of one session.
-const LONGEST_TRACE: usize = 128;
-
 /// One running bootstrap.
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) endpoint: CoapEndpoint,
-    route: Route,
+    pub(super) route: Route,
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
     /// Counted from the request while the store is asked, and from the 2.04 after that.
     must_end: Instant,
     state: State,
-    client: ClientFacts,
+    /// The client's version, as far as it is known.
+    version: Option<Version>,
+    /// How the client behaves, as far as that is known by now.
+    knowledge: ClientKnowledge,
+    /// The same as it was when the session began.
+    known_before: ClientKnowledge,
+    /// Bytes of the largest message that the other end takes, where it says so.
+    largest_message: Option<usize>,
+    /// Whether a refused Finish has led to everything being written again.
+    has_repaired: bool,
     device: Option<String>,
     profile: Option<String>,
     format: Option<ContentFormat>,
     timing: TimingOverride,
-    steps: Vec<Step>,
+    trace: Trace,
     pub(super) pending: PendingCredentials,
-}
-
-/// What this session has learned of the client.
-#[derive(Default)]
-struct ClientFacts {
-    version: Option<Version>,
-    refused_formats: Vec<ContentFormat>,
 }
 
 /// Where the session stands.
@@ -66,11 +70,13 @@ enum State {
     /// Our separate 2.04 waits for its acknowledgement; nothing may overtake it.
     Confirming(Reply, Box<Provision>),
     /// The client has been asked what it has.
-    Discovering(Exchange, Block2Assembly, Box<Provision>),
+    Surveying(Exchange, Block2Assembly, Survey),
     /// The operations of the plan are on their way, one at a time.
     Executing(Exchange, Execution),
+    /// A pack is on its way, in place of all that stands above.
+    Delivering(Delivery),
     /// Finish has been sent.
-    Finishing(Exchange),
+    Finishing(Exchange, Box<Provision>),
     /// It is over.
     Ended,
 }
@@ -87,35 +93,27 @@ pub(super) enum Turn {
 type Next = Result<State, (Outcome, String)>;
 
 impl Session {
-    pub(super) fn new(
-        id: SessionId,
-        endpoint: CoapEndpoint,
-        route: Route,
-        peer: Peer,
-        request: BootstrapRequest,
-        now: Instant,
-    ) -> Session {
-        // Only clients of 1.1 and later know `pct`, and LwM2M CBOR is of 1.2 (spec sheet `bootstrap.md`, section 4).
-        let version = request.preferred_content_format.map(|format| match format {
-            ContentFormat::Lwm2mCbor => Version::V1_2,
-            _ => Version::V1_1,
-        });
-        let client = ClientFacts { version, ..ClientFacts::default() };
+    /// A session that waits for what the store says of the client.
+    pub(super) fn new(id: SessionId, origin: Origin<'_>, request: BootstrapRequest, now: Instant) -> Session {
         Session {
             id,
-            endpoint,
-            route,
-            peer,
+            endpoint: origin.endpoint,
+            route: origin.route,
+            peer: origin.peer.clone(),
+            version: request.preferred_content_format.map(request::least_version),
             request,
             started: now,
             must_end: now + LONGEST_SESSION,
             state: State::Resolving,
-            client,
+            knowledge: ClientKnowledge::default(),
+            known_before: ClientKnowledge::default(),
+            largest_message: origin.largest_message,
+            has_repaired: false,
             device: None,
             profile: None,
             format: None,
             timing: TimingOverride::default(),
-            steps: Vec::new(),
+            trace: Trace::default(),
             pending: PendingCredentials::default(),
         }
     }
@@ -130,7 +128,8 @@ impl Session {
         let next = match &self.state {
             State::Resolving | State::Ended => self.must_end,
             State::Confirming(reply, _) => reply.deadline(),
-            State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => {
+            State::Delivering(delivery) => delivery.reply.as_ref().map_or(self.must_end, Reply::deadline),
+            State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => {
                 exchange.deadline()
             }
         };
@@ -153,12 +152,28 @@ impl Session {
         self.profile = Some(provision.profile.clone());
         self.pending = PendingCredentials::of(provision);
         self.timing = provision.writing.timing;
-        self.record_request(now, Code::CHANGED);
+    }
+
+    /// The store says how the client behaves: what it is to receive is made to fit.
+    pub(super) fn adapt(&mut self, provision: &mut Provision, knowledge: ClientKnowledge) {
+        adaptation::adapt(provision, &knowledge);
+        self.version = self.version.max(knowledge.version);
+        (self.knowledge, self.known_before) = (knowledge.clone(), knowledge);
+    }
+
+    /// The client's version, as far as it is known.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// The client was given a pack a moment ago, and still asks.
+    pub(super) fn note_failed_pack(&mut self) {
+        self.trace.note("the client was given a pack before, and did not take it");
     }
 
     /// The 2.04 has been sent piggy-backed: the first operation may follow it.
     pub(super) fn begin(&mut self, now: Instant, provision: Provision, wire: &mut Wire<'_>) -> Turn {
-        let next = self.first_operation(now, Box::new(provision), wire);
+        let next = self.survey(now, Box::new(provision), wire);
         self.settle(next)
     }
 
@@ -170,8 +185,9 @@ impl Session {
 
     /// Adds the client's own request to the trace, with the code that answered it.
     pub(super) fn record_request(&mut self, now: Instant, code: Code) {
-        self.steps.push(Step {
-            operation: "Bootstrap-Request".to_owned(),
+        self.trace.push(Step {
+            operation: if self.request.pack.is_some() { "Bootstrap-Pack-Request" } else { "Bootstrap-Request" }
+                .to_owned(),
             bytes: 0,
             code: Some(code.to_string()),
             duration: now - self.started,
@@ -183,6 +199,9 @@ impl Session {
     /// A message that is not a request has arrived from the client. Returns `None` where it belongs to nothing that the
     /// session waits for.
     pub(super) fn handle_message(&mut self, now: Instant, message: &Message, wire: &mut Wire<'_>) -> Option<Turn> {
+        if let State::Delivering(_) = self.state {
+            return self.handle_delivery_message(message);
+        }
         if let State::Confirming(reply, _) = &mut self.state {
             return match reply.handle(message) {
                 ReplyReaction::NotMine => None,
@@ -194,13 +213,13 @@ impl Session {
             };
         }
         let exchange = match &mut self.state {
-            State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => exchange,
-            State::Resolving | State::Confirming(..) | State::Ended => return None,
+            State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => exchange,
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return None,
         };
         match exchange.handle(now, message) {
             Reaction::NotMine => None,
             Reaction::Acknowledged => Some(Turn::Continue),
-            Reaction::Reset => Some(self.handle_reset(now)),
+            Reaction::Reset => Some(self.handle_reset(now, wire)),
             Reaction::Response { acknowledge } => {
                 if let Some(id) = acknowledge {
                     wire.send(&Message::empty_acknowledgement(id));
@@ -214,13 +233,20 @@ impl Session {
         let State::Confirming(_, provision) = std::mem::replace(&mut self.state, State::Ended) else {
             return Turn::Continue;
         };
-        let next = self.first_operation(now, provision, wire);
+        let next = self.survey(now, provision, wire);
         self.settle(next)
     }
 
-    fn handle_reset(&mut self, now: Instant) -> Turn {
+    fn handle_reset(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
         let operation = self.current_operation();
         self.record(now, None, Some("The client answered with Reset.".to_owned()));
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        if let State::Executing(_, execution) = state
+            && let Some(execution) = self.without_blocks(execution)
+        {
+            let next = self.perform(now, execution, wire);
+            return self.settle(next);
+        }
         self.end(
             Outcome::Reset,
             format!("The client answered {operation} with Reset: it has restarted or does not know of this bootstrap."),
@@ -228,15 +254,18 @@ impl Session {
     }
 
     fn handle_response(&mut self, now: Instant, message: &Message, wire: &mut Wire<'_>) -> Turn {
-        let note = diagnostic(message);
-        self.record(now, Some(message.code), note);
+        // Of a write in blocks the trace holds the end.
+        if message.code != Code::CONTINUE {
+            self.record(now, Some(message.code), diagnostic(message));
+        }
         let next = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Discovering(_, assembly, provision) => {
-                self.handle_discover_answer(now, message, assembly, provision, wire)
+            State::Surveying(_, assembly, survey) => self.handle_survey_answer(now, message, assembly, survey, wire),
+            State::Executing(exchange, mut execution) => {
+                execution.count(&exchange);
+                self.handle_operation_answer(now, message, execution, wire)
             }
-            State::Executing(_, execution) => self.handle_operation_answer(now, message, execution, wire),
-            State::Finishing(_) => Err(finish_outcome(message)),
-            State::Resolving | State::Confirming(..) | State::Ended => Ok(State::Ended),
+            State::Finishing(_, provision) => self.handle_finish_answer(now, message, provision, wire),
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => Ok(State::Ended),
         };
         self.settle(next)
     }
@@ -249,6 +278,9 @@ impl Session {
             }
             return self.give_up(now, "the whole bootstrap took longer than the 247 seconds that clients allow");
         }
+        if let State::Delivering(_) = self.state {
+            return self.handle_delivery_timeout(now, |bytes| wire.repeat(bytes));
+        }
         if let State::Confirming(reply, _) = &mut self.state {
             return match reply.handle_timeout(now) {
                 Expiry::NotYet => Turn::Continue,
@@ -260,8 +292,8 @@ impl Session {
             };
         }
         let exchange = match &mut self.state {
-            State::Discovering(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange) => exchange,
-            State::Resolving | State::Confirming(..) | State::Ended => return Turn::Continue,
+            State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => exchange,
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return Turn::Continue,
         };
         match exchange.handle_timeout(now) {
             Expiry::NotYet => Turn::Continue,
@@ -277,7 +309,7 @@ impl Session {
     pub(super) fn handle_closed(&mut self, now: Instant) -> (Outcome, String) {
         let operation = self.current_operation();
         self.record(now, None, Some("the association ended".to_owned()));
-        if let State::Finishing(_) = self.state {
+        if let State::Finishing(..) = self.state {
             return (
                 Outcome::ProbablyCompleted,
                 "The association ended before the answer to Finish arrived; the client has probably taken everything."
@@ -295,7 +327,7 @@ impl Session {
 
     fn give_up(&mut self, now: Instant, why: &str) -> Turn {
         let operation = self.current_operation();
-        let finishing = matches!(self.state, State::Finishing(_));
+        let finishing = matches!(self.state, State::Finishing(..));
         self.record(now, None, Some("no answer".to_owned()));
         if finishing {
             // A lost answer to Finish cannot be recovered: clients ignore a repeated Finish (`clients.md`, section 3).
@@ -320,113 +352,47 @@ impl Session {
         }
     }
 
-    fn first_operation(&mut self, now: Instant, provision: Box<Provision>, wire: &mut Wire<'_>) -> Next {
-        if provision.writing.discover == Discover::Never {
-            return self.execute_plan(now, &provision, None, wire);
-        }
-        let exchange = wire.discover(now, None);
-        Ok(State::Discovering(exchange, Block2Assembly::with_limit(LARGEST_DISCOVER_ANSWER), provision))
-    }
-
-    fn handle_discover_answer(
-        &mut self,
-        now: Instant,
-        message: &Message,
-        mut assembly: Block2Assembly,
-        provision: Box<Provision>,
-        wire: &mut Wire<'_>,
-    ) -> Next {
-        if message.code != Code::CONTENT {
-            let trouble = format!("The client answered Bootstrap-Discover with {}.", message.code);
-            return self.without_discover(now, provision, trouble, wire);
-        }
-        match assembly.push(message) {
-            Ok(Progress::Next(block)) => {
-                let exchange = wire.discover(now, Some(block));
-                Ok(State::Discovering(exchange, assembly, provision))
-            }
-            Ok(Progress::Complete(payload)) => match DiscoverAnswer::parse(&payload) {
-                Ok(answer) => {
-                    self.client.version = self.client.version.max(answer.version);
-                    self.execute_plan(now, &provision, Some(&answer), wire)
-                }
-                Err(error) => {
-                    let trouble = format!("The answer to Bootstrap-Discover cannot be read: {error}.");
-                    self.without_discover(now, provision, trouble, wire)
-                }
-            },
-            Err(error) => {
-                let reason = format!("The blocks of the answer to Bootstrap-Discover do not fit together: {error}.");
-                Err((Outcome::DiscoverFailed, reason))
-            }
-        }
-    }
-
-    /// Goes on without knowing what the client has, unless the profile insists on knowing.
-    fn without_discover(
-        &mut self,
-        now: Instant,
-        provision: Box<Provision>,
-        trouble: String,
-        wire: &mut Wire<'_>,
-    ) -> Next {
-        if provision.writing.discover == Discover::Always {
-            return Err((Outcome::DiscoverFailed, format!("{trouble} The profile insists on it.")));
-        }
-        self.note("going on without knowing what the client has");
-        self.execute_plan(now, &provision, None, wire)
-    }
-
     /// What is under way, for the trace and for reasons.
     pub(super) fn current_operation(&self) -> String {
         match &self.state {
             State::Resolving => "the look-up".to_owned(),
             State::Confirming(..) => "the answer to Bootstrap-Request".to_owned(),
-            State::Discovering(..) => "Bootstrap-Discover /".to_owned(),
-            State::Executing(_, execution) => match &execution.operations[execution.position] {
-                Operation::Delete(path) => format!("Bootstrap-Delete {path}"),
-                Operation::Write(write) => format!("Bootstrap-Write {}", write.path()),
-            },
-            State::Finishing(_) => "Bootstrap-Finish".to_owned(),
+            State::Surveying(.., survey) => survey.question.to_string(),
+            State::Executing(_, execution) => execution.current(),
+            State::Delivering(_) => "the pack".to_owned(),
+            State::Finishing(..) => "Bootstrap-Finish".to_owned(),
             State::Ended => "nothing".to_owned(),
         }
     }
 
-    /// Adds the operation under way to the trace, unless that is full: a client that answers Discover in thousands of
-    /// blocks must not fill the memory of the history.
+    /// Adds the operation under way to the trace.
     fn record(&mut self, now: Instant, code: Option<Code>, note: Option<String>) {
-        let (exchange, bytes) = match &self.state {
-            State::Executing(exchange, execution) => (exchange, execution.payload_length),
-            State::Discovering(exchange, ..) | State::Finishing(exchange) => (exchange, 0),
-            State::Resolving | State::Confirming(..) | State::Ended => return,
+        let operation = self.current_operation();
+        let (effort, bytes) = match &self.state {
+            State::Executing(exchange, execution) => (execution.effort(exchange), execution.payload_length()),
+            State::Surveying(exchange, ..) | State::Finishing(exchange, _) => {
+                ((exchange.started(), exchange.retransmissions()), 0)
+            }
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return,
         };
-        let step = Step {
-            operation: self.current_operation(),
-            bytes,
-            code: code.map(|code| code.to_string()),
-            duration: now - exchange.started(),
-            retransmissions: exchange.retransmissions(),
-            note,
-        };
-        if self.steps.len() < LONGEST_TRACE {
-            self.steps.push(step);
-        } else if let Some(last) = self.steps.last_mut() {
-            last.note = Some("further steps are not listed".to_owned());
-        }
+        self.trace.record(now, operation, effort, bytes, code, note);
     }
 
-    /// Adds to what the trace says of the latest step.
-    fn note(&mut self, words: &str) {
-        if let Some(step) = self.steps.last_mut() {
-            let note = step.note.get_or_insert_default();
-            note.push_str(if note.is_empty() { "" } else { "; " });
-            note.push_str(words);
-        }
+    /// The version that the request alone tells.
+    fn version_by_request(&self) -> Option<Version> {
+        self.request.preferred_content_format.map(request::least_version)
+    }
+
+    /// What is known of the client from now on, where an authenticated client has shown something new. Over NoSec
+    /// anybody may have spoken in its name.
+    pub(super) fn learned(&self) -> Option<ClientKnowledge> {
+        let is_new = self.device.is_some() && self.knowledge != self.known_before;
+        (is_new && self.peer.is_authenticated()).then(|| self.knowledge.clone())
     }
 
     /// The report of a session that ended so.
     pub(super) fn into_report(mut self, now: Instant, outcome: Outcome, reason: String) -> SessionReport {
-        let steps = std::mem::take(&mut self.steps);
+        let steps = self.trace.take();
         SessionReport { steps, ..self.report(now, outcome, reason) }
     }
 
@@ -439,23 +405,15 @@ impl Session {
             remote: self.route.to_string(),
             identity: describe(&self.peer),
             profile: self.profile.clone(),
-            lwm2m_version: self.client.version.map(|version| version.to_string()),
+            lwm2m_version: self.version.map(|version| version.to_string()),
             content_format: self.format.map(|format| format.to_string()),
             outcome,
             reason,
             duration: now - self.started,
-            steps: self.steps.clone(),
+            steps: self.trace.steps().to_vec(),
+            looping: None,
         }
     }
-}
-
-fn finish_outcome(message: &Message) -> (Outcome, String) {
-    if message.code.is_success() {
-        return (Outcome::Completed, "The client has taken everything and answered Finish.".to_owned());
-    }
-    let explanation = diagnostic(message).map(|text| format!(" ({text})")).unwrap_or_default();
-    let meaning = if message.code == Code::NOT_ACCEPTABLE { ": it finds its configuration inconsistent" } else { "" };
-    (Outcome::FinishRejected, format!("The client answered Finish with {}{explanation}{meaning}.", message.code))
 }
 
 /// The diagnostic payload of an error answer (RFC 7252 section 5.5.2), fit for a log line.

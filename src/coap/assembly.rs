@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::block::{BlockOption, InvalidBlockOption};
 use super::message::Message;
+use super::wiped;
 
 /// Longest body that is collected unless told otherwise, in bytes.
 pub const DEFAULT_LIMIT: usize = 64 * 1024;
@@ -126,18 +127,11 @@ impl Started {
         Ok(())
     }
 
-    /// Appends without leaving an unwiped copy behind, as a vector that grows by itself would.
     fn append(&mut self, payload: &[u8], limit: usize) -> Result<(), BlockError> {
-        let length = self.body.len() + payload.len();
-        if length > limit {
+        if self.body.len() + payload.len() > limit {
             return Err(BlockError::TooLarge);
         }
-        if length > self.body.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(length.next_power_of_two()));
-            larger.extend_from_slice(&self.body);
-            self.body = larger;
-        }
-        self.body.extend_from_slice(payload);
+        wiped::append(&mut self.body, payload);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 const MAX_NUMBER: u32 = (1 << 20) - 1;
 
 /// The largest size exponent; 7 is reserved on datagrams (RFC 7959 section 2.2).
-const MAX_SIZE_EXPONENT: u8 = 6;
+pub(super) const MAX_SIZE_EXPONENT: u8 = 6;
 
 /// Which block of a body a message carries or asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

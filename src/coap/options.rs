@@ -168,6 +168,11 @@ impl Message {
         self.defined(number::ETAG)
     }
 
+    /// What tells the blocks of one request body from those of another, 0 to 8 bytes (RFC 9175 section 3).
+    pub fn request_tag(&self) -> Option<&[u8]> {
+        self.defined(number::REQUEST_TAG)
+    }
+
     /// Observe: 0 registers and 1 deregisters in a request, a sequence number in a response.
     pub fn observe(&self) -> Option<u32> {
         self.uint(number::OBSERVE)
@@ -255,6 +260,11 @@ impl Message {
         self.set_uint(number::SIZE2, bytes);
     }
 
+    /// Sets how long a response may be kept, in seconds.
+    pub fn set_max_age(&mut self, seconds: u32) {
+        self.set_uint(number::MAX_AGE, seconds);
+    }
+
     /// Sets the entity tag of a response.
     ///
     /// # Errors
@@ -266,6 +276,12 @@ impl Message {
         }
         self.options.remove(number::ETAG);
         self.options.add(number::ETAG, etag)
+    }
+
+    /// Sets the only Request-Tag (RFC 9175 section 3). Ours all have this length.
+    pub fn set_request_tag(&mut self, tag: [u8; 4]) {
+        self.options.remove(number::REQUEST_TAG);
+        self.options.push(number::REQUEST_TAG, &tag);
     }
 
     /// Sets Observe, of which 24 bits travel.

@@ -194,7 +194,7 @@ fn check_kind(header: Header, length: usize) -> Result<(), BrokenRule> {
 }
 
 /// Reads the options at the start of `bytes` into `options` and returns the payload that follows them.
-fn decode_options<'a>(mut bytes: &'a [u8], options: &mut OptionList) -> Result<&'a [u8], BrokenRule> {
+pub(super) fn decode_options<'a>(mut bytes: &'a [u8], options: &mut OptionList) -> Result<&'a [u8], BrokenRule> {
     let mut number = 0_u16;
     while let Some((&head, rest)) = bytes.split_first() {
         if head == MARKER {

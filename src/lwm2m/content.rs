@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::path::{ObjectId, ObjectInstanceId, ResourceId, ResourceInstanceId};
 use super::value::Value;
 
@@ -61,8 +63,11 @@ impl ObjectInstance {
 }
 
 /// The content formats of the bootstrap interface, with their CoAP Content-Format numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// In JSON and TOML each has the name by which profiles call it, such as `senml-cbor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u16)]
+#[serde(rename_all = "kebab-case")]
 pub enum ContentFormat {
     /// text/plain
     PlainText = 0,

@@ -10,9 +10,11 @@ pub mod catalog;
 pub mod check;
 pub mod definition;
 pub mod expression;
+mod fitting;
 pub mod identity_text;
 pub mod issued;
 pub mod key_text;
+pub mod knowledge;
 pub mod material;
 mod material_credentials;
 pub mod pattern;
@@ -26,20 +28,21 @@ pub mod uri;
 pub use account_key::AccountKey;
 pub use catalog::Catalog;
 pub use check::{
-    Finding, Subject, check_catalog, check_certificate_dates, check_device, check_device_in, check_name, check_profile,
-    check_profile_between, check_profile_in, check_server, nearest,
+    Finding, Subject, check_catalog, check_certificate_dates, check_device, check_device_in, check_model, check_name,
+    check_profile, check_profile_between, check_profile_in, check_server, nearest,
 };
 pub use definition::secrets::{HoldsSecrets, SecretFields, SecretText};
 pub use definition::{
-    AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ProfileDefinition, Rotation, Rule,
-    SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
+    AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ModelDefinition, ProfileDefinition,
+    Rotation, Rule, SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
 };
 pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedReference, IssuedValues, NewCredentials};
 pub use key_text::KeyText;
+pub use knowledge::{ClientKnowledge, Inheritance, LearnedKnowledge, Model, Models};
 pub use material_credentials::CredentialsError;
 pub use problem::{Problem, Severity};
 pub use provision::{
-    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
-    ServerSettings, TimingOverride, Writing,
+    AccessControl, AccountCredentials, AccountRole, Discover, Level, Mode, Pack, ProfileChoice, Provision,
+    ProvisionedAccount, ServerSettings, TimingOverride, Writing,
 };
 pub use resolve::{AccountError, Client, Resolution, ResolveError, issue, resolve};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::issued::IssuedReference;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId};
-use crate::lwm2m::{ContentFormat, ObjectInstance, Resource, ResourceValue, Value};
+use crate::lwm2m::{ContentFormat, ObjectInstance, Path, Resource, ResourceValue, Value};
 use crate::secret::Secret;
 
 /// What one client is to receive.
@@ -117,14 +117,20 @@ pub enum AccountCredentials {
 }
 
 /// How a provision is written into a client.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Writing {
     /// Content format of all writes; none means that the client's wish and what is known of it decide.
     pub format: Option<ContentFormat>,
     /// Whether to ask the client what it has.
     pub discover: Discover,
-    /// Objects that are emptied before anything is written.
-    pub delete: Vec<ObjectId>,
+    /// Whether what the client has is replaced, or only what differs is written.
+    pub mode: Mode,
+    /// How much one Bootstrap-Write carries.
+    pub level: Level,
+    /// How a Bootstrap-Pack-Request is answered.
+    pub pack: Pack,
+    /// What is deleted before anything is written: the root, objects or object instances.
+    pub delete: Vec<Path>,
     /// Whether Access Control may be written.
     pub access_control: AccessControl,
     /// Where the client keeps its bootstrap account, if the operator knows.
@@ -140,6 +146,41 @@ pub struct TimingOverride {
     pub ack_timeout: Option<Duration>,
     /// MAX_RETRANSMIT.
     pub max_retransmit: Option<u32>,
+}
+
+/// What becomes of what the client has already (LwM2M Core 1.2 section 6.1.3.3; spec sheet `bootstrap.md`, section 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything is written; what the profile deletes goes first.
+    #[default]
+    Replace,
+    /// The client is asked what it has, and what it has already is not written again. What cannot be read, such as the
+    /// Security Object, is written.
+    Incremental,
+}
+
+/// How much one Bootstrap-Write carries (spec sheet `bootstrap.md`, section 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// One object instance: works everywhere (spec sheet `clients.md`, section 3).
+    #[default]
+    Instance,
+    /// All instances of one object.
+    Object,
+    /// One resource.
+    Resource,
+}
+
+/// How a Bootstrap-Pack-Request is answered (LwM2M Core 1.2 section 6.1.7.7; spec sheet `bootstrap.md`, section 11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pack {
+    /// With the pack.
+    #[default]
+    Allow,
+    /// With 4.05: the client is to use Bootstrap-Request.
+    Redirect,
+    /// With 5.01, as by a server that knows no packs.
+    Never,
 }
 
 /// Whether to send Bootstrap-Discover.
@@ -162,6 +203,13 @@ pub enum AccessControl {
     Auto,
     /// Never; what the operator writes out is written all the same.
     Never,
+}
+
+impl Writing {
+    /// Whether all instances of `object` are deleted first.
+    pub fn empties(&self, object: ObjectId) -> bool {
+        self.delete.iter().any(|target| matches!(target, Path::Root) || *target == Path::Object(object))
+    }
 }
 
 impl Provision {

@@ -23,7 +23,7 @@ const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "se
 /// One step from a version to the next.
 type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
 
-const STEPS: &[Step] = &[first_tables, issued_credentials, indexes_of_lists];
+const STEPS: &[Step] = &[first_tables, issued_credentials, indexes_of_lists, client_knowledge];
 
 /// Why a database was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +149,38 @@ fn indexes_of_lists(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), Sch
     transaction.execute(&search::index_all(), [])?;
     Ok(())
 }
+
+/// What is known of clients, and the models of the config file.
+fn client_knowledge(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+    Ok(transaction.execute_batch(CLIENT_KNOWLEDGE)?)
+}
+
+/// What is known of a device belongs to its endpoint and not to a row of `devices`, as what was issued to it does: the
+/// client stays the same when its definition leaves the config file and comes back. `model` is the model to whose
+/// knowledge the device contributes.
+const CLIENT_KNOWLEDGE: &str = "
+CREATE TABLE device_knowledge (
+    endpoint TEXT PRIMARY KEY,
+    model TEXT,
+    knowledge TEXT NOT NULL CHECK (json_valid(knowledge)),
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_knowledge_model ON device_knowledge (model, at) WHERE model IS NOT NULL;
+
+CREATE TABLE models (
+    name TEXT PRIMARY KEY CHECK (name <> ''),
+    position INTEGER NOT NULL,
+    definition TEXT NOT NULL CHECK (json_extract(definition, '$.name') = name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE model_knowledge (
+    model TEXT PRIMARY KEY REFERENCES models (name) ON DELETE CASCADE,
+    knowledge TEXT NOT NULL CHECK (json_valid(knowledge)),
+    devices INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
 
 /// The trigrams keep no positions (`detail`): those of one text together leave few candidates, and these are compared.
 /// That takes a quarter of the room, and of the time that an import needs.

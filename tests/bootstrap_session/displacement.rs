@@ -142,6 +142,7 @@ fn a_request_that_is_refused_leaves_the_running_session_alone() {
         endpoint: CoapEndpoint::Association { listener: 0, number: 1 },
         route,
         peer: &Peer::PskIdentity(IDENTITY.to_vec()),
+        largest_message: None,
     };
     let mut asks = |id: u16, queries: &[&str], lookup: Lookup| {
         let mut request = Message::request(Code::POST, id, Token::EMPTY);

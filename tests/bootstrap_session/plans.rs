@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bootstrapd::bootstrap::Outcome;
 use bootstrapd::coap::Code;
-use bootstrapd::lwm2m::{ObjectInstance, Resource, ResourceValue, Value};
+use bootstrapd::lwm2m::{ObjectInstance, Path, Resource, ResourceValue, Value};
 use bootstrapd::provision::{AccessControl, AccountCredentials, IssuedReference, Provision, TimingOverride};
 
 use super::beginnings::up_to_discover;
@@ -113,7 +113,7 @@ fn access_control_of_servers_that_are_gone_is_emptied() {
 fn an_object_is_emptied_once_and_of_kept_access_control_nothing_is_overwritten() {
     let stated = |provision: &mut Provision| {
         two(provision);
-        provision.writing.delete = vec![2, 1];
+        provision.writing.delete = vec![Path::Object(2), Path::Object(1)];
     };
     let mut world = client(stated, "</>;lwm2m=1.1,</0/0>,</1/0>;ssid=7,</2/0>,</3/0>,</23/0>");
     world.play([CLIENT.is_deleted("/2"), CLIENT.says(Code::DELETED)]);
@@ -191,7 +191,7 @@ fn a_bootstrap_account_without_a_known_place_is_not_written_anywhere() {
 
 #[test]
 fn a_result_that_no_client_can_live_with_ends_the_session_before_anything_is_sent() {
-    let half = |provision: &mut Provision| provision.writing.delete = vec![1];
+    let half = |provision: &mut Provision| provision.writing.delete = vec![Path::Object(1)];
     let words = "/0/3 has Short Server ID 7, and no instance of object 1 would";
     client(half, "</0/0>,</0/3>;ssid=7,</1/0>;ssid=7").play([CLIENT.ends(Outcome::InvalidProvision, words)]);
 }

@@ -13,10 +13,11 @@ use bootstrapd::bootstrap::{
     CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId, Withheld,
 };
 use bootstrapd::coap::{BlockOption, Code, Message, MessageType, Timing, Token};
+use bootstrapd::lwm2m::Path;
 use bootstrapd::peer::Peer;
 use bootstrapd::provision::{
-    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
-    ServerSettings, TimingOverride, Writing,
+    AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
+    ProvisionedAccount, ServerSettings, TimingOverride, Writing,
 };
 use bootstrapd::route::Route;
 use bootstrapd::secret::Secret;
@@ -81,6 +82,8 @@ struct Client {
     /// The server's last request or confirmable response to it.
     asked: Option<Message>,
     sent: Vec<u8>,
+    /// Packs that it was given; whoever repeats the request gets the same once more.
+    packs: Vec<Vec<u8>>,
 }
 
 struct Field<'a> {
@@ -104,7 +107,7 @@ struct Field<'a> {
 impl<'a> Field<'a> {
     fn new(input: &'a [u8]) -> Field<'a> {
         let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
-        let limits = Limits { sessions: 4, remembered_requests: 40 };
+        let limits = Limits { sessions: 4, queue: 3, remembered_requests: 40, ..Limits::default() };
         let association = |number| CoapEndpoint::Association { listener: 0, number };
         let address = |port| {
             let route = Route::to(SocketAddr::from(([192, 0, 2, 1], port)));
@@ -119,7 +122,8 @@ impl<'a> Field<'a> {
             (address(2), Peer::Unauthenticated),
             (association(4), Peer::RawPublicKey(vec![1, 2, 3])),
         ];
-        let client = |(endpoint, peer)| Client { endpoint, peer, next_id: 0, asked: None, sent: Vec::new() };
+        let client =
+            |(endpoint, peer)| Client { endpoint, peer, next_id: 0, asked: None, sent: Vec::new(), packs: Vec::new() };
         Field {
             input,
             server: Server::new(vec![policy], limits, [7; 32]),
@@ -180,7 +184,7 @@ impl<'a> Field<'a> {
     fn send(&mut self, client: usize, bytes: Vec<u8>) {
         let sender = &self.clients[client];
         let route = Route::to(SocketAddr::from(([192, 0, 2, 1], 1)));
-        let origin = Origin { endpoint: sender.endpoint, route, peer: &sender.peer };
+        let origin = Origin { endpoint: sender.endpoint, route, peer: &sender.peer, largest_message: None };
         // What the datagram claims, read here independently of the server.
         self.claimed = Message::decode(&bytes).ok().and_then(|message| {
             let queries = message.uri_query().ok()?;
@@ -338,10 +342,11 @@ impl<'a> Field<'a> {
         let writing = Writing {
             format: None,
             discover: discover[usize::from(byte >> 6)],
-            delete: if byte & 32 == 0 { vec![0, 1] } else { Vec::new() },
+            delete: if byte & 32 == 0 { vec![Path::Object(0), Path::Object(1)] } else { Vec::new() },
             access_control: AccessControl::Auto,
             bootstrap_account_instance: (byte & 16 != 0).then_some(0),
             timing: TimingOverride::default(),
+            ..Writing::default()
         };
         let with_keys = byte & 8 == 0;
         let provision = Provision {
@@ -397,8 +402,13 @@ impl<'a> Field<'a> {
         if contains(KEY) || contains(KEY_IN_BASE64) {
             self.summary.keys_sent += 1;
             let cleared = self.live.iter().any(|(id, (owner, _))| *owner == client && self.cleared.contains(id));
-            assert!(cleared, "the key went to somebody who may not have it");
-            assert_eq!(message.code, Code::PUT, "the key travels in writes only");
+            let packs = &mut self.clients[client].packs;
+            assert!(cleared || packs.iter().any(|pack| pack == bytes), "the key went to somebody who may not have it");
+            if message.code == Code::CONTENT {
+                packs.push(bytes.to_vec());
+            }
+            let is_carrier = matches!(message.code, Code::PUT | Code::CONTENT);
+            assert!(is_carrier, "the key travels in writes and packs only, not in {}", message.code);
         }
         self.latest = client;
         if message.message_type == MessageType::Confirmable {
@@ -434,7 +444,13 @@ fn may_have_the_key(peer: &Peer, claimed: Option<&str>, lookup: &Lookup) -> bool
 }
 
 fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, Withheld>) -> Lookup {
-    Lookup::Known(Box::new(KnownDevice { endpoint: "dev1".to_owned(), psk_identity, blocked: false, provision }))
+    Lookup::Known(Box::new(KnownDevice {
+        endpoint: "dev1".to_owned(),
+        psk_identity,
+        blocked: false,
+        knowledge: ClientKnowledge::default(),
+        provision,
+    }))
 }
 
 fn account(with_key: bool) -> ProvisionedAccount {

@@ -2,10 +2,10 @@
 
 use bootstrapd::bootstrap::{KnownDevice, Lookup, Withheld};
 use bootstrapd::lwm2m::path::ResourceId;
-use bootstrapd::lwm2m::{ContentFormat, Resource, Value};
+use bootstrapd::lwm2m::{ContentFormat, Path, Resource, Value};
 use bootstrapd::provision::{
-    AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
-    ServerSettings, TimingOverride, Writing,
+    AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
+    ProvisionedAccount, ServerSettings, TimingOverride, Writing,
 };
 use bootstrapd::secret::Secret;
 
@@ -89,10 +89,11 @@ pub fn provision() -> Provision {
         writing: Writing {
             format: None,
             discover: Discover::Auto,
-            delete: vec![0, 1],
+            delete: vec![Path::Object(0), Path::Object(1)],
             access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
             timing: TimingOverride::default(),
+            ..Writing::default()
         },
     }
 }
@@ -118,7 +119,21 @@ pub fn device_without_credentials(provision: Provision) -> Lookup {
 pub fn known(identity: Option<&[u8]>, provision: Result<Provision, String>) -> Lookup {
     let provision = provision.map_err(Withheld::Invalid);
     let psk_identity = identity.map(<[u8]>::to_vec);
-    Lookup::Known(Box::new(KnownDevice { endpoint: ENDPOINT.to_owned(), psk_identity, blocked: false, provision }))
+    Lookup::Known(Box::new(KnownDevice {
+        endpoint: ENDPOINT.to_owned(),
+        psk_identity,
+        blocked: false,
+        knowledge: ClientKnowledge::default(),
+        provision,
+    }))
+}
+
+/// The device of the rows, of which so much is known.
+pub fn known_so(provision: Provision, knowledge: ClientKnowledge) -> Lookup {
+    match device(provision) {
+        Lookup::Known(device) => Lookup::Known(Box::new(KnownDevice { knowledge, ..*device })),
+        other => other,
+    }
 }
 
 /// Resources as a row lists them.
@@ -186,6 +201,7 @@ fn text(text: &str) -> Value {
 }
 
 pub const TLV: ContentFormat = ContentFormat::Tlv;
+pub const OPAQUE: ContentFormat = ContentFormat::Opaque;
 pub const SENML_CBOR: ContentFormat = ContentFormat::SenmlCbor;
 pub const SENML_JSON: ContentFormat = ContentFormat::SenmlJson;
 pub const LWM2M_CBOR: ContentFormat = ContentFormat::Lwm2mCbor;

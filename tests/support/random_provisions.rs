@@ -1,7 +1,7 @@
 //! Provisions of every kind, as proptest draws them: accounts of all security modes, a bootstrap account or none, further
 //! instances, every way to write them. They need not be sensible, only such as definitions could give.
 
-use bootstrapd::lwm2m::{ObjectInstance, Resource, ResourceValue, Value};
+use bootstrapd::lwm2m::{ObjectInstance, Path, Resource, ResourceValue, Value};
 use bootstrapd::provision::{AccessControl, AccountCredentials, Provision, ProvisionedAccount};
 use bootstrapd::secret::Secret;
 use proptest::prelude::*;
@@ -115,7 +115,7 @@ pub fn provisions() -> impl Strategy<Value = Provision> {
             fixtures::provision_with(|provision| {
                 provision.accounts = accounts;
                 provision.writes = writes;
-                provision.writing.delete = delete;
+                provision.writing.delete = delete.into_iter().map(Path::Object).collect();
                 provision.writing.access_control = access_control;
                 provision.writing.bootstrap_account_instance = stated;
             })

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::bootstrap::plan::{Operation, Purpose};
+use crate::bootstrap::plan::{Operation, Part};
 use crate::lwm2m::link_format::DiscoveredInstance;
 use crate::lwm2m::objects::{SECURITY, SERVER};
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, ResourceId};
@@ -27,7 +27,7 @@ pub(super) struct Resulting<'a> {
     /// Security Object instances that are or may be the client's own bootstrap account.
     pub(super) own: BTreeSet<ObjectInstanceId>,
     emptied: BTreeSet<ObjectId>,
-    was_seen: bool,
+    seen: Option<&'a DiscoverAnswer>,
     names: BTreeMap<i64, &'a str>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Resulting<'a> {
             kept: shown().map(|found| ((found.object, found.instance), found)).collect(),
             own: nameless.map(|found| found.instance).chain(stated).collect(),
             emptied: BTreeSet::new(),
-            was_seen: discovered.is_some(),
+            seen: discovered,
             names: names.collect(),
         };
         operations.iter().for_each(|operation| resulting.apply(operation));
@@ -63,7 +63,7 @@ impl<'a> Resulting<'a> {
                     self.emptied.insert(*object);
                 }
             }
-            Operation::Write(write) if write.purpose == Purpose::Resource => {}
+            Operation::Write(write) if write.part == Part::Resource => {}
             Operation::Write(write) => {
                 let place = (write.object, write.instance.id);
                 self.kept.remove(&place);
@@ -84,7 +84,7 @@ impl<'a> Resulting<'a> {
 
     /// Whether there is nothing of `object` that we do not know of.
     pub(super) fn knows_all(&self, object: ObjectId) -> bool {
-        self.was_seen || self.emptied.contains(&object)
+        self.seen.is_some_and(|answer| answer.covers(object)) || self.emptied.contains(&object)
     }
 
     /// Whether the instance is there.

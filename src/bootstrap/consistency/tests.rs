@@ -41,10 +41,11 @@ fn provision() -> Provision {
         writing: Writing {
             format: None,
             discover: Discover::Auto,
-            delete: vec![0, 1],
+            delete: vec![Path::Object(0), Path::Object(1)],
             access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
             timing: TimingOverride::default(),
+            ..Writing::default()
         },
     }
 }
@@ -126,7 +127,12 @@ const BROKEN: &[(Rule, &str, Change, &str)] = &[
         "/0/9 has Short Server ID 7, and no instance of object 1",
     ),
     (Rule::E4, SHOWN, |it| write(it, "/1/9", server_7()), "/1/9 has Short Server ID 7, and no instance of object 0"),
-    (Rule::E4, "</0/0>,</0/3>;ssid=7,</1/0>;ssid=7", |it| it.writing.delete = vec![0], "/1/0 has Short Server ID 7"),
+    (
+        Rule::E4,
+        "</0/0>,</0/3>;ssid=7,</1/0>;ssid=7",
+        |it| it.writing.delete = vec![Path::Object(0)],
+        "/1/0 has Short Server ID 7",
+    ),
     (
         Rule::E5,
         SHOWN,
@@ -233,7 +239,12 @@ const BROKEN: &[(Rule, &str, Change, &str)] = &[
     (Rule::E18, SHOWN, |it| settings(it).resources = vec![number(8, 1)], "/1/0/8 can be executed and not written"),
     (Rule::E18, SHOWN, |it| settings(it).resources = vec![number(11, 1)], "/1/0/11 is maintained by the client"),
     (Rule::E18, SHOWN, |it| settings(it).resources = vec![number(12, 1)], "/1/0/12 is maintained by the client"),
-    (Rule::E18, SHOWN, |it| it.writing.delete = vec![0, 1, 3], "/3 would be deleted"),
+    (
+        Rule::E18,
+        SHOWN,
+        |it| it.writing.delete = vec![Path::Object(0), Path::Object(1), Path::Object(3)],
+        "/3 would be deleted",
+    ),
     (
         Rule::E19,
         SHOWN_1_0,
@@ -403,10 +414,13 @@ fn what_nobody_has_seen_may_be_there() {
 }
 
 #[test]
-fn the_device_object_goes_with_everything_and_an_object_that_is_lacking_is_named_once() {
-    let delete = [Operation::Delete(Path::Root)];
-    let findings = judge(&provision(), &delete, Some(&answer(SHOWN)), None);
-    assert!(findings.iter().any(|finding| finding.rule == Rule::E18), "{findings:#?}");
+fn the_device_object_is_never_deleted_by_name_and_an_object_that_is_lacking_is_named_once() {
+    let is_refused = |target| {
+        let findings = judge(&provision(), &[Operation::Delete(target)], Some(&answer(SHOWN)), None);
+        findings.iter().any(|finding| finding.rule == Rule::E18)
+    };
+    assert!(is_refused(Path::Object(3)) && is_refused(Path::ObjectInstance(3, 0)));
+    assert!(!is_refused(Path::Root), "the client keeps it");
     let mut provision = provision();
     write(&mut provision, "/5/0", vec![text(1, "a")]);
     write(&mut provision, "/5/1", vec![text(1, "a")]);

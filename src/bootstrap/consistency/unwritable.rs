@@ -21,7 +21,8 @@ pub(super) fn judge(
 ) {
     for operation in operations {
         match operation {
-            Operation::Delete(path) if Path::Object(DEVICE).contains(path) || *path == Path::Root => {
+            // Of the root a client keeps its Device Object by itself (spec sheet `bootstrap.md`, section 9).
+            Operation::Delete(path) if Path::Object(DEVICE).contains(path) => {
                 let message = format!("{path} would be deleted, and the Device Object is the client's: remove it");
                 findings.push(Finding::error(Rule::E18, message));
             }

@@ -2,7 +2,7 @@
 
 use super::{Question, explain as explain_to};
 use crate::bootstrap::explanation::Explanation;
-use crate::lwm2m::{ContentFormat, DiscoverAnswer, ObjectInstance, Resource, ResourceValue, Value, Version};
+use crate::lwm2m::{ContentFormat, DiscoverAnswer, ObjectInstance, Path, Resource, ResourceValue, Value, Version};
 use crate::provision::{
     AccessControl, AccountCredentials, AccountRole, Discover, ProfileChoice, Provision, ProvisionedAccount,
     ServerSettings, TimingOverride, Writing,
@@ -17,7 +17,7 @@ fn explain(
     preferred: Option<ContentFormat>,
     discovered: Option<&DiscoverAnswer>,
 ) -> Explanation {
-    explain_to(provision, &Question { version, preferred, discovered: discovered.cloned() })
+    explain_to(provision, &Question { version, preferred, discovered: discovered.cloned(), ..Question::default() })
 }
 
 fn account(ssid: u16, credentials: AccountCredentials) -> ProvisionedAccount {
@@ -52,10 +52,11 @@ fn provision(accounts: Vec<ProvisionedAccount>) -> Provision {
         writing: Writing {
             format: None,
             discover: Discover::Auto,
-            delete: vec![0, 1],
+            delete: vec![Path::Object(0), Path::Object(1)],
             access_control: AccessControl::Auto,
             bootstrap_account_instance: None,
             timing: TimingOverride::default(),
+            ..Writing::default()
         },
     }
 }

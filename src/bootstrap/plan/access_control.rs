@@ -43,7 +43,7 @@ pub(super) fn instances(
     servers: &[ObjectInstanceId],
     notes: &mut Vec<String>,
 ) -> Needed {
-    let emptied = |object| provision.writing.delete.contains(&object);
+    let emptied = |object| provision.writing.empties(object);
     let owned = owned_instances(provision, discovered, servers);
     let needed = provision.writing.access_control == AccessControl::Auto
         && version.is_none_or(|version| version < Version::V1_2)
@@ -95,7 +95,7 @@ fn owned_instances(
         Some(Value::Integer(ssid)) => Some((instance.id, u16::try_from(*ssid).ok()?)),
         _ => None,
     }));
-    if !provision.writing.delete.contains(&SERVER) {
+    if !provision.writing.empties(SERVER) {
         for found in discovered.into_iter().flat_map(|answer| answer.instances_of(SERVER)) {
             let replaced = owned.iter().any(|(instance, _)| *instance == found.instance);
             owned.extend(found.short_server_id.filter(|_| !replaced).map(|ssid| (found.instance, ssid)));
@@ -109,7 +109,7 @@ fn owned_instances(
 fn shared_instances(provision: &Provision, discovered: Option<&DiscoverAnswer>) -> Vec<(ObjectId, ObjectInstanceId)> {
     let device = discovered.is_none().then_some((DEVICE, 0));
     let shown = discovered.into_iter().flat_map(|answer| &answer.instances).map(|it| (it.object, it.instance));
-    let kept = shown.filter(|(object, _)| !provision.writing.delete.contains(object));
+    let kept = shown.filter(|(object, _)| !provision.writing.empties(*object));
     let written = provision.writes.iter().map(|(object, instance)| (*object, instance.id));
     let mut shared: Vec<_> =
         device.into_iter().chain(kept).chain(written).filter(|(object, _)| !NOT_SHARED.contains(object)).collect();

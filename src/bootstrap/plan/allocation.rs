@@ -74,7 +74,7 @@ fn allocate(
     let bootstrap_account_known = discovered.and_then(DiscoverAnswer::bootstrap_account).is_some()
         || provision.writing.bootstrap_account_instance.is_some();
     let first = if bootstrap_account_known { 0 } else { FIRST_SAFE_INSTANCE };
-    let emptied = provision.writing.delete.contains(&object);
+    let emptied = provision.writing.empties(object);
 
     let mut chosen: Vec<Option<ObjectInstanceId>> = Vec::with_capacity(provision.accounts.len());
     for (_, settings) in provision.management() {

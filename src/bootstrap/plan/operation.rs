@@ -17,8 +17,10 @@ pub enum Operation {
 pub struct Write {
     /// Object id.
     pub object: ObjectId,
-    /// What is written; exactly one resource where the purpose is [`Purpose::Resource`].
+    /// What is written; exactly one resource where that is the part.
     pub instance: ObjectInstance,
+    /// How much of the client's instance this is.
+    pub part: Part,
     /// What it is for.
     pub purpose: Purpose,
     /// What an operator should know about it, as a clause.
@@ -32,9 +34,16 @@ pub enum Purpose {
     Account,
     /// Access Control that nobody asked for by name: the bootstrap goes on without it where the client refuses it.
     AutomaticAccessControl,
-    /// An instance that the operator wrote out.
+    /// Something that the operator wrote out.
     Extra,
-    /// One resource that the operator wrote out, of an instance that is the client's.
+}
+
+/// How much of an object instance a write carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it: what is left out is not there afterwards.
+    Instance,
+    /// One resource; the others stay as they are.
     Resource,
 }
 
@@ -50,7 +59,7 @@ impl Operation {
 
 impl Write {
     pub(super) fn new(object: ObjectId, instance: ObjectInstance, purpose: Purpose) -> Write {
-        Write { object, instance, purpose, note: None }
+        Write { object, instance, part: Part::Instance, purpose, note: None }
     }
 
     pub(super) fn account(object: ObjectId, instance: ObjectInstance) -> Write {
@@ -60,8 +69,8 @@ impl Write {
     /// Its target.
     pub fn path(&self) -> Path {
         let single: Option<ResourceId> = self.instance.resources.first().map(|resource| resource.id);
-        match (self.purpose, single) {
-            (Purpose::Resource, Some(resource)) => Path::Resource(self.object, self.instance.id, resource),
+        match (self.part, single) {
+            (Part::Resource, Some(resource)) => Path::Resource(self.object, self.instance.id, resource),
             _ => Path::ObjectInstance(self.object, self.instance.id),
         }
     }

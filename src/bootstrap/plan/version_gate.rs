@@ -4,7 +4,7 @@
 //! resources that it does not know; some answer 4.00 or 4.04 all the same (spec sheet `clients.md`, section 1). Only
 //! LwM2M 1.0 is gated: of later clients at most the least version is known.
 
-use super::operation::{Purpose, Write};
+use super::operation::{Part, Write};
 use crate::lwm2m::objects::{SECURITY, definition};
 use crate::lwm2m::path::ResourceId;
 use crate::lwm2m::{Resource, ResourceValue, Value, Version};
@@ -67,7 +67,7 @@ impl Write {
         // An object that LwM2M 1.0 does not have at all is not written without its resources.
         let is_new = definition(object, 0).is_none_or(|row| row.since > Version::V1_0);
         let is_bound = object == SECURITY && resources.iter().any(|resource| indispensable(resource).is_some());
-        if is_new || is_bound || self.purpose == Purpose::Resource || !resources.iter().any(later) {
+        if is_new || is_bound || self.part == Part::Resource || !resources.iter().any(later) {
             return None;
         }
         let ids: Vec<String> = resources.iter().filter(|it| later(it)).map(|it| it.id.to_string()).collect();

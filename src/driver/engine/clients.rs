@@ -74,10 +74,11 @@ impl Driver {
     /// Looks a client up and tells the bootstrap server.
     pub(super) fn resolve(&mut self, now: Instant, session: SessionId, endpoint: CoapEndpoint, key: LookupKey) {
         let at = SystemTime::now();
-        let found = self.directory.look_up(&key, self.proof(endpoint), at.into());
-        if let (LookupKey::EndpointName(name), CoapEndpoint::Address { listener, route }) = (&key, endpoint) {
+        let unwritten = |endpoint: &str| self.lessons.unwritten(endpoint);
+        let found = self.directory.look_up(&key, self.proof(endpoint), at.into(), unwritten);
+        if let (LookupKey::EndpointName(name), Some(route)) = (&key, self.unproven_route(endpoint)) {
             match &found.lookup {
-                Lookup::Unknown => return self.handle_stranger(now, session, name, listener, route),
+                Lookup::Unknown => return self.handle_stranger(now, session, name, endpoint, route),
                 Lookup::Known(_) => drop(self.strangers.inbox.remove(name)),
                 _ => {}
             }
@@ -88,6 +89,9 @@ impl Driver {
     fn tell(&mut self, now: Instant, session: SessionId, endpoint: CoapEndpoint, found: Found) {
         let is_outdated = found.lookup == Lookup::Outdated;
         let is_served = self.server.handle_lookup(now, session, found.lookup);
+        if is_served {
+            self.lessons.begin(session, found.inheritance);
+        }
         if let Some(id) = found.unproven.filter(|_| is_served) {
             // Until this is durable, what it had before stays good: a crash in between costs nothing.
             log_failure(
@@ -155,9 +159,17 @@ impl Driver {
         self.tell(now, session, endpoint, lookup.into());
     }
 
+    /// The way to a client that has proven nothing; none where it has, or is gone.
+    fn unproven_route(&self, endpoint: CoapEndpoint) -> Option<Route> {
+        match endpoint {
+            CoapEndpoint::Address { route, .. } => Some(route),
+            CoapEndpoint::Association { listener, number } => self.listeners[listener].socket.streams()?.route(number),
+        }
+    }
+
     /// A client that proves nothing claims a name that no device has.
-    fn handle_stranger(&mut self, now: Instant, session: SessionId, name: &str, listener: usize, route: Route) {
-        let endpoint = CoapEndpoint::Address { listener, route };
+    fn handle_stranger(&mut self, now: Instant, session: SessionId, name: &str, endpoint: CoapEndpoint, route: Route) {
+        let listener = endpoint.listener();
         let policy = self.strangers.listeners.get(listener).cloned().unwrap_or_default();
         let profile = if let UnknownClients::Accept { profile } = &policy { profile.clone() } else { None };
         let definition = DeviceDefinition { endpoint: name.to_owned(), profile, ..DeviceDefinition::default() };

@@ -169,7 +169,7 @@ impl World {
         let peer = Peer::PskIdentity(self.proven.0.clone());
         let route = Route::to("192.0.2.1:40000".parse().unwrap());
         let endpoint = CoapEndpoint::Association { listener: 0, number: self.association };
-        self.server.handle_datagram(self.now, Origin { endpoint, route, peer: &peer }, bytes);
+        self.server.handle_datagram(self.now, Origin { endpoint, route, peer: &peer, largest_message: None }, bytes);
     }
 
     /// Does what the driver does, and returns what the server sends.
@@ -197,7 +197,7 @@ impl World {
 
     fn resolve(&mut self, session: SessionId, key: &LookupKey) {
         let (at, proof) = (self.at(), self.directory.fingerprint(&self.proven.1));
-        let found = self.directory.look_up(key, Some(proof), at);
+        let found = self.directory.look_up(key, Some(proof), at, |_| None);
         let is_served = self.server.handle_lookup(self.now, session, found.lookup);
         if let Some(id) = found.unproven.filter(|_| is_served) {
             self.store.prove_issued(id, at).wait().unwrap();

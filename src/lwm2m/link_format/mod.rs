@@ -29,6 +29,8 @@ pub struct DiscoverAnswer {
     pub objects: Vec<DiscoveredObject>,
     /// Object instances (`</o/i>`), in the order of the answer; none twice.
     pub instances: Vec<DiscoveredInstance>,
+    /// The objects that were asked by themselves; empty where the root was, whose answer covers all.
+    pub asked: Vec<ObjectId>,
 }
 
 /// A link to an object.
@@ -89,6 +91,18 @@ impl DiscoverAnswer {
     /// [`LinkFormatError`] where even tolerance finds no meaning.
     pub fn parse(payload: &[u8]) -> Result<DiscoverAnswer, LinkFormatError> {
         reader::read(payload)
+    }
+
+    /// Adds the answer of one object that was asked by itself.
+    pub fn add_answer_of(&mut self, object: ObjectId, answer: DiscoverAnswer) {
+        self.asked.push(object);
+        self.version = self.version.max(answer.version);
+        self.instances.extend(answer.instances.into_iter().filter(|found| found.object == object));
+    }
+
+    /// Whether the answer tells of `object`; where it does not, the client may have it or not.
+    pub fn covers(&self, object: ObjectId) -> bool {
+        self.asked.is_empty() || self.asked.contains(&object)
     }
 
     /// Writes the answer as a client of [`version`](DiscoverAnswer::version) does: up to 1.0 with a bare, quoted

@@ -44,7 +44,10 @@ fn the_specification_1_1() {
         instance(0, 1, None, None),
         instance(0, 2, Some(102), Some("coaps://server_2.example.com")),
     ];
-    assert_eq!(answer, DiscoverAnswer { version: Some(Version::V1_1), objects: vec![], instances: instances.into() });
+    assert_eq!(
+        answer,
+        DiscoverAnswer { version: Some(Version::V1_1), objects: vec![], instances: instances.into(), asked: vec![] }
+    );
     assert_eq!(answer.bootstrap_account(), Some(1));
 }
 
@@ -171,6 +174,7 @@ fn rendering_has_two_forms() {
         version: Some(Version::V1_0),
         objects: vec![object(5, None), object(55, Some(Version { major: 1, minor: 9 }))],
         instances: vec![instance(0, 0, Some(101), Some(r#"coap://a"b\c"#)), instance(0, 1, None, None)],
+        asked: Vec::new(),
     };
     assert_eq!(answer.render(), r#"lwm2m="1.0",</5>,</55>;ver="1.9",</0/0>;ssid=101,</0/1>"#);
     answer.version = Some(Version::V1_2);
@@ -204,6 +208,7 @@ fn answer() -> impl Strategy<Value = DiscoverAnswer> {
         version,
         objects,
         instances,
+        asked: Vec::new(),
     })
 }
 

@@ -32,8 +32,17 @@ pub struct ProfileDefinition {
     /// `auto`, `always` or `never`; `auto` where left out: asked, and done without where the client refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discover: Option<String>,
-    /// Objects that are emptied first, such as `["/0", "/1"]`, which is what is meant where left out; `[]` empties
-    /// nothing, and what the client has beside is kept.
+    /// `replace` or `incremental`; `replace` where left out: everything is written, whatever the client has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// How much one write carries: `instance`, `object` or `resource`; `instance` where left out, which works everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// How a Bootstrap-Pack-Request is answered: `allow`, `redirect` (4.05) or `never` (5.01); `allow` where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
+    /// What is deleted first: objects, object instances or `/`, such as `["/0", "/1"]`, which is what is meant where left
+    /// out (nothing in incremental mode); `[]` deletes nothing, and what the client has beside is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete: Option<Vec<String>>,
     /// `auto` or `never`; `auto` where left out: Access Control is written for two or more accounts where the client's

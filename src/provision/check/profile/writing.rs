@@ -8,7 +8,7 @@ use crate::lwm2m::path::{ObjectId, ObjectInstanceId, RESERVED_ID};
 use crate::lwm2m::{ContentFormat, Path};
 use crate::provision::definition::ProfileDefinition;
 use crate::provision::problem::Problem;
-use crate::provision::provision::{AccessControl, Discover, TimingOverride, Writing};
+use crate::provision::provision::{AccessControl, Discover, Level, Mode, Pack, TimingOverride, Writing};
 
 /// The Device Object, which belongs to the client.
 const DEVICE_OBJECT: ObjectId = 3;
@@ -27,7 +27,10 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
         problems.push(problem);
         Discover::Auto
     });
-    let delete = deleted_objects(profile.delete.as_deref(), &mut problems);
+    let mode = named(MODES, "mode", profile.mode.as_deref(), &mut problems);
+    let level = named(LEVELS, "level", profile.level.as_deref(), &mut problems);
+    let pack = named(PACKS, "pack", profile.pack.as_deref(), &mut problems);
+    let delete = deleted(profile.delete.as_deref(), mode, &mut problems);
     let bootstrap_account_instance = profile.bootstrap_account_instance.and_then(|instance| {
         let id = ObjectInstanceId::try_from(instance).ok().filter(|id| *id != RESERVED_ID);
         if id.is_none() {
@@ -42,7 +45,7 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
     });
     let timing = timing(profile, &mut problems);
     if problems.is_empty() {
-        Ok(Writing { format, discover, delete, access_control, bootstrap_account_instance, timing })
+        Ok(Writing { format, discover, mode, level, pack, delete, access_control, bootstrap_account_instance, timing })
     } else {
         Err(problems)
     }
@@ -79,6 +82,26 @@ fn access_control_named(name: Option<&str>) -> Result<AccessControl, Problem> {
     }
 }
 
+const MODES: &[(&str, Mode)] = &[("replace", Mode::Replace), ("incremental", Mode::Incremental)];
+const LEVELS: &[(&str, Level)] =
+    &[("instance", Level::Instance), ("object", Level::Object), ("resource", Level::Resource)];
+const PACKS: &[(&str, Pack)] = &[("allow", Pack::Allow), ("redirect", Pack::Redirect), ("never", Pack::Never)];
+
+/// What `field` names; the default where it is left out.
+fn named<T: Copy + Default>(
+    names: &[(&str, T)],
+    field: &'static str,
+    stated: Option<&str>,
+    problems: &mut Vec<Problem>,
+) -> T {
+    let Some(stated) = stated else { return T::default() };
+    names.iter().find(|(name, _)| *name == stated).map(|(_, value)| *value).unwrap_or_else(|| {
+        let names: Vec<String> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
+        problems.push(Problem::error(field, format!("`{field}` is one of {}", names.join(", "))));
+        T::default()
+    })
+}
+
 /// Retransmission parameters; the bounds are those of a listener.
 fn timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOverride {
     let ack_timeout = profile.ack_timeout.filter(|seconds| (0.1..=60.0).contains(seconds));
@@ -92,41 +115,45 @@ fn timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOve
     TimingOverride { ack_timeout: ack_timeout.map(Duration::from_secs_f64), max_retransmit: profile.max_retransmit }
 }
 
-/// The objects to empty first; Security and Server Object where nothing is said.
-fn deleted_objects(paths: Option<&[String]>, problems: &mut Vec<Problem>) -> Vec<ObjectId> {
-    let Some(paths) = paths else { return vec![0, 1] };
-    let mut objects = Vec::new();
+/// What to delete first; where nothing is said, Security and Server Object, and nothing in incremental mode.
+fn deleted(paths: Option<&[String]>, mode: Mode, problems: &mut Vec<Problem>) -> Vec<Path> {
+    let Some(paths) = paths else {
+        return match mode {
+            Mode::Replace => vec![Path::Object(0), Path::Object(1)],
+            Mode::Incremental => Vec::new(),
+        };
+    };
+    let mut targets = Vec::new();
     for (element, text) in paths.iter().enumerate() {
-        match deleted_object(text) {
-            Ok(object) if objects.contains(&object) => {
-                let problem = Problem::error("delete", format!("`/{object}` is named twice: remove one"));
+        match deleted_target(text) {
+            Ok(target) if targets.contains(&target) => {
+                let problem = Problem::error("delete", format!("`{target}` is named twice: remove one"));
                 problems.push(problem.of_element(element));
             }
-            Ok(object) => objects.push(object),
+            Ok(target) => targets.push(target),
             Err(message) => problems.push(Problem::error("delete", message).of_element(element)),
         }
     }
-    objects
+    targets
 }
 
-fn deleted_object(text: &str) -> Result<ObjectId, String> {
+fn deleted_target(text: &str) -> Result<Path, String> {
+    const SHAPE: &str = "neither an object nor an instance of one: write `/` and the object's number, such as `/0`, and \
+                         perhaps `/` and the instance's, such as `/5/0`; `/` alone deletes everything";
     match text.parse() {
-        Ok(Path::Object(DEVICE_OBJECT)) => {
+        Ok(Path::Object(DEVICE_OBJECT) | Path::ObjectInstance(DEVICE_OBJECT, _)) => {
             Err("`/3` belongs to the client and is never deleted, and some clients refuse the attempt: remove it"
                 .into())
         }
-        Ok(Path::Object(RESERVED_ID)) | Err(_) => {
-            Err("not an object: write `/` and the object's number, 0 to 65534, such as `/0`".into())
-        }
-        Ok(Path::Object(object)) => Ok(object),
-        Ok(Path::Root) => {
-            Err("`/` also deletes what nobody here knows of, such as connectivity settings: name the objects, such as \
-                 `/0` and `/1`"
-                .into())
-        }
+        Ok(Path::Object(RESERVED_ID) | Path::ObjectInstance(RESERVED_ID, _) | Path::ObjectInstance(_, RESERVED_ID))
+        | Err(_) => Err(SHAPE.into()),
+        Ok(Path::ObjectInstance(0, _)) => Err("an instance of `/0` may be the client's bootstrap account, and some \
+                                               clients delete that: write `/0`, which spares it"
+            .into()),
+        Ok(target @ (Path::Root | Path::Object(_) | Path::ObjectInstance(..))) => Ok(target),
         Ok(path) => {
             let (ids, _) = path.ids();
-            Err(format!("only whole objects are deleted: write `/{}`", ids[0]))
+            Err(format!("only whole objects and instances are deleted: write `/{}/{}`", ids[0], ids[1]))
         }
     }
 }
