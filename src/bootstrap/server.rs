@@ -161,7 +161,9 @@ impl Server {
         let endpoint = entry.session.endpoint;
         let insecure_secrets = self.listeners.get(endpoint.listener()).is_some_and(|policy| policy.insecure_secrets);
         let store_is_down = matches!(lookup, Lookup::Unavailable(_));
-        let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
+        let key = entry.session.lookup_key(&self.listeners);
+        let request = &entry.session.request;
+        let decision = key.and_then(|key| authorisation::authorise(request, &key, lookup, insecure_secrets));
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
             Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
@@ -196,8 +198,7 @@ impl Server {
     /// Asks for credentials to be issued, once; the request goes on waiting.
     fn have_issued(&mut self, now: Instant, id: SessionId, mut unanswered: Unanswered) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
-        let key = authorisation::lookup_key(&entry.session.request, &entry.session.peer);
-        let refusal = match key {
+        let refusal = match entry.session.lookup_key(&self.listeners) {
             Ok(key) if !unanswered.has_issued => {
                 unanswered.has_issued = true;
                 entry.unanswered = Some(unanswered);
@@ -268,14 +269,12 @@ impl Server {
         let id = SessionId(self.next_session);
         self.next_session += 1;
         let read = if message.code == Code::GET { BootstrapRequest::read_pack } else { BootstrapRequest::read };
-        let (request, key) = match read(&message) {
-            Ok(request) => {
-                let key = authorisation::lookup_key(&request, origin.peer);
-                (request, key)
-            }
-            Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
+        let (request, unreadable) = match read(&message) {
+            Ok(request) => (request, None),
+            Err(error) => (BootstrapRequest::claim(&message), Some(Refusal::unreadable(&error))),
         };
         let session = Session::new(id, origin, request, now);
+        let key = unreadable.map_or_else(|| session.lookup_key(&self.listeners), Err);
         let unanswered = Unanswered {
             request: message,
             ticket,

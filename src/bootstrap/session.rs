@@ -14,8 +14,8 @@ mod trace;
 use std::time::{Duration, Instant};
 
 use super::adaptation;
-use super::authorisation::printable;
-use super::boundary::{CoapEndpoint, Origin, SessionId};
+use super::authorisation::{self, LookupKey, Refusal, describe, printable};
+use super::boundary::{CoapEndpoint, ListenerPolicy, Origin, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
 use super::pending::PendingCredentials;
@@ -119,6 +119,12 @@ impl Session {
             repeated_requests: 0,
             pending: PendingCredentials::default(),
         }
+    }
+
+    /// By what the client's record is to be found.
+    pub(super) fn lookup_key(&self, listeners: &[ListenerPolicy]) -> Result<LookupKey, Refusal> {
+        let name_rule = listeners.get(self.endpoint.listener()).map(|policy| policy.certificate_name);
+        authorisation::lookup_key(&self.request, &self.peer, name_rule.unwrap_or_default())
     }
 
     /// The endpoint name of the device that it serves, once that is known.
@@ -439,13 +445,4 @@ impl Session {
 fn diagnostic(message: &Message) -> Option<String> {
     let is_error = !message.code.is_success() && !message.payload.is_empty();
     is_error.then(|| printable(&String::from_utf8_lossy(&message.payload)))
-}
-
-fn describe(peer: &Peer) -> String {
-    match peer {
-        Peer::Unauthenticated => "nothing (NoSec)".to_owned(),
-        Peer::PskIdentity(identity) => format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity))),
-        Peer::Certificate { chain, .. } => format!("certificate chain of {}", chain.len()),
-        Peer::RawPublicKey(_) => "raw public key".to_owned(),
-    }
 }
