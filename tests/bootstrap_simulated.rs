@@ -66,6 +66,7 @@ fn behaviours() -> impl Strategy<Value = Behaviour> {
         commits_at_finish,
         refuses_unknown_resources,
         has_access_control,
+        ..Behaviour::default()
     })
 }
 

@@ -128,7 +128,7 @@ fn device(credentials: Credentials, provision: Result<Provision, Withheld>) -> K
 }
 
 fn request(endpoint_name: Option<&str>) -> BootstrapRequest {
-    BootstrapRequest { endpoint_name: endpoint_name.map(str::to_owned), preferred_content_format: None }
+    BootstrapRequest { endpoint_name: endpoint_name.map(str::to_owned), ..BootstrapRequest::default() }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rand::{Rng, RngExt};
 use zeroize::Zeroizing;
 
 use super::boundary::{CoapEndpoint, Output};
-use crate::coap::{BlockOption, Code, Exchange, Message, Timing, Token};
+use crate::coap::{Block1Transfer, BlockOption, Code, Exchange, Message, Timing, Token};
 use crate::lwm2m::path::ObjectId;
 use crate::lwm2m::{ContentFormat, Path};
 
@@ -64,6 +64,11 @@ impl Conversation {
         let mut bytes = [0; 8];
         self.random.fill_bytes(&mut bytes);
         Token::from(bytes)
+    }
+
+    /// Names one body that is fetched in blocks (RFC 7252 section 5.10.6).
+    pub(super) fn etag(&mut self) -> [u8; 8] {
+        self.random.random()
     }
 
     /// In `0..1`, for the first retransmission time-out.
@@ -122,6 +127,27 @@ impl Wire<'_> {
         let mut request = self.request(Code::PUT, path);
         request.set_content_format(format.number());
         self.start(now, request.with_payload(payload))
+    }
+
+    /// The next block of a Bootstrap-Write; all its other options are those of the first.
+    pub(super) fn write_block(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        format: ContentFormat,
+        transfer: &Block1Transfer,
+    ) -> Exchange {
+        let mut request = self.request(Code::PUT, path);
+        request.set_content_format(format.number());
+        transfer.next_block().put_into(&mut request);
+        self.start(now, request)
+    }
+
+    /// Tells the blocks of one transfer from those of another (RFC 9175 section 3.3).
+    pub(super) fn request_tag(&mut self) -> [u8; 4] {
+        let mut tag = [0; 4];
+        self.conversation.random.fill_bytes(&mut tag);
+        tag
     }
 
     /// Bootstrap-Finish.

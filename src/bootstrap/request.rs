@@ -4,7 +4,8 @@
 //! options; who the client is and what it gets is decided in [`super::authorisation`] and by the session.
 
 use crate::coap::{Code, Message};
-use crate::lwm2m::{ContentFormat, Version};
+use crate::lwm2m::link_format::LinkFormatError;
+use crate::lwm2m::{ContentFormat, DiscoverAnswer, Version};
 
 /// A Bootstrap-Request whose options could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +14,19 @@ pub struct BootstrapRequest {
     pub endpoint_name: Option<String>,
     /// `pct`: the format in which the client prefers to be written to; only from LwM2M 1.1 on.
     pub preferred_content_format: Option<ContentFormat>,
+    /// What a Bootstrap-Pack-Request asks for; none where it is a Bootstrap-Request.
+    pub pack: Option<PackRequest>,
+}
+
+/// What a Bootstrap-Pack-Request says beside the name (LwM2M Core 1.2 section 6.1.7.7; spec sheet `bootstrap.md`, section
+/// 11).
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackRequest {
+    /// The format of the pack: SenML CBOR, SenML JSON or LwM2M CBOR.
+    pub format: ContentFormat,
+    /// `acc`: the instances that make up the client's bootstrap account; none where the client does not say, as before
+    /// LwM2M 1.2.1.
+    pub account: Option<DiscoverAnswer>,
 }
 
 /// Why a Bootstrap-Request is refused before anybody is asked who the client is.
@@ -30,6 +44,12 @@ pub enum RequestError {
     /// `pct` is no number.
     #[error("`pct` must be the number of a content format, such as 112")]
     MalformedContentFormat,
+    /// A pack is asked for in a format that cannot carry one.
+    #[error("a Bootstrap-Pack in content format {0} cannot be had; in 110, 112 and 11544 it can")]
+    UnacceptableFormat(u16),
+    /// `acc` is no list of links.
+    #[error("`acc` cannot be read: {0}")]
+    MalformedAccount(LinkFormatError),
     /// `pct` names a format in which we cannot write.
     #[error("content format {0} of `pct` is not one that can be written; 110, 112, 11542 and 11544 are")]
     UnsupportedContentFormat(u32),
@@ -40,6 +60,7 @@ impl RequestError {
     pub fn code(&self) -> Code {
         match self {
             RequestError::UnsupportedContentFormat(_) => Code::UNSUPPORTED_CONTENT_FORMAT,
+            RequestError::UnacceptableFormat(_) => Code::NOT_ACCEPTABLE,
             _ => Code::BAD_REQUEST,
         }
     }
@@ -77,8 +98,40 @@ impl BootstrapRequest {
     pub(super) fn claim(message: &Message) -> BootstrapRequest {
         let queries = message.uri_query().unwrap_or_default();
         let name = queries.iter().find_map(|query| query.strip_prefix("ep=")).filter(|name| !name.is_empty());
-        BootstrapRequest { endpoint_name: name.map(str::to_owned), preferred_content_format: None }
+        let is_pack = message.code == Code::GET;
+        BootstrapRequest {
+            endpoint_name: name.map(str::to_owned),
+            preferred_content_format: None,
+            pack: is_pack.then_some(PackRequest { format: ContentFormat::SenmlCbor, account: None }),
+        }
     }
+
+    /// Reads a Bootstrap-Pack-Request.
+    ///
+    /// # Errors
+    /// [`RequestError`]; an unacceptable format is answered 4.06, all else 4.00.
+    pub fn read_pack(message: &Message) -> Result<BootstrapRequest, RequestError> {
+        let mut request = BootstrapRequest::read(message)?;
+        let queries = message.uri_query().map_err(|_| RequestError::NotUtf8)?;
+        let mut accounts = queries.iter().filter_map(|query| query.strip_prefix("acc="));
+        let account = accounts.next().map(|links| DiscoverAnswer::parse(links.as_bytes()));
+        if accounts.next().is_some() {
+            return Err(RequestError::Repeated("acc"));
+        }
+        let format = match message.accept() {
+            None => ContentFormat::SenmlCbor,
+            Some(number) => pack_format(number).ok_or(RequestError::UnacceptableFormat(number))?,
+        };
+        let account = account.transpose().map_err(RequestError::MalformedAccount)?;
+        request.pack = Some(PackRequest { format, account });
+        Ok(request)
+    }
+}
+
+/// The content format of this number, if a pack can be in it: TLV cannot name several objects.
+fn pack_format(number: u16) -> Option<ContentFormat> {
+    let can_carry = [ContentFormat::SenmlCbor, ContentFormat::SenmlJson, ContentFormat::Lwm2mCbor];
+    ContentFormat::from_number(number).filter(|format| can_carry.contains(format))
 }
 
 fn read_format(number: &str) -> Result<ContentFormat, RequestError> {

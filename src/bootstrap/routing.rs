@@ -10,10 +10,22 @@ use crate::coap::{Code, Message, MessageType};
 const UNDERSTOOD_IN_REQUESTS: [u16; 5] =
     [number::URI_HOST, number::URI_PORT, number::URI_PATH, number::URI_QUERY, number::ACCEPT];
 
+/// The same of a request for a pack, which is fetched in blocks.
+const UNDERSTOOD_IN_PACK_REQUESTS: [u16; 6] =
+    [number::URI_HOST, number::URI_PORT, number::URI_PATH, number::URI_QUERY, number::ACCEPT, number::BLOCK2];
+
 /// Critical options that a response may carry.
 pub(super) const UNDERSTOOD_IN_RESPONSES: [u16; 2] = [number::BLOCK2, number::BLOCK1];
 
-/// What becomes of a request that is no Bootstrap-Request.
+/// Which of the two requests that are for us.
+pub(super) enum Wanted {
+    /// A Bootstrap-Request.
+    Session,
+    /// A Bootstrap-Pack-Request, or one of the later blocks of its answer.
+    Pack,
+}
+
+/// What becomes of a request that is neither.
 pub(super) enum Rejection {
     /// It is answered with this code and diagnostic text.
     Answer(Code, &'static str),
@@ -21,13 +33,15 @@ pub(super) enum Rejection {
     Ignore,
 }
 
-/// Accepts a Bootstrap-Request.
+/// Accepts a Bootstrap-Request or a Bootstrap-Pack-Request.
 ///
 /// # Errors
 /// What becomes of anything else.
-pub(super) fn route(message: &Message) -> Result<(), Rejection> {
+pub(super) fn route(message: &Message) -> Result<Wanted, Rejection> {
     let answer = |code, explanation| Err(Rejection::Answer(code, explanation));
-    if message.unknown_critical_option(&UNDERSTOOD_IN_REQUESTS).is_some() {
+    let is_pack = message.uri_path_is(&["bspack"]);
+    let understood = if is_pack { &UNDERSTOOD_IN_PACK_REQUESTS[..] } else { &UNDERSTOOD_IN_REQUESTS[..] };
+    if message.unknown_critical_option(understood).is_some() {
         // A non-confirmable message of this kind must be rejected, not answered (RFC 7252 section 5.4.1).
         return match message.message_type {
             MessageType::Confirmable => answer(Code::BAD_OPTION, "a critical option is not understood"),
@@ -36,15 +50,16 @@ pub(super) fn route(message: &Message) -> Result<(), Rejection> {
     }
     if message.uri_path_is(&["bs"]) {
         return match (message.code, message.message_type) {
-            (Code::POST, MessageType::Confirmable) => Ok(()),
+            (Code::POST, MessageType::Confirmable) => Ok(Wanted::Session),
             (Code::POST, _) => answer(Code::BAD_REQUEST, "a Bootstrap-Request must be confirmable"),
             _ => answer(Code::METHOD_NOT_ALLOWED, "a Bootstrap-Request is a POST"),
         };
     }
-    if message.uri_path_is(&["bspack"]) {
+    if is_pack {
         // After any error the client goes on with a Bootstrap-Request (LwM2M Core 1.2 section 6.1.7.7).
-        return match message.code {
-            Code::GET => answer(Code::NOT_IMPLEMENTED, "use POST /bs"),
+        return match (message.code, message.message_type) {
+            (Code::GET, MessageType::Confirmable) => Ok(Wanted::Pack),
+            (Code::GET, _) => answer(Code::BAD_REQUEST, "a Bootstrap-Pack-Request must be confirmable"),
             _ => answer(Code::METHOD_NOT_ALLOWED, "a Bootstrap-Pack-Request is a GET"),
         };
     }

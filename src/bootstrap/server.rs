@@ -5,8 +5,10 @@
 //! critical options, and the answer to every path that is not ours (RFC 7252 sections 4 and 5; spec sheets
 //! `transport.md`, section 1, and `bootstrap.md`, sections 3 and 12). It knows no socket, no database and no clock.
 
+mod entrance;
 mod entry;
 mod message_layer;
+mod packs;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -15,21 +17,25 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::admission::{Admission, Network};
 use super::authorisation::{self, Grant, Lookup, Refusal};
 use super::boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId, Statistics};
 use super::conversation::{self, Conversation};
+use super::looping::LoopWatch;
 use super::outcome::{Outcome, SessionReport};
 use super::request::BootstrapRequest;
-use super::routing::{self, Rejection};
+use super::routing::{self, Rejection, Wanted};
 use super::session::{Session, Turn};
-use crate::coap::{Code, Deduplication, Message, Reply, Ticket};
+use crate::coap::{Code, Deduplication, Message, Reply, SnapshotLimits, Snapshots, Ticket, Timing};
 use crate::provision::{ClientKnowledge, Provision};
 use entry::{Entry, PIGGYBACK_WAIT, Unanswered};
+use packs::DeliveredPacks;
 
 /// All sessions of all clients.
 pub struct Server {
     listeners: Vec<ListenerPolicy>,
-    limits: Limits,
+    admission: Admission,
+    loops: LoopWatch,
     conversation: Conversation,
     deduplication: Deduplication,
     sessions: HashMap<SessionId, Entry>,
@@ -43,6 +49,9 @@ pub struct Server {
     next_session: u64,
     draining: bool,
     statistics: Statistics,
+    /// Packs that are being fetched.
+    snapshots: Snapshots<CoapEndpoint>,
+    delivered: DeliveredPacks,
 }
 
 impl Server {
@@ -53,7 +62,8 @@ impl Server {
         let deduplication = Deduplication::new(random.random(), lifetime, limits.remembered_requests);
         Server {
             listeners,
-            limits,
+            admission: Admission::new(&limits),
+            loops: LoopWatch::new(&limits, random.random()),
             conversation: Conversation::new(random),
             deduplication,
             sessions: HashMap::new(),
@@ -65,6 +75,8 @@ impl Server {
             next_session: 1,
             draining: false,
             statistics: Statistics::default(),
+            snapshots: Snapshots::new(SnapshotLimits::of(&Timing::default())),
+            delivered: DeliveredPacks::default(),
         }
     }
 
@@ -90,7 +102,7 @@ impl Server {
 
     /// Events that left no session behind.
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        Statistics { queued: self.admission.queued, dropped_from_queue: self.admission.dropped, ..self.statistics }
     }
 
     /// Takes no new sessions from now on; new clients meet silence and come again.
@@ -132,11 +144,18 @@ impl Server {
         } else {
             self.handle_reply(now, origin, &message, bytes);
         }
+        self.admit_waiting(now);
     }
 
     /// The store has answered a [`Output::Resolve`] or [`Output::Issue`]. Says whether the client is served now: then it
     /// has every right to what it proved.
     pub fn handle_lookup(&mut self, now: Instant, session: SessionId, lookup: Lookup) -> bool {
+        let is_served = self.decide(now, session, lookup);
+        self.admit_waiting(now);
+        is_served
+    }
+
+    fn decide(&mut self, now: Instant, session: SessionId, lookup: Lookup) -> bool {
         let Some(entry) = self.sessions.get_mut(&session) else { return false };
         let Some(unanswered) = entry.unanswered.take() else { return false };
         let endpoint = entry.session.endpoint;
@@ -148,14 +167,23 @@ impl Server {
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
             Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
-                self.answer_and_begin(now, session, unanswered, *provision, knowledge);
+                if self.sessions.get(&session).is_some_and(|entry| entry.session.request.pack.is_some()) {
+                    self.answer_with_pack(now, session, unanswered, *provision, knowledge);
+                } else {
+                    self.answer_and_begin(now, session, unanswered, *provision, knowledge);
+                }
                 return true;
             }
             Ok(_) => {
                 // Another client's session goes on; this one may come again when it is over.
                 self.statistics.ignored_requests += 1;
-                self.deduplication.forget(unanswered.ticket);
-                self.remove(session);
+                match self.sessions.get(&session).map(|entry| entry.session.request.pack.is_some()) {
+                    Some(true) => self.redirect(endpoint, session, &unanswered, Code::SERVICE_UNAVAILABLE, ""),
+                    _ => {
+                        self.deduplication.forget(unanswered.ticket);
+                        self.remove(session);
+                    }
+                }
             }
             Err(refusal) => {
                 if store_is_down {
@@ -185,12 +213,15 @@ impl Server {
 
     /// The association of this endpoint is gone.
     pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
+        self.forget_pack(endpoint);
+        self.admission.withdraw(endpoint);
         for id in [self.resolving.get(&endpoint), self.by_endpoint.get(&endpoint)].map(Option::<&SessionId>::copied) {
             if let Some(entry) = id.and_then(|id| self.sessions.get_mut(&id)) {
                 let (id, (outcome, reason)) = (entry.session.id, entry.session.handle_closed(now));
                 self.end(now, id, outcome, reason);
             }
         }
+        self.admit_waiting(now);
     }
 
     /// Time has passed.
@@ -209,12 +240,23 @@ impl Server {
                 due => self.schedule(due, id),
             }
         }
+        self.admit_waiting(now);
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else {
+            return self.handle_repeated_request(now, origin.endpoint);
+        };
         match routing::route(&message) {
-            Ok(()) => self.handle_bootstrap_request(now, origin, message, ticket),
+            Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
+                self.answer_with_block(now, origin, &message, ticket);
+            }
+            Ok(Wanted::Session) if !self.admits(now, origin, &message, bytes, ticket) => {}
+            Ok(Wanted::Pack) if !self.admits_pack(now, origin, &message) => {
+                // Silence here would keep the client from ever sending a Bootstrap-Request.
+                self.answer(origin.endpoint, &message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
+            }
+            Ok(Wanted::Session | Wanted::Pack) => self.begin_session(now, origin, message, ticket),
             Err(Rejection::Answer(code, explanation)) => {
                 self.answer(origin.endpoint, &message, ticket, code, explanation);
             }
@@ -222,16 +264,12 @@ impl Server {
         }
     }
 
-    fn handle_bootstrap_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
-        let is_full = self.sessions.len() >= self.limits.sessions && !self.has_session(origin.endpoint);
-        if self.draining || is_full {
-            self.statistics.ignored_requests += 1;
-            self.deduplication.forget(ticket);
-            return;
-        }
+    /// A Bootstrap-Request or Bootstrap-Pack-Request that has been admitted.
+    fn begin_session(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
         let id = SessionId(self.next_session);
         self.next_session += 1;
-        let (request, unreadable) = match BootstrapRequest::read(&message) {
+        let read = if message.code == Code::GET { BootstrapRequest::read_pack } else { BootstrapRequest::read };
+        let (request, unreadable) = match read(&message) {
             Ok(request) => (request, None),
             Err(error) => (BootstrapRequest::claim(&message), Some(Refusal::unreadable(&error))),
         };
@@ -245,7 +283,9 @@ impl Server {
             has_issued: false,
         };
         let message_ids = self.conversation.message_ids();
-        self.sessions.insert(id, Entry { session, message_ids, unanswered: None, scheduled: None });
+        let network = Network::of(origin.route.remote.ip());
+        self.admission.started(network);
+        self.sessions.insert(id, Entry { session, message_ids, network, unanswered: None, scheduled: None });
         match key {
             Ok(key) => {
                 let older = self.resolving.insert(origin.endpoint, id);
@@ -268,6 +308,16 @@ impl Server {
         other.session.endpoint == this.session.endpoint || this.session.peer.is_authenticated()
     }
 
+    /// This session serves the device from now on, and no other one does.
+    fn take_over(&mut self, now: Instant, id: SessionId, device: &str) {
+        let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
+        self.resolving.remove(&endpoint);
+        self.supersede(now, self.by_endpoint.get(&endpoint).copied());
+        self.supersede(now, self.by_device.get(device).copied());
+        self.by_endpoint.insert(endpoint, id);
+        self.by_device.insert(device.to_owned(), id);
+    }
+
     fn answer_and_begin(
         &mut self,
         now: Instant,
@@ -276,15 +326,17 @@ impl Server {
         mut provision: Provision,
         knowledge: ClientKnowledge,
     ) {
-        let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
-        self.resolving.remove(&endpoint);
-        self.supersede(now, self.by_endpoint.get(&endpoint).copied());
-        self.supersede(now, self.by_device.get(&provision.endpoint).copied());
-        self.by_endpoint.insert(endpoint, id);
-        self.by_device.insert(provision.endpoint.clone(), id);
+        self.take_over(now, id, &provision.endpoint);
+        let has_failed_pack = self.delivered.has_failed(now, &provision.endpoint);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let endpoint = entry.session.endpoint;
         let timing = &self.listeners[endpoint.listener()].timing;
-        entry.session.accept(now, &mut provision, knowledge);
+        entry.session.adapt(&mut provision, knowledge);
+        entry.session.accept(now, &provision);
+        entry.session.record_request(now, Code::CHANGED);
+        if has_failed_pack {
+            entry.session.note_failed_pack();
+        }
         let turn = if unanswered.acknowledged {
             let timing = entry.session.timing(timing);
             let message_id = entry.message_ids.next();
@@ -306,7 +358,9 @@ impl Server {
     fn refuse(&mut self, now: Instant, id: SessionId, unanswered: &Unanswered, refusal: Refusal) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let endpoint = entry.session.endpoint;
-        if let Some(code) = refusal.answer {
+        // A client that meets silence when it asks for a pack never asks for anything else.
+        let is_pack = entry.session.request.pack.is_some();
+        if let Some(code) = refusal.answer.or(is_pack.then_some(Code::SERVICE_UNAVAILABLE)) {
             entry.session.record_request(now, code);
             if unanswered.acknowledged {
                 // Sent once: the client asks again if it is lost.
@@ -369,12 +423,17 @@ impl Server {
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
         let learned = entry.session.learned();
-        let report = Box::new(entry.session.into_report(now, outcome, reason));
-        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report });
+        if outcome != Outcome::ProbablyCompleted {
+            self.forget_pack(endpoint);
+        }
+        let looping = self.watch_for_loop(now, &entry.session);
+        let report = SessionReport { looping, ..entry.session.into_report(now, outcome, reason) };
+        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report: Box::new(report) });
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {
         let entry = self.sessions.remove(&id)?;
+        self.admission.ended(entry.network);
         for sessions in [&mut self.by_endpoint, &mut self.resolving] {
             if sessions.get(&entry.session.endpoint) == Some(&id) {
                 sessions.remove(&entry.session.endpoint);

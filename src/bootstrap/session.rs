@@ -4,6 +4,8 @@
 //! the order of the protocol and own what they need. A session sees decoded responses and the passing of time; sockets,
 //! de-duplication and other clients are [`super::server`]'s.
 
+mod blocks;
+mod delivery;
 mod execution;
 mod finishing;
 mod survey;
@@ -23,6 +25,7 @@ use crate::lwm2m::{ContentFormat, Version};
 use crate::peer::Peer;
 use crate::provision::{ClientKnowledge, Provision, TimingOverride};
 use crate::route::Route;
+use delivery::Delivery;
 use execution::Execution;
 use survey::Survey;
 use trace::Trace;
@@ -35,7 +38,7 @@ const LONGEST_SESSION: Duration = Duration::from_secs(247);
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) endpoint: CoapEndpoint,
-    route: Route,
+    pub(super) route: Route,
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
@@ -57,6 +60,8 @@ pub(super) struct Session {
     format: Option<ContentFormat>,
     timing: TimingOverride,
     trace: Trace,
+    /// How often the client has repeated its request before it answered anything.
+    repeated_requests: u32,
     pub(super) pending: PendingCredentials,
 }
 
@@ -70,6 +75,8 @@ enum State {
     Surveying(Exchange, Block2Assembly, Survey),
     /// The operations of the plan are on their way, one at a time.
     Executing(Exchange, Execution),
+    /// A pack is on its way, in place of all that stands above.
+    Delivering(Delivery),
     /// Finish has been sent.
     Finishing(Exchange, Box<Provision>),
     /// It is over.
@@ -109,6 +116,7 @@ impl Session {
             format: None,
             timing: TimingOverride::default(),
             trace: Trace::default(),
+            repeated_requests: 0,
             pending: PendingCredentials::default(),
         }
     }
@@ -129,6 +137,7 @@ impl Session {
         let next = match &self.state {
             State::Resolving | State::Ended => self.must_end,
             State::Confirming(reply, _) => reply.deadline(),
+            State::Delivering(delivery) => delivery.reply.as_ref().map_or(self.must_end, Reply::deadline),
             State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => {
                 exchange.deadline()
             }
@@ -146,16 +155,29 @@ impl Session {
     }
 
     /// The client has been identified and is to receive this; its request is about to be answered with 2.04.
-    pub(super) fn accept(&mut self, now: Instant, provision: &mut Provision, knowledge: ClientKnowledge) {
-        adaptation::adapt(provision, &knowledge);
-        self.version = self.version.max(knowledge.version);
-        (self.knowledge, self.known_before) = (knowledge.clone(), knowledge);
+    pub(super) fn accept(&mut self, now: Instant, provision: &Provision) {
         self.must_end = now + LONGEST_SESSION;
         self.device = Some(provision.endpoint.clone());
         self.profile = Some(provision.profile.clone());
         self.pending = PendingCredentials::of(provision);
         self.timing = provision.writing.timing;
-        self.record_request(now, Code::CHANGED);
+    }
+
+    /// The store says how the client behaves: what it is to receive is made to fit.
+    pub(super) fn adapt(&mut self, provision: &mut Provision, knowledge: ClientKnowledge) {
+        adaptation::adapt(provision, &knowledge);
+        self.version = self.version.max(knowledge.version);
+        (self.knowledge, self.known_before) = (knowledge.clone(), knowledge);
+    }
+
+    /// The client's version, as far as it is known.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// The client was given a pack a moment ago, and still asks.
+    pub(super) fn note_failed_pack(&mut self) {
+        self.trace.note("the client was given a pack before, and did not take it");
     }
 
     /// The 2.04 has been sent piggy-backed: the first operation may follow it.
@@ -173,7 +195,8 @@ impl Session {
     /// Adds the client's own request to the trace, with the code that answered it.
     pub(super) fn record_request(&mut self, now: Instant, code: Code) {
         self.trace.push(Step {
-            operation: "Bootstrap-Request".to_owned(),
+            operation: if self.request.pack.is_some() { "Bootstrap-Pack-Request" } else { "Bootstrap-Request" }
+                .to_owned(),
             bytes: 0,
             code: Some(code.to_string()),
             duration: now - self.started,
@@ -185,6 +208,9 @@ impl Session {
     /// A message that is not a request has arrived from the client. Returns `None` where it belongs to nothing that the
     /// session waits for.
     pub(super) fn handle_message(&mut self, now: Instant, message: &Message, wire: &mut Wire<'_>) -> Option<Turn> {
+        if let State::Delivering(_) = self.state {
+            return self.handle_delivery_message(message);
+        }
         if let State::Confirming(reply, _) = &mut self.state {
             return match reply.handle(message) {
                 ReplyReaction::NotMine => None,
@@ -197,18 +223,34 @@ impl Session {
         }
         let exchange = match &mut self.state {
             State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => exchange,
-            State::Resolving | State::Confirming(..) | State::Ended => return None,
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return None,
         };
         match exchange.handle(now, message) {
             Reaction::NotMine => None,
             Reaction::Acknowledged => Some(Turn::Continue),
-            Reaction::Reset => Some(self.handle_reset(now)),
+            Reaction::Reset => Some(self.handle_reset(now, wire)),
             Reaction::Response { acknowledge } => {
                 if let Some(id) = acknowledge {
                     wire.send(&Message::empty_acknowledgement(id));
                 }
                 Some(self.handle_response(now, message, wire))
             }
+        }
+    }
+
+    /// The client repeats its request, and the 2.04 has been repeated to it: it had not got that, and no client takes an
+    /// operation before. So what was sent of the first operation was in vain, and it starts over (RFC 7252 section 4.2
+    /// grants MAX_RETRANSMIT to each message). A client repeats its request that often too; more copies than that are
+    /// nothing to act upon.
+    pub(super) fn handle_repeated_request(&mut self, now: Instant, wire: &mut Wire<'_>) {
+        let is_first = self.trace.steps().len() == 1 && self.repeated_requests < wire.timing.max_retransmit.max(4);
+        let (State::Surveying(exchange, ..) | State::Executing(exchange, _), true) = (&mut self.state, is_first) else {
+            return;
+        };
+        self.repeated_requests += 1;
+        let random = wire.conversation.fraction();
+        if let Some(bytes) = exchange.start_over(now, &wire.timing, random) {
+            wire.repeat(bytes);
         }
     }
 
@@ -220,9 +262,16 @@ impl Session {
         self.settle(next)
     }
 
-    fn handle_reset(&mut self, now: Instant) -> Turn {
+    fn handle_reset(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
         let operation = self.current_operation();
         self.record(now, None, Some("The client answered with Reset.".to_owned()));
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        if let State::Executing(_, execution) = state
+            && let Some(execution) = self.without_blocks(execution)
+        {
+            let next = self.perform(now, execution, wire);
+            return self.settle(next);
+        }
         self.end(
             Outcome::Reset,
             format!("The client answered {operation} with Reset: it has restarted or does not know of this bootstrap."),
@@ -230,13 +279,18 @@ impl Session {
     }
 
     fn handle_response(&mut self, now: Instant, message: &Message, wire: &mut Wire<'_>) -> Turn {
-        let note = diagnostic(message);
-        self.record(now, Some(message.code), note);
+        // Of a write in blocks the trace holds the end.
+        if message.code != Code::CONTINUE {
+            self.record(now, Some(message.code), diagnostic(message));
+        }
         let next = match std::mem::replace(&mut self.state, State::Ended) {
             State::Surveying(_, assembly, survey) => self.handle_survey_answer(now, message, assembly, survey, wire),
-            State::Executing(_, execution) => self.handle_operation_answer(now, message, execution, wire),
+            State::Executing(exchange, mut execution) => {
+                execution.count(&exchange);
+                self.handle_operation_answer(now, message, execution, wire)
+            }
             State::Finishing(_, provision) => self.handle_finish_answer(now, message, provision, wire),
-            State::Resolving | State::Confirming(..) | State::Ended => Ok(State::Ended),
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => Ok(State::Ended),
         };
         self.settle(next)
     }
@@ -248,6 +302,9 @@ impl Session {
                 return self.end(Outcome::Internal, "The store has not answered since the request came.");
             }
             return self.give_up(now, "the whole bootstrap took longer than the 247 seconds that clients allow");
+        }
+        if let State::Delivering(_) = self.state {
+            return self.handle_delivery_timeout(now, |bytes| wire.repeat(bytes));
         }
         if let State::Confirming(reply, _) = &mut self.state {
             return match reply.handle_timeout(now) {
@@ -261,7 +318,7 @@ impl Session {
         }
         let exchange = match &mut self.state {
             State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => exchange,
-            State::Resolving | State::Confirming(..) | State::Ended => return Turn::Continue,
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return Turn::Continue,
         };
         match exchange.handle_timeout(now) {
             Expiry::NotYet => Turn::Continue,
@@ -327,6 +384,7 @@ impl Session {
             State::Confirming(..) => "the answer to Bootstrap-Request".to_owned(),
             State::Surveying(.., survey) => survey.question.to_string(),
             State::Executing(_, execution) => execution.current(),
+            State::Delivering(_) => "the pack".to_owned(),
             State::Finishing(..) => "Bootstrap-Finish".to_owned(),
             State::Ended => "nothing".to_owned(),
         }
@@ -335,12 +393,14 @@ impl Session {
     /// Adds the operation under way to the trace.
     fn record(&mut self, now: Instant, code: Option<Code>, note: Option<String>) {
         let operation = self.current_operation();
-        let (exchange, bytes) = match &self.state {
-            State::Executing(exchange, execution) => (exchange, execution.payload_length()),
-            State::Surveying(exchange, ..) | State::Finishing(exchange, _) => (exchange, 0),
-            State::Resolving | State::Confirming(..) | State::Ended => return,
+        let (effort, bytes) = match &self.state {
+            State::Executing(exchange, execution) => (execution.effort(exchange), execution.payload_length()),
+            State::Surveying(exchange, ..) | State::Finishing(exchange, _) => {
+                ((exchange.started(), exchange.retransmissions()), 0)
+            }
+            State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return,
         };
-        self.trace.record(now, operation, exchange, bytes, code, note);
+        self.trace.record(now, operation, effort, bytes, code, note);
     }
 
     /// The version that the request alone tells.
@@ -376,6 +436,7 @@ impl Session {
             reason,
             duration: now - self.started,
             steps: self.trace.steps().to_vec(),
+            looping: None,
         }
     }
 }

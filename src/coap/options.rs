@@ -260,6 +260,11 @@ impl Message {
         self.set_uint(number::SIZE2, bytes);
     }
 
+    /// Sets how long a response may be kept, in seconds.
+    pub fn set_max_age(&mut self, seconds: u32) {
+        self.set_uint(number::MAX_AGE, seconds);
+    }
+
     /// Sets the entity tag of a response.
     ///
     /// # Errors

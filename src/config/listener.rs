@@ -26,9 +26,9 @@ const DEFAULT_MAX_RETRANSMIT: u32 = 4;
 pub struct Listener {
     /// Address and port; port 0 lets the system choose.
     pub bind: SocketAddr,
-    /// What protects the datagrams.
+    /// What protects what travels.
     pub security: ListenerSecurity,
-    /// What carries CoAP; UDP in this version.
+    /// What carries CoAP; TCP without protection only in this version.
     pub transport: Transport,
     /// What becomes of clients that no device stands for.
     pub unknown: UnknownClients,
@@ -96,8 +96,10 @@ impl ListenDefinition {
     pub(super) fn check(&self, base_dir: &Path, now: Option<u64>) -> (Option<Listener>, Vec<Problem>) {
         let mut problems = Vec::new();
         let bind = self.address().map_err(|problem| problems.push(problem)).ok();
-        if self.transport == Transport::Tcp {
-            problems.push(Problem::error("transport", "listening on TCP is not supported in this version: use `udp`"));
+        if self.transport == Transport::Tcp && self.security == ListenerSecurity::Dtls {
+            let message = "TLS is not supported in this version: with `transport = \"tcp\"` write \
+                           `security = \"nosec\"`, or use `transport = \"udp\"` with DTLS";
+            problems.push(Problem::error("transport", message).following_from(&["security"]));
         }
         problems.extend(self.check_unknown());
         self.check_security(&mut problems);

@@ -23,7 +23,7 @@ mod unresolved;
 use std::path::{Path, PathBuf};
 
 use self::document::Document;
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, ModelDefinition, ProfileDefinition, ServerDefinition};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use fleet::{FleetDefinitions, read_fleet};
@@ -58,6 +58,8 @@ pub struct Config {
     pub profiles: Vec<ProfileDefinition>,
     /// Devices, checked against the profiles of the file.
     pub devices: Vec<DeviceDefinition>,
+    /// Models, checked, in the order of the file.
+    pub models: Vec<ModelDefinition>,
     /// What works and should be known.
     pub warnings: Diagnostics,
     /// References to what the file does not define: where the database does not either, the devices concerned are not

@@ -110,7 +110,8 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     });
     let mut listeners = Vec::new();
     for listener in driver.status().await.listeners {
-        info!("listening on {} ({})", listener.address, listener.security);
+        let transport = if listener.transport == "tcp" { ", TCP" } else { "" };
+        info!("listening on {} ({}{transport})", listener.address, listener.security);
         listeners.push(listener.address);
     }
     if let Some(socket) = &config.admin.read_only_socket {

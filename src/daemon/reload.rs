@@ -38,6 +38,7 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
     };
     ListenerConfiguration {
         bind: listener.bind,
+        transport: listener.transport,
         security,
         insecure_secrets: listener.insecure_secrets,
         timing,
@@ -87,6 +88,7 @@ pub(super) fn take_definitions(config: &mut Config) -> FileDefinitions {
         servers: std::mem::take(&mut config.servers),
         profiles: std::mem::take(&mut config.profiles),
         devices: std::mem::take(&mut config.devices),
+        models: std::mem::take(&mut config.models),
     }
 }
 
@@ -175,7 +177,7 @@ async fn try_reload(
 /// What cannot change while the process runs.
 fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     let sockets = |config: &Config| -> Vec<_> {
-        config.listeners.iter().map(|listener| (listener.bind, listener.security)).collect()
+        config.listeners.iter().map(|listener| (listener.bind, listener.transport, listener.security)).collect()
     };
     if old.state_dir != new.state_dir {
         Some("state_dir")
@@ -184,7 +186,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     } else if old.admin != new.admin {
         Some("admin")
     } else if sockets(old) != sockets(new) {
-        Some("bind and security of [[listen]]")
+        Some("bind, transport and security of [[listen]]")
     } else {
         None
     }

@@ -1,6 +1,8 @@
 //! The driver's thread: one loop over datagrams, timers, commands and what the store has finished.
 
 mod clients;
+mod lessons;
+mod streams;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -13,17 +15,22 @@ use tokio::time::Sleep;
 use tracing::{debug, error};
 
 use self::clients::{Awaited, Strangers};
+use self::lessons::Lessons;
+use self::streams::udp_sockets;
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
 use super::listener::{
-    AFTER_SOCKET_ERROR, Claim, Claimed, Listener, ListenerConfiguration, ListenerError, association_endpoint,
+    AFTER_SOCKET_ERROR, Claim, Claimed, Listener, ListenerConfiguration, ListenerError, ListenerSocket,
+    association_endpoint,
 };
 use super::log::SessionLog;
 use super::lookup::{Directory, Fingerprint};
-use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionReport};
+use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionId, SessionReport};
 use crate::dtls;
-use crate::net::{self, Buffers, UdpListener};
+use crate::net::tcp::TcpEvent;
+use crate::net::{self, Buffers};
 use crate::peer::Peer;
+use crate::route::Route;
 use crate::store::{DeviceOutcome, Store, StoreError};
 
 /// Batches taken from one socket before commands and timers get their turn.
@@ -34,6 +41,9 @@ const OUTCOME_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is asked of the driver at one time.
 const COMMAND_QUEUE: usize = 64;
+
+/// Events of TCP connections that wait to be taken; then the connections are not read.
+const STREAM_EVENT_QUEUE: usize = 1024;
 
 /// Why the driver could not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,10 +113,14 @@ struct Driver {
     history: History,
     log: SessionLog,
     unwritten: HashMap<String, DeviceOutcome>,
+    /// What sessions learn of clients.
+    lessons: Lessons,
     write_outcomes_at: Instant,
     commands: mpsc::Receiver<Command>,
     buffers: Buffers,
-    /// Index of the listener that was read last; the others come first in the next turn.
+    /// What has happened on TCP connections, with the index of the listener.
+    stream_events: mpsc::Receiver<(usize, TcpEvent)>,
+    /// Which UDP socket was read last; the others come first in the next turn.
     last_served: usize,
     draining: Option<Draining>,
     datagrams_in: u64,
@@ -128,8 +142,9 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
     ) -> Result<Driver, DriverError> {
         let mut listeners = Vec::new();
-        for configuration in configurations {
-            listeners.push(Listener::open(configuration, seed()?)?);
+        let (stream_events_in, stream_events) = mpsc::channel(STREAM_EVENT_QUEUE);
+        for (index, configuration) in configurations.iter().enumerate() {
+            listeners.push(Listener::open(configuration, index, &stream_events_in, seed()?)?);
         }
         let policies = configurations.iter().map(ListenerConfiguration::policy).collect();
         let (finish, finished) = mpsc::unbounded_channel();
@@ -146,9 +161,11 @@ impl Driver {
             history: History::default(),
             log: SessionLog::default(),
             unwritten: HashMap::new(),
+            lessons: Lessons::default(),
             write_outcomes_at: Instant::now(),
             commands,
             buffers: Buffers::new(),
+            stream_events,
             last_served: 0,
             draining: None,
             datagrams_in: 0,
@@ -161,8 +178,9 @@ impl Driver {
     async fn run(mut self) {
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
+            let mut stream_event = None;
             self.arm(&mut timer);
-            let sockets: Vec<&UdpListener> = self.listeners.iter().map(|listener| &listener.socket).collect();
+            let (indices, sockets) = udp_sockets(&self.listeners);
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -173,12 +191,18 @@ impl Driver {
                 () = &mut timer => {}
                 index = net::any_readable(&sockets, self.last_served) => {
                     self.last_served = index;
-                    if let Err(error) = self.receive(index) {
+                    if let Err(error) = self.receive(indices[index]) {
                         self.receive_errors += 1;
                         debug!(%error, "a socket reports an error");
                         tokio::time::sleep(AFTER_SOCKET_ERROR).await;
                     }
                 }
+                Some(event) = self.stream_events.recv() => stream_event = Some(event),
+            }
+            // Every turn, lest datagrams that never cease keep the connections from theirs.
+            if let Err(error) = self.handle_stream_events(stream_event) {
+                self.receive_errors += 1;
+                debug!(%error, "a connection cannot be accepted");
             }
             self.handle_timeouts(Instant::now());
             if self.is_drained() {
@@ -192,7 +216,8 @@ impl Driver {
         let dtls = self.listeners.iter().filter_map(|listener| listener.dtls.as_ref()?.server.poll_timeout());
         let outcomes = (!self.unwritten.is_empty()).then_some(self.write_outcomes_at);
         let draining = self.draining.as_ref().map(|draining| draining.give_up_at);
-        let next = dtls.chain(self.server.poll_timeout()).chain(outcomes).chain(draining).min();
+        let streams = self.listeners.iter().filter_map(|listener| listener.socket.streams()?.poll_timeout());
+        let next = dtls.chain(streams).chain(self.server.poll_timeout()).chain(outcomes).chain(draining).min();
         // Without any deadline, once in a while: state that has outlived its use is dropped then.
         let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(10));
         if timer.deadline().into_std() != next || timer.is_elapsed() {
@@ -204,7 +229,9 @@ impl Driver {
         for _ in 0..BATCHES_PER_TURN {
             let now = Instant::now();
             let Driver { listeners, server, buffers, datagrams_in, .. } = self;
-            let Listener { socket, dtls, .. } = &mut listeners[index];
+            let Listener { socket: ListenerSocket::Datagrams(socket), dtls, .. } = &mut listeners[index] else {
+                return Ok(());
+            };
             let more = socket.receive(buffers, |route, bytes| {
                 *datagrams_in += 1;
                 match dtls {
@@ -237,6 +264,9 @@ impl Driver {
             {
                 front.server.handle_timeout(now);
             }
+            if let Some(streams) = listener.socket.streams_mut() {
+                streams.handle_timeout(now);
+            }
         }
         self.flush(now);
         if now >= self.write_outcomes_at && !self.unwritten.is_empty() {
@@ -249,6 +279,7 @@ impl Driver {
         loop {
             for index in 0..self.listeners.len() {
                 self.flush_dtls(now, index);
+                self.flush_streams(now, index);
             }
             let mut is_idle = true;
             while let Some(output) = self.server.poll_output() {
@@ -266,19 +297,20 @@ impl Driver {
     fn carry_out(&mut self, now: Instant, output: bootstrap::Output) {
         match output {
             bootstrap::Output::Datagram { to: CoapEndpoint::Address { listener, route }, bytes } => {
-                let sent = self.listeners[listener].socket.send(&route, &bytes);
-                self.count_sent(sent);
+                self.send_datagram(listener, &route, &bytes);
             }
             bootstrap::Output::Datagram { to: CoapEndpoint::Association { listener, number }, bytes } => {
-                if let Some(front) = &mut self.listeners[listener].dtls {
-                    front.send(now, number, &bytes);
+                match &mut self.listeners[listener].dtls {
+                    Some(front) => front.send(now, number, &bytes),
+                    None => self.send_on_stream(now, listener, number, &bytes),
                 }
             }
             bootstrap::Output::Resolve { session, endpoint, key } => {
                 self.resolve(now, session, endpoint, key);
             }
             bootstrap::Output::Issue { session, endpoint, key } => self.issue(now, Awaited::of(session, endpoint, key)),
-            bootstrap::Output::Ended { endpoint, device, confirmed, learned: _, report } => {
+            bootstrap::Output::Ended { endpoint, device, confirmed, learned, report } => {
+                self.lessons.end(SessionId(report.id), device.as_deref(), learned.as_ref());
                 self.confirm_issued(confirmed);
                 self.release(now, endpoint);
                 self.record(now, device, *report);
@@ -311,8 +343,7 @@ impl Driver {
             let Some(output) = front.server.poll_output() else { return };
             match output {
                 dtls::Output::Datagram { route, bytes } => {
-                    let sent = self.listeners[index].socket.send(&route, &bytes);
-                    self.count_sent(sent);
+                    self.send_datagram(index, &route, &bytes);
                 }
                 dtls::Output::NeedPsk { association, route, identity } => match self.directory.psk(&identity) {
                     Ok(key) => {
@@ -368,8 +399,9 @@ impl Driver {
         }
     }
 
-    fn count_sent(&mut self, sent: std::io::Result<()>) {
-        match sent {
+    fn send_datagram(&mut self, listener: usize, route: &Route, bytes: &[u8]) {
+        let Some(socket) = self.listeners[listener].socket.datagrams() else { return };
+        match socket.send(route, bytes) {
             Ok(()) => self.datagrams_out += 1,
             Err(error) => {
                 self.send_errors += 1;
@@ -397,12 +429,10 @@ impl Driver {
 
     fn write_outcomes(&mut self, now: Instant) {
         let batch = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
-        let pending = self.store.record_outcomes(batch);
-        tokio::spawn(async move {
-            if let Err(error) = pending.await {
-                error!(%error, "the last outcomes of some devices could not be written");
-            }
-        });
+        let learned = self.lessons.take();
+        // Both wait in one queue, and so one COMMIT takes them.
+        let pending = (self.store.record_outcomes(batch), self.store.record_knowledge(learned));
+        tokio::spawn(async move { say_lost(pending.0.await, pending.1.await) });
         self.write_outcomes_at = now + OUTCOME_INTERVAL;
     }
 
@@ -423,6 +453,9 @@ impl Driver {
                 self.server.set_listeners(configurations.iter().map(ListenerConfiguration::policy).collect());
                 self.strangers.set_listeners(&configurations);
                 for (listener, configuration) in self.listeners.iter_mut().zip(&configurations) {
+                    if let Some(streams) = listener.socket.streams_mut() {
+                        streams.set_timing(configuration.timing);
+                    }
                     if let Err(error) = listener.reconfigure(configuration) {
                         error!(%error, "the certificates of {} stay as they were", configuration.bind);
                     }
@@ -434,6 +467,10 @@ impl Driver {
             }
             Command::Release(endpoint, answer) => {
                 let _ = answer.send(self.strangers.inbox.remove(&endpoint));
+            }
+            Command::Forget(endpoint, answer) => {
+                self.lessons.forget(&endpoint);
+                let _ = answer.send(());
             }
             Command::Drain(patience, answer) => {
                 self.server.drain();
@@ -465,6 +502,7 @@ impl Driver {
             ("repeated request", statistics.duplicates),
             ("message that belongs to nothing", statistics.unmatched),
             ("request met with silence", statistics.ignored_requests),
+            ("TCP connection beyond the limit", self.refused_connections()),
             ("error while sending", self.send_errors),
             ("error while receiving", self.receive_errors),
         ];
@@ -504,14 +542,30 @@ impl Driver {
             }
         }
         self.flush(now);
-        let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
-        if let Err(error) = self.store.record_outcomes(outcomes).await {
-            error!(%error, "the last outcomes of some devices could not be written");
+        // Nothing that happens on connections is taken any more, so that their tasks do not wait for it.
+        self.stream_events.close();
+        for listener in self.listeners.drain(..) {
+            if let ListenerSocket::Streams(streams) = listener.socket {
+                streams.finish().await;
+            }
         }
+        let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
+        let pending = (self.store.record_outcomes(outcomes), self.store.record_knowledge(self.lessons.take()));
+        say_lost(pending.0.await, pending.1.await);
         if let Some(answer) = self.draining.as_mut().and_then(|draining| draining.answer.take()) {
             // Whoever asked may have gone away; then nobody needs the answer.
             let _ = answer.send(self.server.running());
         }
+    }
+}
+
+/// Says what could not be written; nobody waits for it.
+fn say_lost(outcomes: Result<(), StoreError>, learned: Result<(), StoreError>) {
+    if let Err(error) = outcomes {
+        error!(%error, "the last outcomes of some devices could not be written");
+    }
+    if let Err(error) = learned {
+        error!(%error, "what some clients have shown could not be written, and will be learned again");
     }
 }
 

@@ -30,7 +30,7 @@ pub struct ListenerStatus {
     pub address: SocketAddr,
     /// `dtls` or `nosec`.
     pub security: String,
-    /// `udp`.
+    /// `udp` or `tcp`.
     pub transport: String,
     /// The certificate by which it proves itself, if it has one.
     pub certificate: Option<ShownCertificate>,
@@ -71,6 +71,7 @@ pub(super) enum Command {
     Reconfigure(Vec<ListenerConfiguration>, oneshot::Sender<()>),
     Held(oneshot::Sender<Vec<HeldClient>>),
     Release(String, oneshot::Sender<bool>),
+    Forget(String, oneshot::Sender<()>),
     Drain(Duration, oneshot::Sender<usize>),
 }
 
@@ -114,6 +115,11 @@ impl Handle {
     /// Takes an unknown client out of the inbox; says whether it was there.
     pub async fn release(&self, endpoint: String) -> bool {
         self.ask(|answer| Command::Release(endpoint, answer)).await.unwrap_or_default()
+    }
+
+    /// Drops what the driver itself knows of the client of a device and no store has yet.
+    pub async fn forget(&self, endpoint: String) {
+        self.ask(|answer| Command::Forget(endpoint, answer)).await.unwrap_or_default()
     }
 
     /// Takes no new sessions, lets those running finish for at most `patience` and ends the driver. Returns how many

@@ -4,13 +4,18 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::mpsc;
+
 use super::handle::ListenerStatus;
 use super::lookup::Fingerprint;
+use super::streams::StreamFront;
 use crate::bootstrap::{CoapEndpoint, ListenerPolicy};
 use crate::coap::Timing;
 use crate::dtls::{self, AssociationId};
+use crate::net::tcp::{TcpEvent, TcpListener};
 use crate::net::{BindError, UdpListener};
 use crate::peer::Peer;
+use crate::provision::Transport;
 use crate::provision::material::CertificateName;
 use crate::route::Route;
 
@@ -28,6 +33,8 @@ pub enum Security {
 pub struct ListenerConfiguration {
     /// Where to bind.
     pub bind: SocketAddr,
+    /// What carries CoAP. TCP goes with [`Security::NoSec`] alone.
+    pub transport: Transport,
     /// How clients prove themselves.
     pub security: Security,
     /// Whether keys may travel unprotected; means something for NoSec only.
@@ -117,9 +124,51 @@ pub enum ListenerError {
 
 /// A bound listener.
 pub(super) struct Listener {
-    pub(super) socket: UdpListener,
+    pub(super) socket: ListenerSocket,
     pub(super) dtls: Option<DtlsFront>,
     certificate: Option<ShownCertificate>,
+}
+
+/// What clients reach.
+pub(super) enum ListenerSocket {
+    /// UDP: one socket for all clients.
+    Datagrams(UdpListener),
+    /// TCP: a connection for each.
+    Streams(StreamFront),
+}
+
+impl ListenerSocket {
+    /// Where it is bound.
+    pub(super) fn address(&self) -> SocketAddr {
+        match self {
+            ListenerSocket::Datagrams(socket) => socket.address(),
+            ListenerSocket::Streams(streams) => streams.address(),
+        }
+    }
+
+    /// The UDP socket, if it is one.
+    pub(super) fn datagrams(&self) -> Option<&UdpListener> {
+        match self {
+            ListenerSocket::Datagrams(socket) => Some(socket),
+            ListenerSocket::Streams(_) => None,
+        }
+    }
+
+    /// The TCP connections, if it has any.
+    pub(super) fn streams(&self) -> Option<&StreamFront> {
+        match self {
+            ListenerSocket::Datagrams(_) => None,
+            ListenerSocket::Streams(streams) => Some(streams),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn streams_mut(&mut self) -> Option<&mut StreamFront> {
+        match self {
+            ListenerSocket::Datagrams(_) => None,
+            ListenerSocket::Streams(streams) => Some(streams),
+        }
+    }
 }
 
 /// The associations of one listener, and who proved to be at the other end of each.
@@ -166,8 +215,14 @@ pub(super) struct Association {
 }
 
 impl Listener {
-    /// Binds the socket and sets the engine up. Must be called within a tokio runtime.
-    pub(super) fn open(configuration: &ListenerConfiguration, seed: [u8; 32]) -> Result<Listener, ListenerError> {
+    /// Binds the socket and sets the engine up; what happens on TCP is told to `events` under `index`. Must be called
+    /// within a tokio runtime.
+    pub(super) fn open(
+        configuration: &ListenerConfiguration,
+        index: usize,
+        events: &mpsc::Sender<(usize, TcpEvent)>,
+        seed: [u8; 32],
+    ) -> Result<Listener, ListenerError> {
         let dtls = match configuration.security {
             Security::NoSec => None,
             Security::Dtls => Some(DtlsFront {
@@ -176,8 +231,24 @@ impl Listener {
                 claims: HashMap::new(),
             }),
         };
+        let socket = match configuration.transport {
+            Transport::Udp => ListenerSocket::Datagrams(UdpListener::bind(configuration.bind)?),
+            Transport::Tcp => {
+                let listener = TcpListener::bind(configuration.bind, index, events.clone())?;
+                ListenerSocket::Streams(StreamFront::new(listener, configuration.timing, seed))
+            }
+        };
         let certificate = configuration.certificates.shown.clone();
-        Ok(Listener { socket: UdpListener::bind(configuration.bind)?, dtls, certificate })
+        Ok(Listener { socket, dtls, certificate })
+    }
+
+    /// The way to the client of an association or connection; none where it is gone.
+    pub(super) fn route(&self, number: u64) -> Option<Route> {
+        match (&self.socket, &self.dtls) {
+            (ListenerSocket::Streams(streams), _) => streams.route(number),
+            (_, Some(front)) => front.route(number),
+            _ => None,
+        }
     }
 
     /// Takes other certificates and keys; the old ones stay where the engine refuses them.
@@ -191,10 +262,11 @@ impl Listener {
 
     pub(super) fn status(&self) -> ListenerStatus {
         let security = if self.dtls.is_some() { "dtls" } else { "nosec" };
+        let transport = if self.socket.streams().is_some() { "tcp" } else { "udp" };
         ListenerStatus {
             address: self.socket.address(),
             security: security.to_owned(),
-            transport: "udp".to_owned(),
+            transport: transport.to_owned(),
             certificate: self.certificate.clone(),
         }
     }

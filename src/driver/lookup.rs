@@ -13,8 +13,8 @@ use crate::bootstrap::{Credentials, KnownDevice, Lookup, LookupKey, Withheld};
 use crate::dtls::Offered;
 use crate::provision::material::fingerprint;
 use crate::provision::{
-    Catalog, Client, ClientKnowledge, DeviceIdentity, DeviceState, IdentityKind, IssuedCredentials, NewCredentials,
-    Resolution, ResolveError, issue, resolve,
+    Catalog, Client, DeviceIdentity, DeviceState, IdentityKind, Inheritance, IssuedCredentials, LearnedKnowledge,
+    Model, Models, NewCredentials, Resolution, ResolveError, issue, resolve,
 };
 use crate::secret::Secret;
 use crate::store::{DeviceRecord, Reader, StoreError, UnixMillis};
@@ -35,11 +35,13 @@ pub(super) struct Found {
     pub(super) lookup: Lookup,
     /// Number of the issued credentials that the client has proven, where it had not proven them before.
     pub(super) unproven: Option<i64>,
+    /// What is known of the client, and from where; for when its session has learned more.
+    pub(super) inheritance: Inheritance,
 }
 
 impl From<Lookup> for Found {
     fn from(lookup: Lookup) -> Found {
-        Found { lookup, unproven: None }
+        Found { lookup, unproven: None, inheritance: Inheritance::default() }
     }
 }
 
@@ -56,7 +58,8 @@ pub(super) struct Directory {
     reader: Reader,
     fingerprints: Hmac<Sha256>,
     catalog: Catalog,
-    /// Generation of the catalog above.
+    models: Models,
+    /// Generation of the catalog and of the models above.
     generation: u64,
 }
 
@@ -68,14 +71,22 @@ impl Directory {
     pub(super) fn new(mut reader: Reader, seed: [u8; 32]) -> Result<Directory, StoreError> {
         let generation = reader.generation();
         let rows = reader.catalog()?;
+        let models = models(&mut reader)?;
         let fingerprints = Hmac::new_from_slice(&seed).expect("HMAC takes keys of any length");
-        Ok(Directory { reader, fingerprints, catalog: Catalog::new(rows.servers, rows.profiles), generation })
+        Ok(Directory { reader, fingerprints, catalog: Catalog::new(rows.servers, rows.profiles), models, generation })
     }
 
     /// The client's record and provision. `proof` is the key that the client has proven, where it has proven one: it
-    /// must still be the device's, or whoever held an old key would be served on an old association.
-    pub(super) fn look_up(&mut self, key: &LookupKey, proof: Option<Fingerprint>, at: UnixMillis) -> Found {
-        match self.try_look_up(key, proof, at) {
+    /// must still be the device's, or whoever held an old key would be served on an old association. `unwritten` is what
+    /// is known of a device by its endpoint and has not reached the store yet.
+    pub(super) fn look_up(
+        &mut self,
+        key: &LookupKey,
+        proof: Option<Fingerprint>,
+        at: UnixMillis,
+        unwritten: impl Fn(&str) -> Option<LearnedKnowledge>,
+    ) -> Found {
+        match self.try_look_up(key, proof, at, unwritten) {
             Ok(found) => found,
             Err(error) => unavailable(&error).into(),
         }
@@ -129,6 +140,7 @@ impl Directory {
         key: &LookupKey,
         proof: Option<Fingerprint>,
         at: UnixMillis,
+        unwritten: impl Fn(&str) -> Option<LearnedKnowledge>,
     ) -> Result<Found, StoreError> {
         let Some(record) = self.record(key, proof)? else {
             return Ok(match key {
@@ -139,6 +151,7 @@ impl Directory {
                 }
             });
         };
+        let inheritance = self.inheritance(&record, unwritten)?;
         let provision = match self.resolve(&record, at)? {
             Ok((Resolution::Provision(provision), _)) => Ok(*provision),
             Ok((Resolution::MustIssue(_), _)) => Err(Withheld::MustIssue),
@@ -151,10 +164,29 @@ impl Directory {
             endpoint: record.definition.endpoint,
             credentials,
             blocked,
-            knowledge: ClientKnowledge::default(),
+            knowledge: inheritance.together(),
             provision,
         };
-        Ok(Found { lookup: Lookup::Known(Box::new(device)), unproven })
+        Ok(Found { lookup: Lookup::Known(Box::new(device)), unproven, inheritance })
+    }
+
+    /// What is known of the client of a device, and of clients of its model.
+    fn inheritance(
+        &mut self,
+        record: &DeviceRecord,
+        unwritten: impl Fn(&str) -> Option<LearnedKnowledge>,
+    ) -> Result<Inheritance, StoreError> {
+        let endpoint = &record.definition.endpoint;
+        let device = match unwritten(endpoint) {
+            Some(learned) => learned,
+            None => self.reader.known(endpoint)?.map(|known| known.learned).unwrap_or_default(),
+        };
+        let model = self.models.of(&record.definition);
+        Ok(Inheritance {
+            device,
+            kind: model.map(Model::known).unwrap_or_default(),
+            model: model.map(|model| model.definition.name.clone()),
+        })
     }
 
     /// The record of a client, if the key that it has proven is the one on record.
@@ -223,6 +255,7 @@ impl Directory {
         if generation != self.generation {
             let rows = self.reader.catalog()?;
             self.catalog = Catalog::new(rows.servers, rows.profiles);
+            self.models = models(&mut self.reader)?;
             self.generation = generation;
         }
         Ok(())
@@ -250,6 +283,10 @@ type Resolved = Result<(Resolution, Vec<IssuedCredentials>), ResolveError>;
 fn client<'a>(record: &'a DeviceRecord, issued: &'a [IssuedCredentials], at: UnixMillis) -> Client<'a> {
     let DeviceRecord { id, definition, rotation_requested, .. } = record;
     Client { device: definition, id: Some(*id), issued, rotation_requested: *rotation_requested, now: at.0 }
+}
+
+fn models(reader: &mut Reader) -> Result<Models, StoreError> {
+    Ok(Models::new(reader.models()?.into_iter().map(|entry| entry.model)))
 }
 
 fn unavailable(error: &StoreError) -> Lookup {
@@ -282,7 +319,7 @@ mod tests {
         let identity = LookupKey::PskIdentity(b"meter".to_vec());
         let first = Some(directory.fingerprint(&Secret::from(&b"first-key-of-16b"[..])));
         let second = Some(directory.fingerprint(&Secret::from(&b"other-key-of-16b"[..])));
-        let mut is_known = |proof| match directory.look_up(&identity, proof, UnixMillis(0)).lookup {
+        let mut is_known = |proof| match directory.look_up(&identity, proof, UnixMillis(0), |_| None).lookup {
             Lookup::Known(device) => device.endpoint == "meter",
             other => {
                 assert_eq!(other, Lookup::Outdated);

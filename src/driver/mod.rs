@@ -5,6 +5,7 @@
 //! | [`handle`] | how the rest of the process asks the driver |
 //! | `listener` | a socket, and DTLS where the listener has it |
 //! | `engine` | the thread's loop: datagrams, timers, commands |
+//! | `streams` | the connections of a TCP listener |
 //! | `log` | a line for each session |
 //! | `lookup` | who a client is and what it is to receive, from the store |
 //! | `inbox` | unknown clients that wait to be approved |
@@ -20,6 +21,7 @@ mod inbox;
 mod listener;
 mod log;
 mod lookup;
+mod streams;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 //!
 //! One [`UdpListener`] serves any number of clients. Datagrams are received in batches with one system call, and an
 //! answer leaves from the address that was asked (IP_PKTINFO; a wildcard socket would else answer from the address of
-//! its route). Errors of a socket are transient: they are counted by the caller and never end a listener.
+//! its route). [`tcp`] has the connections of a TCP port. Errors of a socket are transient: they are counted by the caller and never end a listener.
+
+pub mod tcp;
 
 use std::future::poll_fn;
 use std::io::{self, IoSliceMut};
@@ -28,9 +30,10 @@ const KERNEL_BUFFER: usize = 8 << 20;
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} (UDP): {error}")]
+#[error("cannot listen on {address} ({transport}): {error}")]
 pub struct BindError {
     address: SocketAddr,
+    transport: &'static str,
     #[source]
     error: io::Error,
 }
@@ -48,7 +51,7 @@ impl UdpListener {
     /// # Errors
     /// [`BindError`] names the address and what the kernel said. Must be called within a tokio runtime.
     pub fn bind(address: SocketAddr) -> Result<UdpListener, BindError> {
-        UdpListener::open(address).map_err(|error| BindError { address, error })
+        UdpListener::open(address).map_err(|error| BindError { address, transport: "UDP", error })
     }
 
     fn open(address: SocketAddr) -> io::Result<UdpListener> {

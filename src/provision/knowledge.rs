@@ -4,7 +4,17 @@
 //! once it will refuse again, and asking anew costs a round trip each time. Knowledge is a hint and never a right: what a
 //! client shows in its session comes first.
 
+mod fact;
+mod known_clients;
+mod learned;
+mod models;
+
 use serde::{Deserialize, Serialize};
+
+pub use fact::Fact;
+pub use known_clients::{KNOWN_CLIENTS, KnownClient, builtin};
+pub use learned::{Inheritance, LearnedKnowledge, agreed};
+pub use models::{Model, Models};
 
 use super::definition::is_default;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, ResourceId};
@@ -29,6 +39,9 @@ pub struct ClientKnowledge {
     /// Whether it refuses Bootstrap-Read of the Server Object.
     #[serde(skip_serializing_if = "is_default")]
     pub refuses_read: bool,
+    /// Bytes of the largest payload that it takes in one message, where it refused a larger one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_payload: Option<u32>,
     /// Bytes of the largest block that it takes: a power of two, 16 to 1024.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block_size: Option<u16>,
@@ -69,6 +82,7 @@ impl ClientKnowledge {
             accepted_format: self.accepted_format.or(other.accepted_format),
             refuses_discover: self.refuses_discover || other.refuses_discover,
             refuses_read: self.refuses_read || other.refuses_read,
+            largest_payload: self.largest_payload.or(other.largest_payload),
             block_size: self.block_size.or(other.block_size),
             refuses_blocks: self.refuses_blocks || other.refuses_blocks,
             renumbers_instances: self.renumbers_instances || other.renumbers_instances,

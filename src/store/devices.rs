@@ -12,6 +12,7 @@ use super::audit::Verb;
 use super::entry::{DeviceRecord, Entry, IssuedProof};
 use super::error::{Kind, StoreError};
 use super::issued::{self, Proof, RETIRED};
+use super::knowledge;
 use super::noun::{self, Noun};
 use super::profiles::Profiles;
 use super::sealing::Sealer;
@@ -148,9 +149,10 @@ impl Noun for Devices {
         if is_same { Ok(()) } else { issued::replace_credentials(connection, old.id) }
     }
 
-    /// What was issued to it goes with it.
+    /// What was issued to it, and what is known of it, go with it.
     fn forget(connection: &Connection, definition: &DeviceDefinition) -> Result<(), StoreError> {
-        issued::forget_device(connection, &definition.endpoint)
+        issued::forget_device(connection, &definition.endpoint)?;
+        knowledge::forget(connection, &definition.endpoint).map(drop)
     }
 
     /// Nothing refers to a device.

@@ -268,6 +268,8 @@ pub enum Kind {
     Profile,
     /// A device.
     Device,
+    /// A model of the config file.
+    Model,
     /// The database as a whole.
     Database,
 }
@@ -279,6 +281,7 @@ impl Kind {
             Kind::Server => "server",
             Kind::Profile => "profile",
             Kind::Device => "device",
+            Kind::Model => "model",
             Kind::Database => "database",
         }
     }

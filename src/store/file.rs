@@ -14,12 +14,15 @@ use super::devices::{self, Devices};
 use super::entry::{Entry, Origin};
 use super::error::{Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
 use super::issued;
+use super::models;
 use super::noun::{self, Noun};
 use super::open;
 use super::profiles::Profiles;
 use super::servers::Servers;
 use super::writer::Work;
-use crate::provision::{DeviceDefinition, DeviceIdentity, IdentityKind, ProfileDefinition, ServerDefinition};
+use crate::provision::{
+    DeviceDefinition, DeviceIdentity, IdentityKind, ModelDefinition, ProfileDefinition, ServerDefinition,
+};
 
 /// Everything that the config file defines.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +33,8 @@ pub struct FileDefinitions {
     pub profiles: Vec<ProfileDefinition>,
     /// Devices, with the keys that their key files held.
     pub devices: Vec<DeviceDefinition>,
+    /// Models, in the order in which they are tried.
+    pub models: Vec<ModelDefinition>,
 }
 
 /// When the file is applied, which decides what a conflict means.
@@ -115,6 +120,7 @@ pub(super) fn apply(
     apply_noun::<Servers>(work, stamp, &definitions.servers, &mut applied)?;
     apply_noun::<Profiles>(work, stamp, &definitions.profiles, &mut applied)?;
     apply_noun::<Devices>(work, stamp, &definitions.devices, &mut applied)?;
+    models::apply(work, &definitions.models)?;
     applied.dangling = dangling(work.connection)?;
     Ok(applied)
 }
@@ -208,6 +214,10 @@ fn check_contradictions(definitions: &FileDefinitions) -> Result<(), StoreError>
     check_names::<Servers>(&definitions.servers)?;
     check_names::<Profiles>(&definitions.profiles)?;
     check_names::<Devices>(&definitions.devices)?;
+    let mut models = HashSet::new();
+    if let Some(twice) = definitions.models.iter().find(|model| !models.insert(&model.name)) {
+        return Err(StoreError::Exists { kind: Kind::Model, name: twice.name.clone(), shadowed: None });
+    }
     let mut defaults = definitions.profiles.iter().filter(|profile| profile.default);
     if let (Some(first), Some(_)) = (defaults.next(), defaults.next()) {
         return Err(StoreError::SecondDefault { name: first.name.clone() });

@@ -23,7 +23,8 @@ const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "se
 /// One step from a version to the next.
 type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
 
-const STEPS: &[Step] = &[first_tables, issued_credentials, indexes_of_lists, certificates_and_public_keys];
+const STEPS: &[Step] =
+    &[first_tables, issued_credentials, indexes_of_lists, certificates_and_public_keys, client_knowledge];
 
 /// Why a database was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +171,38 @@ CREATE UNIQUE INDEX devices_certificate_name ON devices (certificate_name, shado
     WHERE certificate_name IS NOT NULL;
 CREATE UNIQUE INDEX devices_public_key_fingerprint ON devices (public_key_fingerprint, shadowed)
     WHERE public_key_fingerprint IS NOT NULL;
+";
+
+/// What is known of clients, and the models of the config file.
+fn client_knowledge(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+    Ok(transaction.execute_batch(CLIENT_KNOWLEDGE)?)
+}
+
+/// What is known of a device belongs to its endpoint and not to a row of `devices`, as what was issued to it does: the
+/// client stays the same when its definition leaves the config file and comes back. `model` is the model to whose
+/// knowledge the device contributes.
+const CLIENT_KNOWLEDGE: &str = "
+CREATE TABLE device_knowledge (
+    endpoint TEXT PRIMARY KEY,
+    model TEXT,
+    knowledge TEXT NOT NULL CHECK (json_valid(knowledge)),
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_knowledge_model ON device_knowledge (model, at) WHERE model IS NOT NULL;
+
+CREATE TABLE models (
+    name TEXT PRIMARY KEY CHECK (name <> ''),
+    position INTEGER NOT NULL,
+    definition TEXT NOT NULL CHECK (json_extract(definition, '$.name') = name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE model_knowledge (
+    model TEXT PRIMARY KEY REFERENCES models (name) ON DELETE CASCADE,
+    knowledge TEXT NOT NULL CHECK (json_valid(knowledge)),
+    devices INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The trigrams keep no positions (`detail`): those of one text together leave few candidates, and these are compared.

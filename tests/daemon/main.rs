@@ -24,6 +24,7 @@ mod load;
 mod nosec;
 mod refusals;
 mod reload;
+mod tcp;
 mod unit;
 
 /// A server account without keys, the default profile, and a device without credentials: enough for plain CoAP.

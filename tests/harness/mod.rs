@@ -33,6 +33,8 @@ pub struct Daemon {
     pub nosec: SocketAddr,
     /// Where it speaks CoAP over DTLS; port 0 where it does not.
     pub dtls: SocketAddr,
+    /// Where it speaks plain CoAP over TCP; port 0 where it does not.
+    pub tcp: SocketAddr,
     process: Child,
     log: Arc<Mutex<String>>,
     site: Arc<Site>,
@@ -55,12 +57,12 @@ impl Daemon {
             .expect("bootstrapd can be started");
         let log = Arc::new(Mutex::new(String::new()));
         let lines = follow(process.stderr.take().expect("it is piped"), Arc::clone(&log));
-        let Some([nosec, dtls]) = addresses(&lines) else {
+        let Some([nosec, dtls, tcp]) = addresses(&lines) else {
             // A process that is gone cannot be killed again.
             let _ = process.kill();
             panic!("bootstrapd did not say where it listens; its log:\n{}", copy_of(&log));
         };
-        Self { nosec, dtls, process, log, site }
+        Self { nosec, dtls, tcp, process, log, site }
     }
 
     /// The log so far.
@@ -164,16 +166,16 @@ fn follow(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> Receiv
 }
 
 /// The addresses in the lines `listening on ADDRESS (kind)`, which stand before the line about the admin socket.
-fn addresses(lines: &Receiver<String>) -> Option<[SocketAddr; 2]> {
+fn addresses(lines: &Receiver<String>) -> Option<[SocketAddr; 3]> {
     let started = Instant::now();
-    let mut addresses = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)); 2];
+    let mut addresses = [SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)); 3];
     loop {
         let line = lines.recv_timeout(PATIENCE.checked_sub(started.elapsed())?).ok()?;
         if line.contains("admin socket at") {
             return Some(addresses);
         }
         let Some((_, said)) = line.split_once("listening on ") else { continue };
-        for (address, kind) in addresses.iter_mut().zip(["(nosec)", "(dtls)"]) {
+        for (address, kind) in addresses.iter_mut().zip(["(nosec)", "(dtls)", "(nosec, TCP)"]) {
             if let Some(said) = said.trim_end().strip_suffix(kind) {
                 *address = said.trim().parse().ok()?;
             }

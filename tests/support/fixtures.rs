@@ -128,6 +128,14 @@ pub fn known(identity: Option<&[u8]>, provision: Result<Provision, String>) -> L
     }))
 }
 
+/// The device of the rows, of which so much is known.
+pub fn known_so(provision: Provision, knowledge: ClientKnowledge) -> Lookup {
+    match device(provision) {
+        Lookup::Known(device) => Lookup::Known(Box::new(KnownDevice { knowledge, ..*device })),
+        other => other,
+    }
+}
+
 /// Resources as a row lists them.
 pub type Resources = Vec<(ResourceId, Value)>;
 
@@ -193,6 +201,7 @@ fn text(text: &str) -> Value {
 }
 
 pub const TLV: ContentFormat = ContentFormat::Tlv;
+pub const OPAQUE: ContentFormat = ContentFormat::Opaque;
 pub const SENML_CBOR: ContentFormat = ContentFormat::SenmlCbor;
 pub const SENML_JSON: ContentFormat = ContentFormat::SenmlJson;
 pub const LWM2M_CBOR: ContentFormat = ContentFormat::Lwm2mCbor;

@@ -7,26 +7,31 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::blocks::Blocks;
 use super::{Next, Session, State, diagnostic};
 use crate::bootstrap::conversation::Wire;
 use crate::bootstrap::dispatch::{Dispatch, WriteRequest, dispatch};
 use crate::bootstrap::outcome::Outcome;
 use crate::bootstrap::plan::{self, Part, Plan, Purpose};
 use crate::bootstrap::{adaptation, consistency, difference, format};
-use crate::coap::{Code, Message};
+use crate::coap::{Block1Transfer, Code, Exchange, Message};
 use crate::lwm2m::path::{ObjectId, ResourceId};
 use crate::lwm2m::{ContentFormat, DiscoverAnswer, Object};
 use crate::provision::{Mode, Provision};
 
 /// How far the plan has got.
 pub(super) struct Execution {
-    provision: Box<Provision>,
+    pub(super) provision: Box<Provision>,
     /// What is still to be done; the first is under way.
-    queue: VecDeque<Dispatch>,
+    pub(super) queue: VecDeque<Dispatch>,
     /// Whether any write has been accepted; before that a 4.15 changes the format.
     has_written: bool,
     /// Bytes of payload of the request under way.
     payload_length: usize,
+    /// The blocks in which it goes, where it does.
+    pub(super) transfer: Option<Block1Transfer>,
+    /// When the first of its messages was sent, and how often others before the present one were sent again.
+    pub(super) begun: Option<(Instant, u32)>,
     /// What was taken out of the write under way because the client refused it so.
     taken_out: Vec<(ObjectId, ResourceId)>,
 }
@@ -69,12 +74,21 @@ impl Session {
         let preferred = self.request.preferred_content_format;
         self.format = Some(format::choose(&provision.writing, preferred, &self.knowledge).format);
         let queue = dispatch(operations, provision.writing.level);
-        let execution = Execution { provision, queue, has_written: false, payload_length: 0, taken_out: Vec::new() };
+        let execution = Execution {
+            provision,
+            queue,
+            has_written: false,
+            payload_length: 0,
+            transfer: None,
+            begun: None,
+            taken_out: Vec::new(),
+        };
         self.perform(now, execution, wire)
     }
 
     /// Sends the first request of the queue, or Finish when there is none.
-    fn perform(&mut self, now: Instant, mut execution: Execution, wire: &mut Wire<'_>) -> Next {
+    pub(super) fn perform(&mut self, now: Instant, mut execution: Execution, wire: &mut Wire<'_>) -> Next {
+        (execution.transfer, execution.begun) = (None, None);
         let exchange = match execution.queue.front() {
             None => return self.finish(now, execution.provision, wire),
             Some(Dispatch::Delete(path)) => {
@@ -83,15 +97,35 @@ impl Session {
             }
             Some(Dispatch::Write(request)) => {
                 self.pending.has_written = true;
-                let format = request.format.or(self.format).unwrap_or(ContentFormat::Tlv);
+                let format = self.format_of(request);
                 let payload = request.encode(format).map_err(|error| {
                     (Outcome::InvalidProvision, format!("{} cannot be written in {format}: {error}.", request.target))
                 })?;
                 execution.payload_length = payload.len();
-                wire.write(now, &request.target, format, payload)
+                let is_large = payload.len() > self.largest_payload();
+                if is_large && self.knowledge.refuses_blocks && request.clone().split().is_some() {
+                    execution.split();
+                    return self.perform(now, execution, wire);
+                }
+                if is_large && !self.knowledge.refuses_blocks {
+                    let tag = Some(wire.request_tag());
+                    let transfer = Block1Transfer::new(payload, self.size_exponent(), tag).map_err(|error| {
+                        (Outcome::Internal, format!("{} cannot go in blocks: {error}.", request.target))
+                    })?;
+                    let exchange = wire.write_block(now, &request.target, format, &transfer);
+                    execution.transfer = Some(transfer);
+                    exchange
+                } else {
+                    wire.write(now, &request.target, format, payload)
+                }
             }
         };
+        execution.begun = Some((now, 0));
         Ok(State::Executing(exchange, execution))
+    }
+
+    pub(super) fn format_of(&self, request: &WriteRequest) -> ContentFormat {
+        request.format.or(self.format).unwrap_or(ContentFormat::Tlv)
     }
 
     pub(super) fn handle_operation_answer(
@@ -101,6 +135,12 @@ impl Session {
         mut execution: Execution,
         wire: &mut Wire<'_>,
     ) -> Next {
+        if execution.transfer.is_some() {
+            match self.handle_block_answer(now, message, execution, wire)? {
+                Blocks::Sent(state) => return Ok(state),
+                Blocks::Judge(judged) => execution = *judged,
+            }
+        }
         let has_written = execution.has_written;
         let verdict = match execution.queue.front_mut() {
             None => Verdict::Next,
@@ -109,6 +149,9 @@ impl Session {
             Some(Dispatch::Delete(path)) => {
                 let reason = format!("The client answered Bootstrap-Delete {path} with {}.", message.code);
                 return Err((Outcome::DeleteFailed, reason));
+            }
+            Some(Dispatch::Write(_)) if self.takes_smaller(message, execution.payload_length) => {
+                Verdict::Again("too large for the client: again, in blocks".to_owned())
             }
             Some(Dispatch::Write(request)) => judge_write(message, request, has_written, &mut execution.taken_out)?,
         };
@@ -178,8 +221,21 @@ impl Execution {
         self.payload_length
     }
 
+    /// When the request under way was begun, and how often its messages were sent again.
+    pub(super) fn effort(&self, exchange: &Exchange) -> (Instant, u32) {
+        let (begun, before) = self.begun.unwrap_or((exchange.started(), 0));
+        (begun, before + exchange.retransmissions())
+    }
+
+    /// One message of the request under way has been answered.
+    pub(super) fn count(&mut self, exchange: &Exchange) {
+        if let Some((_, retransmissions)) = &mut self.begun {
+            *retransmissions += exchange.retransmissions();
+        }
+    }
+
     /// Puts smaller requests in the place of the one under way.
-    fn split(&mut self) {
+    pub(super) fn split(&mut self) {
         if let Some(Dispatch::Write(request)) = self.queue.pop_front() {
             for part in request.split().into_iter().flatten().rev() {
                 self.queue.push_front(Dispatch::Write(part));

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use crate::bootstrap::outcome::Step;
-use crate::coap::{Code, Exchange};
+use crate::coap::Code;
 
 /// Steps that are kept of one session.
 const LONGEST_TRACE: usize = 128;
@@ -25,12 +25,12 @@ impl Trace {
         }
     }
 
-    /// Adds what became of one of our requests. `code` is none where the client was silent or sent Reset.
+    /// Adds what became of one of our requests, which was first sent at a time and sent again so often. `code` is none where the client was silent or sent Reset.
     pub(super) fn record(
         &mut self,
         now: Instant,
         operation: String,
-        exchange: &Exchange,
+        (started, retransmissions): (Instant, u32),
         bytes: usize,
         code: Option<Code>,
         note: Option<String>,
@@ -39,8 +39,8 @@ impl Trace {
             operation,
             bytes,
             code: code.map(|code| code.to_string()),
-            duration: now - exchange.started(),
-            retransmissions: exchange.retransmissions(),
+            duration: now - started,
+            retransmissions,
             note,
         });
     }

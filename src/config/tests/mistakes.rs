@@ -100,7 +100,8 @@ fn every_mistake_of_one_file_is_named_with_line_and_column() {
         "6:12: error: `security` must be `nosec` or `dtls`",
         "7:15: error: `ack_timeout` must be from 0.1 to 60 seconds; 2 where left out",
         r#"12:20: error: `insecure_secrets` belongs to listeners with `security = "nosec"`: remove it"#,
-        "13:13: error: listening on TCP is not supported in this version: use `udp`",
+        "13:13: error: TLS is not supported in this version: with `transport = \"tcp\"` write `security = \"nosec\"`, \
+         or use `transport = \"udp\"` with DTLS",
         "16:8: error: the listener on line 11 has this address already: remove one",
         "17:18: error: `max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
         "19:2: error: unknown key `listener`: did you mean `listen`?",
@@ -398,6 +399,21 @@ fn unknown_clients_are_let_in_where_that_is_safe_and_said_how() {
 }
 
 const PROFILE_P: &str = "[[server]]\nname = \"s\"\nssid = 1\nuri = \"h\"\npsk = \"text:0123456789abcdef\"\n[[profile]]\nname = \"p\"\nservers = [\"s\"]\n";
+
+#[test]
+fn udp_and_tcp_may_have_the_same_port() {
+    let listen = |transport: &str, security: &str| {
+        format!("[[listen]]\nbind = \"[::]:5683\"\ntransport = \"{transport}\"\nsecurity = \"{security}\"\n")
+    };
+    let errors = |listeners: [String; 2]| -> Vec<String> {
+        said(&listeners.concat()).into_iter().filter(|line| line.contains(": error: ")).collect()
+    };
+    assert_eq!(errors([listen("udp", "nosec"), listen("tcp", "nosec")]), Vec::<String>::new());
+    let twice = ["6:8: error: the listener on line 2 has this address already: remove one"];
+    assert_eq!(errors([listen("tcp", "nosec"), listen("tcp", "nosec")]), twice);
+    let tls = errors([listen("udp", "nosec"), listen("tcp", "dtls")]);
+    assert!(matches!(&tls[..], [only] if only.starts_with("7:13: error: TLS is not supported")), "{tls:?}");
+}
 
 #[test]
 fn the_two_sockets_are_two() {

@@ -89,7 +89,8 @@ impl Driver {
     /// Looks a client up and tells the bootstrap server.
     pub(super) fn resolve(&mut self, now: Instant, session: SessionId, endpoint: CoapEndpoint, key: LookupKey) {
         let at = SystemTime::now();
-        let found = self.directory.look_up(&key, self.proof(endpoint), at.into());
+        let unwritten = |endpoint: &str| self.lessons.unwritten(endpoint);
+        let found = self.directory.look_up(&key, self.proof(endpoint), at.into(), unwritten);
         if let LookupKey::EndpointName(name) | LookupKey::Certificate { name: Some(name), .. } = &key {
             match &found.lookup {
                 Lookup::Unknown => {
@@ -107,6 +108,9 @@ impl Driver {
     fn tell(&mut self, now: Instant, session: SessionId, endpoint: CoapEndpoint, found: Found) {
         let is_outdated = found.lookup == Lookup::Outdated;
         let is_served = self.server.handle_lookup(now, session, found.lookup);
+        if is_served {
+            self.lessons.begin(session, found.inheritance);
+        }
         if let Some(id) = found.unproven.filter(|_| is_served) {
             // Until this is durable, what it had before stays good: a crash in between costs nothing.
             log_failure(
@@ -202,11 +206,11 @@ impl Driver {
         self.tell(now, session, endpoint, lookup.into());
     }
 
-    /// Where a client is; none where its association is gone.
+    /// The way to a client; none where it is gone.
     fn route(&self, endpoint: CoapEndpoint) -> Option<Route> {
         match endpoint {
             CoapEndpoint::Address { route, .. } => Some(route),
-            CoapEndpoint::Association { listener, number } => self.listeners[listener].dtls.as_ref()?.route(number),
+            CoapEndpoint::Association { listener, number } => self.listeners[listener].route(number),
         }
     }
 

@@ -199,7 +199,7 @@ impl World {
 
     fn resolve(&mut self, session: SessionId, key: &LookupKey) {
         let (at, proof) = (self.at(), self.directory.fingerprint(&self.proven.1));
-        let found = self.directory.look_up(key, Some(proof), at);
+        let found = self.directory.look_up(key, Some(proof), at, |_| None);
         let is_served = self.server.handle_lookup(self.now, session, found.lookup);
         if let Some(id) = found.unproven.filter(|_| is_served) {
             self.store.prove_issued(id, at).wait().unwrap();

@@ -157,6 +157,9 @@ fn check(configuration: &LoadConfiguration) -> Result<(), LoadError> {
     if configuration.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
         return Err(LoadError::Senseless("the rate must be a number above 0"));
     }
+    if configuration.target.tcp {
+        return Err(LoadError::Senseless("the load is put on over UDP or DTLS, not over TCP"));
+    }
     let fits = configuration.target.secure == configuration.psk.is_some();
     let words = "coaps:// needs a PSK identity and a key, and coap:// takes none";
     if fits { Ok(()) } else { Err(Failure::UnusableCredentials(words).into()) }

@@ -81,6 +81,7 @@ fn senseless_numbers_and_missing_processes_are_refused() {
         LoadConfiguration { rate: Some(0.0), ..good.clone() },
         LoadConfiguration { rate: Some(f64::NAN), ..good.clone() },
         LoadConfiguration { target: secure, ..good.clone() },
+        LoadConfiguration { target: Target { tcp: true, ..good.target.clone() }, ..good.clone() },
         LoadConfiguration { server_pid: Some(u32::MAX), ..good },
     ] {
         let error = run(bad, &mut |_| ControlFlow::Continue(())).unwrap_err();

@@ -1,4 +1,4 @@
-//! The simulated client on a real socket: one bootstrap over UDP or DTLS.
+//! The simulated client on a real socket: one bootstrap over UDP, DTLS or TCP.
 //!
 //! `bootstrapctl simulate` and the demo call [`bootstrap`]; the load generator uses [`Session`] and `drive` for each of
 //! its many. This is where clock, sockets and the system's randomness come in.
@@ -6,6 +6,7 @@
 mod association;
 mod psk;
 mod session;
+mod stream;
 mod target;
 
 use std::io;
@@ -50,11 +51,14 @@ pub async fn bootstrap(
     let mut result = Err(Failure::UnknownHost { host: target.host.clone(), reason: "no address".to_owned() });
     for address in target.resolve().await? {
         let client = Client::new(configuration.clone(), fresh_seed()?);
-        let association = security.as_ref().map(|(context, psk)| {
-            Association::new(context, (*psk).clone(), Instant::now(), HANDSHAKE_LIMIT.min(configuration.limit))
-        });
-        let mut session = Session::new(client, association.transpose()?);
-        result = run(address, &mut session).await;
+        result = if target.tcp {
+            stream::bootstrap(address, client, &configuration.timing).await
+        } else {
+            let association = security.as_ref().map(|(context, psk)| {
+                Association::new(context, (*psk).clone(), Instant::now(), HANDSHAKE_LIMIT.min(configuration.limit))
+            });
+            run(address, &mut Session::new(client, association.transpose()?)).await
+        };
         if !matches!(result, Err(Failure::NobodyListens { .. } | Failure::Unreachable { .. })) {
             break;
         }
@@ -71,7 +75,7 @@ fn security<'a>(
     match (target.secure, psk) {
         (false, None) => Ok(None),
         (false, Some(_)) => {
-            Err(Failure::UnusableCredentials("a key is of no use with coap://; the server must be coaps:// for it"))
+            Err(Failure::UnusableCredentials("a key is of no use without DTLS; the server must be coaps:// for it"))
         }
         (true, None) => Err(Failure::UnusableCredentials("coaps:// needs a key; give one, or use coap://")),
         (true, Some(psk)) => {

@@ -1,6 +1,6 @@
 //! `Target`: which server to bootstrap against, as a URI.
 //!
-//! RFC 7252 section 6 (`coap` and `coaps`, default ports 5683 and 5684); spec sheet `objects.md`, section 6.
+//! RFC 7252 section 6 (`coap` and `coaps`, default ports 5683 and 5684), RFC 8323 section 8.1 (`coap+tcp`, port 5683); spec sheet `objects.md`, section 6.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,9 +15,11 @@ use crate::simulator::Failure;
 pub struct Target {
     /// Whether DTLS is spoken (`coaps`).
     pub secure: bool,
+    /// Whether TCP carries CoAP (`coap+tcp`), not UDP.
+    pub tcp: bool,
     /// Host name or IP literal; IPv6 without brackets.
     pub host: String,
-    /// UDP port.
+    /// UDP or TCP port.
     pub port: u16,
 }
 
@@ -25,10 +27,10 @@ pub struct Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// No URI at all.
-    #[error("not a URI: it must look like coaps://HOST:PORT or coap://HOST:PORT")]
+    #[error("not a URI: it must look like coaps://HOST:PORT, coap://HOST:PORT or coap+tcp://HOST:PORT")]
     NotUri,
     /// Another scheme.
-    #[error("the scheme must be coap or coaps")]
+    #[error("the scheme must be coap, coaps or coap+tcp")]
     UnknownScheme,
     /// Something that a Bootstrap-Server's address cannot have here.
     #[error("only scheme, host and port are understood; leave user, path, query and fragment out")]
@@ -40,9 +42,10 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Target, TargetError> {
         let uri = Url::parse(text).map_err(|_| TargetError::NotUri)?;
-        let (secure, default_port) = match uri.scheme() {
-            "coap" => (false, 5683),
-            "coaps" => (true, 5684),
+        let (secure, tcp, default_port) = match uri.scheme() {
+            "coap" => (false, false, 5683),
+            "coaps" => (true, false, 5684),
+            "coap+tcp" => (false, true, 5683),
             _ => return Err(TargetError::UnknownScheme),
         };
         let host = match uri.host().ok_or(TargetError::NotUri)? {
@@ -56,13 +59,17 @@ impl FromStr for Target {
         if host.is_empty() {
             return Err(TargetError::NotUri);
         }
-        Ok(Target { secure, host, port: uri.port().unwrap_or(default_port) })
+        Ok(Target { secure, tcp, host, port: uri.port().unwrap_or(default_port) })
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "coaps" } else { "coap" };
+        let scheme = match (self.secure, self.tcp) {
+            (true, _) => "coaps",
+            (false, false) => "coap",
+            (false, true) => "coap+tcp",
+        };
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         write!(formatter, "{scheme}://{open}{}{close}:{}", self.host, self.port)
     }
@@ -93,6 +100,8 @@ mod tests {
             ("coaps://bs.example.com", "coaps://bs.example.com:5684"),
             ("coaps://[::1]:7000", "coaps://[::1]:7000"),
             ("coap://192.0.2.1:1/", "coap://192.0.2.1:1"),
+            ("coap+tcp://localhost", "coap+tcp://localhost:5683"),
+            ("coap+tcp://[::1]:7000", "coap+tcp://[::1]:7000"),
         ] {
             let target: Target = text.parse().unwrap();
             assert_eq!(target.to_string(), full);
@@ -106,7 +115,7 @@ mod tests {
         for (text, error) in [
             ("localhost:5683", TargetError::UnknownScheme),
             ("http://localhost", TargetError::UnknownScheme),
-            ("coap+tcp://localhost", TargetError::UnknownScheme),
+            ("coaps+tcp://localhost", TargetError::UnknownScheme),
             ("bs.example.com", TargetError::NotUri),
             ("coap://", TargetError::NotUri),
             ("coap:5683", TargetError::NotUri),

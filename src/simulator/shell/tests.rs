@@ -41,7 +41,7 @@ fn a_refusal_a_silence_and_a_closed_port_are_told_apart() {
     assert_eq!(server.endpoints().len(), 3);
 
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let nobody = Target { secure: false, host: "127.0.0.1".into(), port };
+    let nobody = Target { secure: false, tcp: false, host: "127.0.0.1".into(), port };
     let failure = run(&nobody, None, ClientConfiguration::new("meter-1")).unwrap_err();
     assert_eq!(failure.to_string(), format!("nobody listens at 127.0.0.1:{port}"));
     let failure = run(&Target { secure: true, ..nobody }, Some(&psk()), ClientConfiguration::new("m")).unwrap_err();

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::{check_profile, check_profile_in, writing};
 use crate::lwm2m::{ContentFormat, Path};
 use crate::provision::{
-    AccessControl, AccountType, Catalog, Discover, ProfileDefinition, ServerDefinition, TimingOverride, Writing,
+    AccessControl, AccountType, Catalog, Discover, Level, Mode, Pack, ProfileDefinition, ServerDefinition,
+    TimingOverride, Writing,
 };
 
 fn profile(servers: &[&str]) -> ProfileDefinition {
@@ -95,15 +96,16 @@ fn a_profile_names_servers_and_each_once() {
 }
 
 #[test]
-fn only_whole_objects_other_than_the_device_are_deleted() {
+fn what_is_the_clients_own_is_not_deleted_nor_less_than_an_instance() {
     for (path, part) in [
         ("/3", "belongs to the client"),
-        ("/3/0", "write `/3`"),
-        ("/", "name the objects"),
+        ("/3/0", "belongs to the client"),
         ("/0/1", "write `/0`"),
-        ("0", "not an object"),
-        ("/65535", "not an object"),
-        ("/x", "not an object"),
+        ("/5/0/1", "write `/5/0`"),
+        ("0", "neither an object nor"),
+        ("/65535", "neither an object nor"),
+        ("/5/65535", "neither an object nor"),
+        ("/x", "neither an object nor"),
     ] {
         let problems = found(&ProfileDefinition { delete: Some(vec!["/1".into(), path.into()]), ..profile(&["a"]) });
         assert_eq!((problems.len(), problems[0].0, problems[0].1), (1, "delete", Some(1)), "{path}");
@@ -111,6 +113,26 @@ fn only_whole_objects_other_than_the_device_are_deleted() {
     }
     let twice = ProfileDefinition { delete: Some(vec!["/1".into(), "/1".into()]), ..profile(&["a"]) };
     assert!(found(&twice)[0].2.contains("named twice"));
+    let delete = Some(vec!["/".into(), "/5/0".into()]);
+    let whole = writing(&ProfileDefinition { delete, ..profile(&["a"]) }).map(|writing| writing.delete);
+    assert_eq!(whole, Ok(vec![Path::Root, Path::ObjectInstance(5, 0)]));
+}
+
+#[test]
+fn an_incremental_profile_deletes_only_what_it_names_and_each_way_to_write_has_a_name() {
+    let named = |mode: &str, level: &str, pack: &str| {
+        let (mode, level, pack) = (Some(mode.into()), Some(level.into()), Some(pack.into()));
+        writing(&ProfileDefinition { mode, level, pack, ..profile(&["a"]) })
+    };
+    let writing = named("incremental", "resource", "redirect").unwrap();
+    assert_eq!((writing.mode, writing.level, writing.pack), (Mode::Incremental, Level::Resource, Pack::Redirect));
+    assert_eq!(writing.delete, []);
+    let writing = named("replace", "object", "never").unwrap();
+    assert_eq!((writing.mode, writing.level, writing.pack), (Mode::Replace, Level::Object, Pack::Never));
+    let problems = named("merge", "objects", "yes").unwrap_err();
+    let fields: Vec<&str> = problems.iter().map(|problem| problem.field).collect();
+    assert_eq!(fields, ["mode", "level", "pack"]);
+    assert_eq!(problems[0].message, "`mode` is one of `replace`, `incremental`");
 }
 
 #[test]
