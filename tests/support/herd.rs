@@ -276,7 +276,11 @@ impl<'a> Run<'a> {
 
 /// The server that the herd meets.
 pub fn server(limits: &Limits) -> Server {
-    let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
+    let policy = ListenerPolicy {
+        timing: Timing::default(),
+        insecure_secrets: false,
+        certificate_name: bootstrapd::provision::material::CertificateName::Cn,
+    };
     Server::new(vec![policy], limits.clone(), [7; 32])
 }
 
@@ -285,7 +289,7 @@ pub fn lookup(key: &LookupKey, provision: &Provision) -> Lookup {
     let LookupKey::PskIdentity(identity) = key else { panic!("everyone proves a PSK identity") };
     let endpoint = String::from_utf8(identity.clone()).expect("names are ASCII");
     Lookup::Known(Box::new(KnownDevice {
-        psk_identity: Some(identity.clone()),
+        credentials: bootstrapd::bootstrap::Credentials { psk_identity: Some(identity.clone()), ..Default::default() },
         blocked: false,
         knowledge: ClientKnowledge::default(),
         provision: Ok(Provision { endpoint: endpoint.clone(), ..provision.clone() }),
