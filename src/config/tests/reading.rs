@@ -285,7 +285,7 @@ fn mistakes_in_models_are_named_where_they_stand() {
         let text = format!("{SOUND}\n{model}");
         let line = SOUND.lines().count() + 1 + place;
         let told = said(&text);
-        let expected = format!(":{line}:");
-        assert!(told.iter().any(|told| told.contains(&expected) && told.contains(sentence)), "{model}: {told:#?}");
+        let expected = format!("{line}:");
+        assert!(told.iter().any(|told| told.starts_with(&expected) && told.contains(sentence)), "{model}: {told:#?}");
     }
 }
