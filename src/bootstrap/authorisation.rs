@@ -314,6 +314,17 @@ fn prefix(fingerprint: &[u8; 32]) -> String {
     fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "..."
 }
 
+/// Whether a client may take the place of another one that is being served as the same device, both being authorised:
+/// whoever proved it in the same way, and whoever proved it where the other proved nothing. That a proof is of another
+/// kind says that somebody has one of two secrets, and not that it is the client whose session runs.
+pub fn may_displace(this: &Peer, other: &Peer) -> bool {
+    match (this, other) {
+        (Peer::Unauthenticated, _) => false,
+        (_, Peer::Unauthenticated) => true,
+        _ => std::mem::discriminant(this) == std::mem::discriminant(other),
+    }
+}
+
 /// A peer's text, fit for a log line: control characters are escaped and the length is bounded.
 pub fn printable(text: &str) -> String {
     const LONGEST: usize = 256;

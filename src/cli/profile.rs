@@ -71,7 +71,7 @@ pub struct ProfileFields {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     ack_timeout: Option<f64>,
-    /// How often a request is sent again.
+    /// How often a request is sent again; as often as fits where only the wait is given, at most 4 times.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_retransmit: Option<u32>,
