@@ -23,7 +23,7 @@ use super::boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, Sess
 use super::conversation::{self, Conversation};
 use super::looping::LoopWatch;
 use super::outcome::{Outcome, SessionReport};
-use super::request::{BootstrapRequest, RequestError};
+use super::request::BootstrapRequest;
 use super::routing::{self, Rejection, Wanted};
 use super::session::{Session, Turn};
 use crate::coap::{Code, Deduplication, Message, Reply, SnapshotLimits, Snapshots, Ticket, Timing};
@@ -161,7 +161,9 @@ impl Server {
         let endpoint = entry.session.endpoint;
         let insecure_secrets = self.listeners.get(endpoint.listener()).is_some_and(|policy| policy.insecure_secrets);
         let store_is_down = matches!(lookup, Lookup::Unavailable(_));
-        let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
+        let key = entry.session.lookup_key(&self.listeners);
+        let request = &entry.session.request;
+        let decision = key.and_then(|key| authorisation::authorise(request, &key, lookup, insecure_secrets));
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
             Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
@@ -196,8 +198,7 @@ impl Server {
     /// Asks for credentials to be issued, once; the request goes on waiting.
     fn have_issued(&mut self, now: Instant, id: SessionId, mut unanswered: Unanswered) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
-        let key = authorisation::lookup_key(&entry.session.request, &entry.session.peer);
-        let refusal = match key {
+        let refusal = match entry.session.lookup_key(&self.listeners) {
             Ok(key) if !unanswered.has_issued => {
                 unanswered.has_issued = true;
                 entry.unanswered = Some(unanswered);
@@ -212,8 +213,8 @@ impl Server {
 
     /// The association of this endpoint is gone.
     pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
-        self.admission.withdraw(endpoint);
         self.forget_pack(endpoint);
+        self.admission.withdraw(endpoint);
         for id in [self.resolving.get(&endpoint), self.by_endpoint.get(&endpoint)].map(Option::<&SessionId>::copied) {
             if let Some(entry) = id.and_then(|id| self.sessions.get_mut(&id)) {
                 let (id, (outcome, reason)) = (entry.session.id, entry.session.handle_closed(now));
@@ -243,18 +244,19 @@ impl Server {
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else {
+            return self.handle_repeated_request(now, origin.endpoint);
+        };
         match routing::route(&message) {
             Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
                 self.answer_with_block(now, origin, &message, ticket);
             }
-            Ok(Wanted::Pack) if self.admits_pack(now, origin, &message, ticket) => {
-                self.begin_session(now, origin, message, ticket, BootstrapRequest::read_pack);
+            Ok(Wanted::Session) if !self.admits(now, origin, &message, bytes, ticket) => {}
+            Ok(Wanted::Pack) if !self.admits_pack(now, origin, &message) => {
+                // Silence here would keep the client from ever sending a Bootstrap-Request.
+                self.answer(origin.endpoint, &message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
             }
-            Ok(Wanted::Session) if self.admits(now, origin, &message, bytes, ticket) => {
-                self.begin_session(now, origin, message, ticket, BootstrapRequest::read);
-            }
-            Ok(_) => {}
+            Ok(Wanted::Session | Wanted::Pack) => self.begin_session(now, origin, message, ticket),
             Err(Rejection::Answer(code, explanation)) => {
                 self.answer(origin.endpoint, &message, ticket, code, explanation);
             }
@@ -263,24 +265,16 @@ impl Server {
     }
 
     /// A Bootstrap-Request or Bootstrap-Pack-Request that has been admitted.
-    fn begin_session(
-        &mut self,
-        now: Instant,
-        origin: Origin<'_>,
-        message: Message,
-        ticket: Ticket,
-        read: fn(&Message) -> Result<BootstrapRequest, RequestError>,
-    ) {
+    fn begin_session(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
         let id = SessionId(self.next_session);
         self.next_session += 1;
-        let (request, key) = match read(&message) {
-            Ok(request) => {
-                let key = authorisation::lookup_key(&request, origin.peer);
-                (request, key)
-            }
-            Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
+        let read = if message.code == Code::GET { BootstrapRequest::read_pack } else { BootstrapRequest::read };
+        let (request, unreadable) = match read(&message) {
+            Ok(request) => (request, None),
+            Err(error) => (BootstrapRequest::claim(&message), Some(Refusal::unreadable(&error))),
         };
         let session = Session::new(id, origin, request, now);
+        let key = unreadable.map_or_else(|| session.lookup_key(&self.listeners), Err);
         let unanswered = Unanswered {
             request: message,
             ticket,
