@@ -9,6 +9,7 @@ use super::outcome::SessionReport;
 use crate::coap::Timing;
 use crate::peer::Peer;
 use crate::provision::ClientKnowledge;
+use crate::provision::material::CertificateName;
 use crate::route::Route;
 
 /// Numbers the sessions of one server from 1.
@@ -64,6 +65,8 @@ pub struct ListenerPolicy {
     pub timing: Timing,
     /// Whether keys may travel unprotected.
     pub insecure_secrets: bool,
+    /// Which name of a verified certificate is the endpoint name, or one that is mapped to it.
+    pub certificate_name: CertificateName,
 }
 
 /// Bounds of the server.

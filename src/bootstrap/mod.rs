@@ -32,7 +32,7 @@ mod routing;
 pub mod server;
 mod session;
 
-pub use authorisation::{KnownDevice, Lookup, LookupKey, Withheld};
+pub use authorisation::{Credentials, KnownDevice, Lookup, LookupKey, Withheld};
 pub use boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId, Statistics};
 pub use explain::explain;
 pub use explanation::Explanation;

@@ -161,7 +161,9 @@ impl Server {
         let endpoint = entry.session.endpoint;
         let insecure_secrets = self.listeners.get(endpoint.listener()).is_some_and(|policy| policy.insecure_secrets);
         let store_is_down = matches!(lookup, Lookup::Unavailable(_));
-        let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
+        let key = entry.session.lookup_key(&self.listeners);
+        let request = &entry.session.request;
+        let decision = key.and_then(|key| authorisation::authorise(request, &key, lookup, insecure_secrets));
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
             Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
@@ -196,8 +198,7 @@ impl Server {
     /// Asks for credentials to be issued, once; the request goes on waiting.
     fn have_issued(&mut self, now: Instant, id: SessionId, mut unanswered: Unanswered) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
-        let key = authorisation::lookup_key(&entry.session.request, &entry.session.peer);
-        let refusal = match key {
+        let refusal = match entry.session.lookup_key(&self.listeners) {
             Ok(key) if !unanswered.has_issued => {
                 unanswered.has_issued = true;
                 entry.unanswered = Some(unanswered);
@@ -243,17 +244,20 @@ impl Server {
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else {
+            return self.handle_repeated_request(now, origin.endpoint);
+        };
         match routing::route(&message) {
             Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
                 self.answer_with_block(now, origin, &message, ticket);
             }
-            Ok(Wanted::Session) if !self.admits(now, origin, &message, bytes, ticket) => {}
-            Ok(Wanted::Pack) if !self.admits_pack(now, origin, &message) => {
-                // Silence here would keep the client from ever sending a Bootstrap-Request.
-                self.answer(origin.endpoint, &message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
+            Ok(Wanted::Pack) if self.admits_pack(now, origin, &message, ticket) => {
+                self.begin_session(now, origin, message, ticket);
             }
-            Ok(Wanted::Session | Wanted::Pack) => self.begin_session(now, origin, message, ticket),
+            Ok(Wanted::Session) if self.admits(now, origin, &message, bytes, ticket) => {
+                self.begin_session(now, origin, message, ticket);
+            }
+            Ok(_) => {}
             Err(Rejection::Answer(code, explanation)) => {
                 self.answer(origin.endpoint, &message, ticket, code, explanation);
             }
@@ -266,14 +270,12 @@ impl Server {
         let id = SessionId(self.next_session);
         self.next_session += 1;
         let read = if message.code == Code::GET { BootstrapRequest::read_pack } else { BootstrapRequest::read };
-        let (request, key) = match read(&message) {
-            Ok(request) => {
-                let key = authorisation::lookup_key(&request, origin.peer);
-                (request, key)
-            }
-            Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
+        let (request, unreadable) = match read(&message) {
+            Ok(request) => (request, None),
+            Err(error) => (BootstrapRequest::claim(&message), Some(Refusal::unreadable(&error))),
         };
         let session = Session::new(id, origin, request, now);
+        let key = unreadable.map_or_else(|| session.lookup_key(&self.listeners), Err);
         let unanswered = Unanswered {
             request: message,
             ticket,
@@ -299,12 +301,13 @@ impl Server {
         }
     }
 
-    /// Whether this session may serve the device although another one does: the other is displaced by whoever proved
-    /// the same identity, and over NoSec by the same address and port alone.
+    /// Whether this session may serve the device although another one does: the other is displaced by whoever proved the
+    /// device's identity in the same way, and over NoSec by the same address and port alone.
     fn may_displace(&self, session: SessionId, device: &str) -> bool {
         let other = self.by_device.get(device).and_then(|other| self.sessions.get(other));
         let (Some(other), Some(this)) = (other, self.sessions.get(&session)) else { return true };
-        other.session.endpoint == this.session.endpoint || this.session.peer.is_authenticated()
+        let is_same_end = other.session.endpoint == this.session.endpoint;
+        is_same_end || authorisation::may_displace(&this.session.peer, &other.session.peer)
     }
 
     /// This session serves the device from now on, and no other one does.
@@ -332,6 +335,7 @@ impl Server {
         let timing = &self.listeners[endpoint.listener()].timing;
         entry.session.adapt(&mut provision, knowledge);
         entry.session.accept(now, &provision);
+        self.deduplication.raise_lifetime(entry.session.timing(timing).exchange_lifetime());
         entry.session.record_request(now, Code::CHANGED);
         if has_failed_pack {
             entry.session.note_failed_pack();
@@ -447,7 +451,8 @@ impl Server {
     }
 }
 
-/// How long requests are remembered: EXCHANGE_LIFETIME of the slowest listener (RFC 7252 section 4.8.2).
+/// How long requests are remembered: EXCHANGE_LIFETIME of the slowest listener (RFC 7252 section 4.8.2). A profile that
+/// is slower makes it longer once it is used.
 fn longest_exchange(listeners: &[ListenerPolicy]) -> Duration {
     listeners.iter().map(|policy| policy.timing.exchange_lifetime()).max().unwrap_or_default()
 }

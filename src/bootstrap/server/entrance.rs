@@ -12,7 +12,7 @@ use crate::bootstrap::looping::{LoopingClient, Suspect};
 use crate::bootstrap::outcome::Looping;
 use crate::bootstrap::request::BootstrapRequest;
 use crate::bootstrap::session::Session;
-use crate::coap::{Message, Ticket};
+use crate::coap::{Code, Message, Ticket};
 
 impl Server {
     /// Takes new limits. What runs and waits beyond them is left to end; how many requests are remembered stays as it is.
@@ -46,15 +46,11 @@ impl Server {
             self.deduplication.forget(ticket);
             return false;
         }
-        let claimed = BootstrapRequest::claim(message).endpoint_name;
-        let suspect = self.loops.suspect(origin.peer, origin.route.remote.ip(), claimed.as_deref());
-        if suspect.is_some_and(|suspect| self.loops.is_silenced(now, suspect)) {
-            self.statistics.slowed_down += 1;
+        if self.is_slowed_down(now, origin, message) {
             self.deduplication.forget(ticket);
             return false;
         }
-        // A client that has a session takes its own place.
-        if self.has_session(origin.endpoint) || self.admission.has_room(Network::of(origin.route.remote.ip())) {
+        if self.has_room(origin) {
             return true;
         }
         self.admission.enqueue(now, WaitingRequest::new(now, origin, bytes, ticket));
@@ -62,17 +58,29 @@ impl Server {
         false
     }
 
-    /// Whether a Bootstrap-Pack-Request is served now. It does not wait: refused, its client comes with a
-    /// Bootstrap-Request, which does.
-    pub(super) fn admits_pack(&mut self, now: Instant, origin: Origin<'_>, message: &Message) -> bool {
+    /// Whether a Bootstrap-Pack-Request begins a session now. Where not, it is answered: silence would keep the client
+    /// from ever sending a Bootstrap-Request, which can wait (spec sheet `clients.md`, section 3.1).
+    pub(super) fn admits_pack(&mut self, now: Instant, origin: Origin<'_>, message: &Message, ticket: Ticket) -> bool {
+        if !self.draining && !self.is_slowed_down(now, origin, message) && self.has_room(origin) {
+            return true;
+        }
+        self.statistics.ignored_requests += 1;
+        self.answer(origin.endpoint, message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
+        false
+    }
+
+    /// Whether the client bootstraps in a loop and is to meet silence now; counts it if so.
+    fn is_slowed_down(&mut self, now: Instant, origin: Origin<'_>, message: &Message) -> bool {
         let claimed = BootstrapRequest::claim(message).endpoint_name;
         let suspect = self.loops.suspect(origin.peer, origin.route.remote.ip(), claimed.as_deref());
         let is_silenced = suspect.is_some_and(|suspect| self.loops.is_silenced(now, suspect));
-        let has_room =
-            self.has_session(origin.endpoint) || self.admission.has_room(Network::of(origin.route.remote.ip()));
-        let is_served = !self.draining && !is_silenced && has_room;
-        self.statistics.ignored_requests += u64::from(!is_served);
-        is_served
+        self.statistics.slowed_down += u64::from(is_silenced);
+        is_silenced
+    }
+
+    /// Whether this client can be served at once; one that has a session takes its own place.
+    fn has_room(&self, origin: Origin<'_>) -> bool {
+        self.has_session(origin.endpoint) || self.admission.has_room(Network::of(origin.route.remote.ip()))
     }
 
     /// Begins the sessions for which there is room now. Called after everything that may have ended one.
@@ -84,7 +92,8 @@ impl Server {
             let WaitingRequest { endpoint, route, ref peer, largest_message, ref datagram, ticket, .. } = request;
             // It was a message when it came.
             let Ok(message) = Message::decode(datagram) else { continue };
-            self.begin_session(now, Origin { endpoint, route, peer, largest_message }, message, ticket);
+            let origin = Origin { endpoint, route, peer, largest_message };
+            self.begin_session(now, origin, message, ticket);
         }
         self.forget_departed();
     }
