@@ -262,9 +262,9 @@ impl Association {
         self.connection.send(bytes)
     }
 
-    /// Bytes of the longest plaintext of a record, where the client asked for less than usual.
-    pub(super) fn longest_record(&self) -> Option<usize> {
-        self.connection.longest_record()
+    /// Most bytes of application data that one record carries.
+    pub(super) fn longest_message(&self) -> usize {
+        self.connection.longest_plaintext()
     }
 
     /// Sends close_notify.
