@@ -384,7 +384,12 @@ impl Driver {
                 dtls::Output::ApplicationData { association, bytes } => {
                     if let Some(known) = front.association(association) {
                         let endpoint = association_endpoint(index, association);
-                        let origin = Origin { endpoint, route: known.route, peer: &known.peer, largest_message: known.largest_message };
+                        let origin = Origin {
+                            endpoint,
+                            route: known.route,
+                            peer: &known.peer,
+                            largest_message: known.largest_message,
+                        };
                         self.server.handle_datagram(now, origin, &bytes);
                     }
                 }

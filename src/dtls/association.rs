@@ -73,7 +73,7 @@ impl Handshake {
         hello: &ClientHello<'_>,
         datagram: &[u8],
     ) -> Option<(Handshake, Turn<'static>)> {
-        let (mut connection, progress) = engine.accept(datagram)?;
+        let (mut connection, progress) = engine.accept(datagram, hello.offers_raw_public_key)?;
         let flight = connection.drain().collect();
         let gate = Gate::new(connection.flight(), hello.record_sequence_number);
         let (random, started, due, claim) = (*hello.random, now, now, None);

@@ -24,6 +24,8 @@ pub struct ClientHello<'a> {
     /// Cipher suites and compression methods, with their lengths. Extensions do not belong to what a client must
     /// repeat (RFC 6347, section 4.2.1), and OpenSSL's padding extension does change with the cookie.
     pub after_cookie: &'a [u8],
+    /// Whether the client may prove itself by a raw public key.
+    pub offers_raw_public_key: bool,
 }
 
 impl<'a> ClientHello<'a> {
@@ -75,6 +77,7 @@ impl<'a> ClientHello<'a> {
             cookie,
             before_cookie,
             after_cookie,
+            offers_raw_public_key: offers_raw_public_key(reader.rest),
         })
     }
 }
@@ -93,6 +96,18 @@ fn extensions_are_well_formed(bytes: &[u8]) -> bool {
         }
     }
     outer.rest.is_empty()
+}
+
+/// Whether well-formed extensions name raw public keys among the types of the client's own certificate (RFC 7250,
+/// section 3: extension 19, a list of one-byte types, of which 2 is RawPublicKey).
+fn offers_raw_public_key(extensions: &[u8]) -> bool {
+    let mut reader = Reader { rest: extensions.get(2..).unwrap_or_default() };
+    while let (Some(number), Some(content)) = (reader.take(2), reader.opaque16()) {
+        if number == [0, 19] {
+            return content.get(1..).is_some_and(|types| types.contains(&2));
+        }
+    }
+    false
 }
 
 struct Reader<'a> {
@@ -153,6 +168,26 @@ pub(super) mod tests {
         let body = &datagram[25..datagram.len() - 6];
         let bare = handshake_record([0xfe, 0xfd], [0; 6], &handshake_message(1, 0, body));
         assert!(ClientHello::parse(&bare).is_some());
+    }
+
+    #[test]
+    fn a_raw_public_key_is_offered_by_the_type_of_the_clients_own_certificate() {
+        let datagram = example(b"");
+        let body = &datagram[25..datagram.len() - 6];
+        let offers: [(&[u8], bool); 5] = [
+            (&[0, 6, 0, 19, 0, 2, 1, 2], true),
+            (&[0, 11, 0, 23, 0, 0, 0, 19, 0, 3, 2, 0, 2], true),
+            // What GnuTLS says with a certificate: of the server it takes either.
+            (&[0, 7, 0, 20, 0, 3, 2, 0, 2], false),
+            (&[0, 6, 0, 19, 0, 2, 1, 0], false),
+            (&[0, 4, 0, 19, 0, 0], false),
+        ];
+        for (extensions, offered) in offers {
+            let body = [body, extensions].concat();
+            let datagram = handshake_record([0xfe, 0xfd], [0; 6], &handshake_message(1, 0, &body));
+            let hello = ClientHello::parse(&datagram).expect("well-formed");
+            assert_eq!(hello.offers_raw_public_key, offered, "{extensions:02x?}");
+        }
     }
 
     #[test]

@@ -67,6 +67,8 @@ unsafe extern "C" {
     fn SSL_CTX_set1_client_cert_type(context: *mut ffi::SSL_CTX, types: *const u8, length: usize) -> c_int;
     // openssl/ssl.h: int SSL_CTX_set1_server_cert_type(SSL_CTX *ctx, const unsigned char *val, size_t len);
     fn SSL_CTX_set1_server_cert_type(context: *mut ffi::SSL_CTX, types: *const u8, length: usize) -> c_int;
+    // openssl/ssl.h: int SSL_set1_server_cert_type(SSL *s, const unsigned char *val, size_t len);
+    fn SSL_set1_server_cert_type(ssl: *mut ffi::SSL, types: *const u8, length: usize) -> c_int;
     // openssl/ssl.h: int SSL_get_negotiated_client_cert_type(const SSL *s);
     fn SSL_get_negotiated_client_cert_type(ssl: *const ffi::SSL) -> c_int;
     // openssl/ssl.h: uint8_t SSL_SESSION_get_max_fragment_length(const SSL_SESSION *sess);
@@ -88,6 +90,8 @@ pub(super) struct Engine {
     mtu: u16,
     initial_timeout: Duration,
     scratch: Scratch,
+    /// Whether there is a certificate, and yet raw public keys may be used.
+    proves_either_way: bool,
 }
 
 /// Buffers that every connection uses in turn, so that none has to keep its own.
@@ -159,6 +163,8 @@ impl Engine {
             mtu: configuration.mtu,
             initial_timeout: configuration.initial_timeout,
             scratch: Scratch { datagram: Vec::new(), plaintext: vec![0; PLAINTEXT_MAX] },
+            proves_either_way: configuration.raw_public_keys
+                && configuration.identity.as_ref().is_some_and(|identity| !identity.chain.is_empty()),
         })
     }
 
@@ -168,11 +174,14 @@ impl Engine {
     }
 
     /// Begins a handshake with the datagram that brought a valid cookie.
-    pub(super) fn accept(&mut self, datagram: &[u8]) -> Option<(Connection, Progress)> {
+    pub(super) fn accept(&mut self, datagram: &[u8], raw_public_key: bool) -> Option<(Connection, Progress)> {
         clear_errors();
         let mut ssl = Ssl::new(&self.context).ok()?;
         ssl.set_mtu(u32::from(self.mtu)).ok()?;
         prepare_handshake(&mut ssl, self.initial_timeout)?;
+        if self.proves_either_way && !raw_public_key {
+            prefer_certificate(&ssl)?;
+        }
         let stream = SslStream::new(ssl, Wire::default()).ok()?;
         let mut connection = Connection { stream, suite: None };
         connection.load(&mut self.scratch, datagram);
@@ -436,6 +445,15 @@ fn allow_raw_public_keys(builder: &mut SslContextBuilder, has_certificate: bool)
     if set { Ok(()) } else { Err(ErrorStack::get().into()) }
 }
 
+/// A client that proves itself by a certificate expects one: GnuTLS offers to take either, whatever the client has, and
+/// the mode of an LwM2M account holds for both ends (LwM2M Core 1.2, annex E.1, resource 2).
+fn prefer_certificate(ssl: &SslRef) -> Option<()> {
+    let both = [CERTIFICATE_TYPE_X509 as u8, CERTIFICATE_TYPE_RPK as u8];
+    // SAFETY: the pointer is valid, and OpenSSL copies the bytes.
+    let set = unsafe { SSL_set1_server_cert_type(ssl.as_ptr(), both.as_ptr(), both.len()) };
+    (set == 1).then_some(())
+}
+
 /// Accepts the one key that was judged to be acceptable: whatever OpenSSL read out of the Certificate message, the
 /// client will have to prove that it holds this key.
 unsafe extern "C" fn verify_client(context: *mut ffi::X509_STORE_CTX, _argument: *mut c_void) -> c_int {
@@ -576,11 +594,11 @@ mod client_side {
     use openssl::ssl::SslRef;
     use openssl_sys as ffi;
 
+    use super::SSL_set1_server_cert_type;
+
     unsafe extern "C" {
         // openssl/ssl.h: int SSL_set1_client_cert_type(SSL *s, const unsigned char *val, size_t len);
         fn SSL_set1_client_cert_type(ssl: *mut ffi::SSL, types: *const u8, length: usize) -> c_int;
-        // openssl/ssl.h: int SSL_set1_server_cert_type(SSL *s, const unsigned char *val, size_t len);
-        fn SSL_set1_server_cert_type(ssl: *mut ffi::SSL, types: *const u8, length: usize) -> c_int;
         // openssl/ssl.h: int SSL_set_tlsext_max_fragment_length(SSL *ssl, uint8_t mode);
         fn SSL_set_tlsext_max_fragment_length(ssl: *mut ffi::SSL, mode: u8) -> c_int;
     }

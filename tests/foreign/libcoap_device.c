@@ -466,7 +466,6 @@ static int is_expected(const char *name, const uint8_t *key, size_t length, coap
 static int is_verified(const char *name, const uint8_t *certificate_of_server, size_t length, coap_session_t *session,
                        unsigned depth, int validated, void *argument) {
     (void)certificate_of_server, (void)length, (void)session, (void)argument;
-    fprintf(stderr, "depth %u name %s validated %d\n", depth, name, validated);
     return validated && (depth > 0 || strcmp(name, server_name) == 0);
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A device that is not installed fails the test: that it cannot be run says nothing good about the server.
 
+pub mod pki;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,10 +13,14 @@ use serde_json::Value;
 /// A client that somebody else's code makes up.
 #[derive(Clone, Copy, Debug)]
 pub enum ForeignDevice {
-    /// aiocoap, over plain UDP or, given credentials, over DTLS by tinydtls.
+    /// aiocoap, over plain UDP, plain TCP or, given credentials, over DTLS by tinydtls.
     Aiocoap,
-    /// libcoap over OpenSSL; LwM2M 1.0 with TLV and nothing else.
+    /// libcoap over OpenSSL, or over plain TCP; LwM2M 1.0 with TLV and nothing else.
     Libcoap,
+    /// The same over GnuTLS, which knows raw public keys too.
+    LibcoapGnutls,
+    /// Mbed TLS 2.28 by python-mbedtls, with a CoAP of its own.
+    Mbedtls,
     /// node-dtls-client, which sends a ClientHello without extensions.
     Node,
 }
@@ -63,7 +69,9 @@ impl ForeignDevice {
     fn command(self) -> Command {
         match self {
             Self::Aiocoap => script("venv/bin/python", "aiocoap_device.py"),
-            Self::Libcoap => Command::new(installed("libcoap_device")),
+            Self::Libcoap => Command::new(installed("libcoap_device_openssl")),
+            Self::LibcoapGnutls => Command::new(installed("libcoap_device_gnutls")),
+            Self::Mbedtls => script("venv/bin/python", "mbedtls_device.py"),
             Self::Node => script("node", "node_device.js"),
         }
     }
@@ -97,6 +105,32 @@ impl Report {
     pub fn payload(&self, path: &str) -> (u64, &str) {
         let payload = &self.0["payloads"][path];
         (payload["format"].as_u64().unwrap_or_default(), payload["hex"].as_str().unwrap_or_default())
+    }
+
+    /// How many blocks the device put together itself, and bytes of the largest.
+    pub fn blocks(&self) -> (u64, u64) {
+        let number = |name: &str| self.0["blocks"][name].as_u64().expect("the device counts blocks");
+        (number("taken"), number("largest"))
+    }
+
+    /// Bytes of the largest plaintext in a record from the server, in the clear and protected.
+    pub fn largest_records(&self) -> (u64, u64) {
+        let number = |name: &str| self.0["largest_records"][name].as_u64().expect("the device looks at records");
+        (number("clear"), number("protected"))
+    }
+
+    /// max_fragment_length in the ServerHello, and the cipher suite.
+    pub fn agreed(&self) -> (Option<&str>, Option<&str>) {
+        (self.0["max_fragment_length"].as_str(), self.0["cipher"].as_str())
+    }
+
+    /// What a bad link did, as in `lost out handshake`, and how often.
+    pub fn link(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0["link"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(what, often)| (what.as_str(), often.as_u64().unwrap_or(0)))
     }
 
     /// Cipher suites and extensions of the ClientHello, where the device reports them.

@@ -1,0 +1,89 @@
+//! Certificates of several KB, in blocks (RFC 7959) that other people's code puts together.
+
+use crate::foreign::{ForeignDevice, Report};
+use crate::{Heavy, OPEN, SENML_CBOR, SENML_JSON, TLV};
+
+#[test]
+fn libcoap_puts_blocks_together() {
+    let heavy = Heavy::start();
+    for device in [ForeignDevice::Libcoap, ForeignDevice::LibcoapGnutls] {
+        heavy.is_held(&heavy.fleet.proven(device, &[]));
+    }
+}
+
+#[test]
+fn aiocoap_puts_blocks_together_in_every_format() {
+    let formats: [(&[&str], u64); 3] = [
+        (&[], TLV),
+        (&["--lwm2m", "1.1", "--pct", "110"], SENML_JSON),
+        (&["--lwm2m", "1.2", "--pct", "112"], SENML_CBOR),
+    ];
+    for (options, format) in formats {
+        // Each on a daemon that knows nothing of the client yet.
+        let heavy = Heavy::start();
+        let report = heavy.fleet.open(options);
+        heavy.is_held(&report);
+        assert_eq!(report.payload("/0/1").0, format);
+        heavy.is_held(&heavy.fleet.proven(ForeignDevice::Aiocoap, options));
+    }
+}
+
+#[test]
+fn a_client_that_answers_with_a_smaller_size_is_sent_that() {
+    let heavy = Heavy::start();
+    for device in [ForeignDevice::Libcoap, ForeignDevice::LibcoapGnutls] {
+        let report = heavy.fleet.proven(device, &["--block-size", "64"]);
+        heavy.is_held(&report);
+        let (taken, largest) = report.blocks();
+        assert!(taken > 50 && largest == 64, "{report:#?}");
+    }
+}
+
+#[test]
+fn a_client_that_refuses_large_payloads_is_written_to_in_small_ones_and_later_at_once() {
+    let heavy = Heavy::start();
+    let small: [(ForeignDevice, &[&str]); 2] = [
+        (ForeignDevice::Libcoap, &["--block-size", "64", "--refuse-larger"]),
+        (ForeignDevice::LibcoapGnutls, &["--block-size", "64", "--refuse-larger"]),
+    ];
+    let refusals = |report: &Report| report.requests().iter().filter(|request| request.ends_with("-> 4.13")).count();
+    let mut refused = Vec::new();
+    for (device, options) in small {
+        let report = heavy.fleet.proven(device, options);
+        heavy.is_held(&report);
+        let (taken, largest) = report.blocks();
+        assert!(taken > 60 && largest == 64, "{report:#?}");
+        refused.push(refusals(&report));
+    }
+    // What the client takes was learned from its first session.
+    assert!(refused[0] > 0 && refused[1] == 0, "{refused:?}");
+}
+
+#[test]
+fn nothing_is_learned_of_a_client_that_proves_nothing() {
+    let heavy = Heavy::start();
+    let report = ForeignDevice::Aiocoap.bootstrap(heavy.fleet.daemon.nosec, OPEN, None, &["--refuse-format", "11542"]);
+    assert!(report.requests().iter().any(|request| request.ends_with("-> 4.15")), "{report:#?}");
+    let report = heavy.fleet.open(&[]);
+    heavy.is_held(&report);
+    assert_eq!(report.payload("/0/1").0, TLV);
+}
+
+#[test]
+fn blocks_fit_the_records_that_mbed_tls_asks_for() {
+    let heavy = Heavy::start();
+    let usual = heavy.fleet.proven(ForeignDevice::Mbedtls, &[]);
+    heavy.is_held(&usual);
+    assert_eq!((usual.blocks().1, usual.agreed().0), (1024, None), "{usual:#?}");
+
+    let short = heavy.fleet.proven(ForeignDevice::Mbedtls, &["--max-fragment-512"]);
+    heavy.is_held(&short);
+    // RFC 6066 section 4: 1 stands for 2^9.
+    assert_eq!((short.blocks().1, short.agreed().0), (256, Some("01")), "{short:#?}");
+    let (clear, protected) = short.largest_records();
+    assert!(clear <= 512 && (256..=512).contains(&protected), "{short:#?}");
+
+    let small = heavy.fleet.proven(ForeignDevice::Mbedtls, &["--block-size", "32", "--lwm2m", "1.1", "--pct", "112"]);
+    heavy.is_held(&small);
+    assert_eq!(small.blocks().1, 32, "{small:#?}");
+}
