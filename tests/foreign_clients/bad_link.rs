@@ -23,7 +23,9 @@ fn a_bad_link_delays_a_bootstrap_and_spoils_nothing() {
     let definitions = DEFINITIONS.replace("default = true\n", IMPATIENT) + &devices;
     let fleet = Fleet::on(&Site::with_listeners(LISTENERS, &definitions));
     let reports: Vec<Report> = thread::scope(|scope| {
-        let running: Vec<_> = (0..SEEDS).map(|seed| scope.spawn(|| bootstrap_over_bad_link(&fleet, seed))).collect();
+        let fleet = &fleet;
+        let start = |seed| scope.spawn(move || bootstrap_over_bad_link(fleet, seed));
+        let running: Vec<_> = (0..SEEDS).map(start).collect();
         running.into_iter().map(|device| device.join().expect("the device was bootstrapped")).collect()
     });
     let mut faults = BTreeMap::new();
