@@ -34,7 +34,7 @@ class Association:
         self.buffer = tls.ClientContext(tls.DTLSConfiguration(
             lowest_supported_version=tls.DTLSVersion.DTLSv1_2,
             max_fragmentation_length=tls.MaxFragmentLength.MFL_512K if options.max_fragment_512 else None,
-            handshake_timeout_min=options.patience, handshake_timeout_max=8 * options.patience, **self.kept,
+            handshake_timeout_min=options.patience, handshake_timeout_max=128 * options.patience, **self.kept,
         )).wrap_buffers(options.server_name)
         host, port = options.server.rsplit(":", 1)
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
@@ -216,7 +216,7 @@ def bootstrap(options):
                 # The answer to Finish may be lost: the server then asks for it again.
                 failure, ending, until = device.failure, True, time.monotonic() + options.linger
     except Exception as error:  # whatever it is belongs into the report
-        failure = f"{error!r}"
+        failure = f"{error!r}: {error}"
     instances, payloads = device.holdings.shown()
     return {
         "client": [f"python-mbedtls {importlib.metadata.version('python-mbedtls')}"],

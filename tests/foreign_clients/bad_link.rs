@@ -8,7 +8,7 @@ use crate::harness::Site;
 use crate::{DEFINITIONS, Fleet, KEY, LISTENERS, holds_both_accounts};
 
 /// Says how soon the server sends again: the device is as impatient.
-const IMPATIENT: &str = "default = true\nack_timeout = 0.2\nmax_retransmit = 6\n";
+pub const IMPATIENT: &str = "default = true\nack_timeout = 0.1\nmax_retransmit = 7\n";
 
 const SEEDS: u32 = 12;
 
@@ -52,7 +52,7 @@ fn a_bad_link_delays_a_bootstrap_and_spoils_nothing() {
 fn bootstrap_over_bad_link(fleet: &Fleet, seed: u32) -> Report {
     let (endpoint, seed) = (format!("link-{seed}"), seed.to_string());
     let credentials = Credentials { identity: &endpoint, key_file: &fleet.key_file };
-    let options = [&FAULTS[..], &["--seed", &seed, "--patience", "0.2", "--linger", "1.5", "--limit", "60"]].concat();
+    let options = [&FAULTS[..], &["--seed", &seed, "--patience", "0.1", "--linger", "1.5", "--limit", "60"]].concat();
     let report = ForeignDevice::Mbedtls.bootstrap(fleet.daemon.dtls, &endpoint, Some(credentials), &options);
     fleet.finished(report)
 }

@@ -35,7 +35,7 @@ fn a_client_that_answers_with_a_smaller_size_is_sent_that() {
         let report = heavy.fleet.proven(device, &["--block-size", "64"]);
         heavy.is_held(&report);
         let (taken, largest) = report.blocks();
-        assert!(taken > 50 && largest == 64, "{report:#?}");
+        assert!(taken > 40 && largest == 64, "{report:#?}");
     }
 }
 
@@ -52,7 +52,7 @@ fn a_client_that_refuses_large_payloads_is_written_to_in_small_ones_and_later_at
         let report = heavy.fleet.proven(device, options);
         heavy.is_held(&report);
         let (taken, largest) = report.blocks();
-        assert!(taken > 60 && largest == 64, "{report:#?}");
+        assert!(taken > 50 && largest == 64, "{report:#?}");
         refused.push(refusals(&report));
     }
     // What the client takes was learned from its first session.
@@ -62,7 +62,12 @@ fn a_client_that_refuses_large_payloads_is_written_to_in_small_ones_and_later_at
 #[test]
 fn nothing_is_learned_of_a_client_that_proves_nothing() {
     let heavy = Heavy::start();
-    let report = ForeignDevice::Aiocoap.bootstrap(heavy.fleet.daemon.nosec, OPEN, None, &["--refuse-format", "11542"]);
+    let report = ForeignDevice::Aiocoap.bootstrap(
+        heavy.fleet.daemon.nosec,
+        OPEN,
+        None,
+        &["--refuse-format", "11542", "--limit", "5"],
+    );
     assert!(report.requests().iter().any(|request| request.ends_with("-> 4.15")), "{report:#?}");
     let report = heavy.fleet.open(&[]);
     heavy.is_held(&report);

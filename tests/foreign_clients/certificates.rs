@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::bad_link::IMPATIENT;
 use crate::foreign::pki::Holder;
 use crate::foreign::{ForeignDevice, Report};
 use crate::harness::Site;
@@ -74,11 +75,11 @@ fn a_pinned_certificate_needs_no_authority() {
 
 #[test]
 fn a_certificate_handshake_over_a_bad_link_succeeds() {
-    let yard = Yard::open();
+    let yard = Yard::with(&DEFINITIONS.replace("default = true\n", IMPATIENT));
     let holder = yard.makers.certify(CERTIFIED, &[]);
     for seed in ["1", "2", "3"] {
         let link = ["--lost", "20", "--doubled", "10", "--reordered", "10", "--max-fragment-512"];
-        let options = [&link[..], &["--seed", seed, "--patience", "0.2", "--linger", "3", "--limit", "60"]].concat();
+        let options = [&link[..], &["--seed", seed, "--patience", "0.1", "--linger", "1", "--limit", "60"]].concat();
         yard.holds(&yard.by_certificate(ForeignDevice::Mbedtls, CERTIFIED, &holder, &options));
     }
 }
@@ -134,11 +135,15 @@ struct Yard {
 
 impl Yard {
     fn open() -> Yard {
+        Yard::with(DEFINITIONS)
+    }
+
+    fn with(definitions: &str) -> Yard {
         let root = Holder::root("root of the server");
         let server = root.certify(SERVER_NAME, &[SERVER_NAME.to_owned()]);
         let (makers, raw) = (Holder::root("makers of devices"), Holder::root("a raw key"));
         let pinned = Holder::root("somebody").certify("a name that says nothing", &[]);
-        let site = Site::with_listeners(LISTENER, &(DEFINITIONS.to_owned() + DEVICES));
+        let site = Site::with_listeners(LISTENER, &(definitions.to_owned() + DEVICES));
         let files = [
             ("root.pem", root.pem()),
             ("server.pem", server.pem()),
