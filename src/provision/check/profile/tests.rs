@@ -85,6 +85,14 @@ fn every_format_that_can_be_written_can_be_named() {
         let profile = ProfileDefinition { format: Some(name.into()), ..profile(&["a"]) };
         assert_eq!(writing(&profile).map(|writing| writing.format), Ok(format), "{name}");
     }
+    for (name, format) in [("plain-text", ContentFormat::PlainText), ("cbor", ContentFormat::Cbor)] {
+        let level = Some("resource".into());
+        let single = ProfileDefinition { format: Some(name.into()), level, ..profile(&["a"]) };
+        assert_eq!(writing(&single).map(|writing| writing.format), Ok(Some(format)));
+        let problems = writing(&ProfileDefinition { level: None, ..single }).unwrap_err();
+        assert_eq!((problems.len(), problems[0].field), (1, "format"));
+        assert!(problems[0].message.contains("set `level = \"resource\"`"));
+    }
 }
 
 #[test]
