@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::failure::Failure;
-use super::key_input::read_file;
+use super::key_input::{read_bytes, read_file};
 use super::report::{Report, Table};
 use super::{load, numbers, runtime};
 use crate::lwm2m::{ContentFormat, Version};
+use crate::secret::Secret;
 use crate::simulator::load::LoadConfiguration;
-use crate::simulator::shell::{CipherSuite, Psk, Target, bootstrap};
+use crate::simulator::shell::{CipherSuite, ClientCertificate, Psk, Target, bootstrap, bootstrap_with_certificate};
 use crate::simulator::{ClientConfiguration, Like, PackRequest, ProvisionedView};
 
 // Lines short enough that no terminal of 80 columns breaks them, so that they can be copied.
@@ -41,6 +42,15 @@ pub struct Simulate {
     /// File with the pre-shared key, as hex:..., base64:... or text:...; `-` reads it from stdin.
     #[arg(long, value_name = "FILE")]
     psk_file: Option<PathBuf>,
+    /// File with the device's certificate, and those that lead to its authority: PEM, or one in DER.
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["psk_file", "count"])]
+    certificate: Option<PathBuf>,
+    /// File with the certificate's private key: PEM or DER.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// File with the authorities that may certify the server; left out, any server is believed.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    trust: Option<PathBuf>,
     /// Preferred content format as a CoAP number: 110 SenML JSON, 112 SenML CBOR, 11542 TLV, 11544 LwM2M CBOR.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pct: Option<u16>,
@@ -96,6 +106,10 @@ impl Simulate {
         self.check_key()?;
         let psk = self.psk()?;
         let client = self.client()?;
+        if let Some(certificate) = self.certificate()? {
+            let given = runtime()?.block_on(bootstrap_with_certificate(&self.server, &certificate, client))?;
+            return Ok(report(&given.view(self.reveal)));
+        }
         let suites = CipherSuite::ALL;
         let Some(count) = self.count else {
             let given = runtime()?.block_on(bootstrap(&self.server, psk.as_ref(), &suites, client))?;
@@ -153,14 +167,24 @@ impl Simulate {
             return Err(Failure::Usage("--count works over UDP only: give coap:// or coaps://".into()));
         }
         match (self.server.secure, &self.psk_file) {
-            (true, None) => {
-                Err(Failure::Usage("a coaps:// server needs --psk-file FILE; without a key, give coap://".into()))
-            }
+            (true, None) if self.certificate.is_some() => Ok(()),
+            (true, None) => Err(Failure::Usage(
+                "a coaps:// server needs --psk-file FILE, or --certificate FILE and --key FILE; without a key, give coap://"
+                    .into(),
+            )),
             (false, Some(_)) => {
                 Err(Failure::Usage("--psk-file is of no use with coap://: leave it out, or give coaps://".into()))
             }
             _ => Ok(()),
         }
+    }
+
+    fn certificate(&self) -> Result<Option<ClientCertificate>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
+        let certificate = read_bytes(certificate)?;
+        let key = Secret::from(read_bytes(key)?.as_slice());
+        let trust = self.trust.as_deref().map(read_bytes).transpose()?;
+        Ok(Some(ClientCertificate::read(&certificate, &key, trust.as_ref().map(|bytes| bytes.as_slice()))?))
     }
 
     fn psk(&self) -> Result<Option<Psk>, Failure> {

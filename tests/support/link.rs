@@ -158,7 +158,11 @@ pub struct Site {
 impl Site {
     /// A server that answers every look-up so, for a client that has proven `peer`.
     pub fn new(lookup: Lookup, peer: Peer, seed: [u8; 32]) -> Site {
-        let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
+        let policy = ListenerPolicy {
+            timing: Timing::default(),
+            insecure_secrets: false,
+            certificate_name: bootstrapd::provision::material::CertificateName::Cn,
+        };
         let server = Server::new(vec![policy], Limits::default(), seed);
         Site { server, lookup, peer, overlong: 0, stand_in: Box::new(|_| None) }
     }

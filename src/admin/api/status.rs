@@ -152,7 +152,7 @@ pub struct AuditLine {
     pub uid: Option<u32>,
     /// Which way the change came, such as `admin socket`.
     pub actor: String,
-    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block` or `unblock`.
+    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block`, `unblock` or `forget`.
     pub verb: String,
     /// `server`, `profile` or `device`.
     pub kind: String,

@@ -1,7 +1,7 @@
 //! Certificates and raw public keys of devices: found by what they are, of one device each, kept and exchanged.
 
 use super::issued::drawn;
-use super::{OPERATOR, Scratch, at, file, key, refusal, scratch};
+use super::{OPERATOR, Scratch, at, default_profile, file, key, refusal, scratch};
 use crate::provision::{DeviceDefinition, DeviceIdentity, IdentityKind};
 use crate::store::{
     DeviceRow, FileConflict, FileMode, Import, ImportError, Kept, Key, Store, StoreError, file_conflicts,
@@ -91,6 +91,7 @@ fn nobody_takes_what_proves_another() {
 #[test]
 fn rows_of_a_table_exchange_what_they_have_and_collide_by_name() {
     let Scratch { store, directory: _guard } = scratch();
+    store.add_profile(OPERATOR, at(1), default_profile("p", &[])).wait().unwrap();
     for device in [pinned("a", 1), pinned("b", 2), named("c", "c-name")] {
         add(&store, device);
     }
