@@ -253,21 +253,24 @@ fn a_link_that_repeats_and_holds_a_third_of_everything_does_no_harm() {
     assert!(Row { weather, ..row }.check() >= NEARLY_ALL);
 }
 
-/// A slow network, such as NB-IoT in bad coverage: round trips of 2 to 15 s, and a profile for it. It waits 20 s for the
-/// first answer and asks nothing that it knows. Here the closed form holds only from above: the 247 s of the whole count.
-fn slow(max_retransmit: u32, attempts: usize) -> Row {
-    let timing = TimingOverride { ack_timeout: Some(Duration::from_secs(20)), max_retransmit: Some(max_retransmit) };
+/// A slow network, such as NB-IoT in bad coverage: round trips of 2 to 15 s, and a profile for it, which asks nothing that
+/// it knows. An exchange must end in less than 200 s, so that a longer ACK_TIMEOUT leaves fewer repetitions. The closed form
+/// holds here only from above: the 247 s of the whole count.
+fn slow(ack_timeout: u64, max_retransmit: u32, attempts: usize) -> Row {
+    let ack_timeout = Some(Duration::from_secs(ack_timeout));
+    let timing = TimingOverride { ack_timeout, max_retransmit: Some(max_retransmit) };
     let row = Row::new(1, 0.05);
     Row { weather: Weather { delay: 1.0..7.5, ..row.weather }, timing, attempts, discover: Discover::Never, ..row }
 }
 
-/// With two repetitions no exchange takes longer than the whole may: MAX_TRANSMIT_WAIT is 210 s.
+/// Some requests are repeated in vain, and none too late.
 #[test]
-fn over_a_slow_network_nearly_all_succeed_within_two_attempts() {
-    assert!(slow(2, 2).check() >= NEARLY_ALL);
+fn over_a_slow_network_nearly_all_succeed_at_once() {
+    assert!(slow(8, 3, 1).check() >= NEARLY_ALL);
 }
 
+/// Nothing is repeated in vain.
 #[test]
-fn over_a_slow_network_nearly_all_succeed_at_once_with_three_repetitions() {
-    assert!(slow(3, 1).check() >= NEARLY_ALL);
+fn over_a_slow_network_with_few_repetitions_nearly_all_succeed_within_three_attempts() {
+    assert!(slow(20, 1, 3).check() >= NEARLY_ALL);
 }

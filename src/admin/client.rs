@@ -20,12 +20,13 @@ use tokio::task::JoinHandle;
 
 use super::api::{
     Approval, AuditLine, BACKUP_DEVICES, BatchChanged, Credentials, Dependents, DeviceExplanation, Entry, HeldClient,
-    List, Model, Problem, ReloadSummary, Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of,
-    query_of, segment,
+    List, Problem, ReloadSummary, Resource, Revealed, Session, SessionSummary, StateChange, Status, path_of, query_of,
+    segment,
 };
 use crate::provision::DeviceDefinition;
 
 mod bulk;
+mod knowledge;
 
 /// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -225,39 +226,6 @@ impl Client {
     pub async fn rotate(&self, endpoint: &str) -> Result<(), ClientError> {
         let path = format!("{}/rotate", path_of::<DeviceDefinition>(endpoint));
         self.send(Method::POST, &path, None).await.map(|_| ())
-    }
-
-    /// Forgets what is known of the client of a device.
-    ///
-    /// # Errors
-    /// [`ClientError`]; a problem of status 404 where there is no such device.
-    pub async fn forget_device(&self, endpoint: &str) -> Result<(), ClientError> {
-        let path = format!("{}/forget", path_of::<DeviceDefinition>(endpoint));
-        self.send(Method::POST, &path, None).await.map(|_| ())
-    }
-
-    /// The models of the config file.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn models(&self) -> Result<List<Model>, ClientError> {
-        self.exchange(Method::GET, "/v1/models", None).await
-    }
-
-    /// One model.
-    ///
-    /// # Errors
-    /// [`ClientError`]; a problem of status 404 where there is no such model.
-    pub async fn model(&self, name: &str) -> Result<Model, ClientError> {
-        self.exchange(Method::GET, &format!("/v1/models/{}", segment(name)), None).await
-    }
-
-    /// Forgets what was learned of a model.
-    ///
-    /// # Errors
-    /// As [`Client::model`].
-    pub async fn forget_model(&self, name: &str) -> Result<(), ClientError> {
-        self.send(Method::POST, &format!("/v1/models/{}/forget", segment(name)), None).await.map(|_| ())
     }
 
     /// Blocks all of these devices, or none.

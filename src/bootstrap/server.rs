@@ -251,13 +251,12 @@ impl Server {
             Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
                 self.answer_with_block(now, origin, &message, ticket);
             }
-            Ok(Wanted::Pack) if self.admits_pack(now, origin, &message, ticket) => {
-                self.begin_session(now, origin, message, ticket);
+            Ok(Wanted::Session) if !self.admits(now, origin, &message, bytes, ticket) => {}
+            Ok(Wanted::Pack) if !self.admits_pack(now, origin, &message) => {
+                // Silence here would keep the client from ever sending a Bootstrap-Request.
+                self.answer(origin.endpoint, &message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
             }
-            Ok(Wanted::Session) if self.admits(now, origin, &message, bytes, ticket) => {
-                self.begin_session(now, origin, message, ticket);
-            }
-            Ok(_) => {}
+            Ok(Wanted::Session | Wanted::Pack) => self.begin_session(now, origin, message, ticket),
             Err(Rejection::Answer(code, explanation)) => {
                 self.answer(origin.endpoint, &message, ticket, code, explanation);
             }

@@ -14,7 +14,7 @@ name = "eu"
 ssid = 101
 uri = "eu.example.com"
 psk = "text:the-key-of-the-fleet-in-europe"
-security_resources = { 13 = 1 }
+mute_send = true
 
 [[profile]]
 name = "default"
@@ -88,13 +88,13 @@ fn what_a_device_refused_once_is_not_sent_to_it_again_even_after_a_restart_until
     simulate(&daemon, "valve-1", "wakaama").succeeded();
     assert_eq!(refusals(&daemon), 0, "{:?}", last_session(&daemon));
     let before = await_known(&daemon, "valve-1");
-    assert_eq!(refused_resources(&before), &json!([[0, 13]]));
-    assert_eq!(origin_of(&before, "resource 13 of object 0"), Some("device"));
+    assert_eq!(refused_resources(&before), &json!([[1, 23]]));
+    assert_eq!(origin_of(&before, "resource 23 of object 1"), Some("device"));
     daemon
         .ctl(&["device", "show", "valve-1"])
         .succeeded()
-        .saying(&["It refuses resource 13 of object 0. (the device has shown it)", "It speaks LwM2M 1.1."]);
-    daemon.ctl(&["explain", "valve-1"]).succeeded().saying(&["Known of its client: It refuses resource 13"]);
+        .saying(&["It refuses resource 23 of object 1. (the device has shown it)", "It speaks LwM2M 1.1."]);
+    daemon.ctl(&["explain", "valve-1"]).succeeded().saying(&["Known of its client: It refuses resource 23"]);
 
     let daemon = daemon.stop().start();
     assert_eq!(known(&daemon, "valve-1"), before);
@@ -137,13 +137,13 @@ fn what_three_devices_of_a_model_have_shown_is_spared_the_fourth_and_none_of_ano
         await_known(&daemon, endpoint);
     }
     let model = || daemon.ctl_json(&["model", "show", "pump"]);
-    assert_eq!((&model()["together"]["refused_resources"], &model()["devices"]), (&json!([[0, 13]]), &json!(3)));
+    assert_eq!((&model()["together"]["refused_resources"], &model()["devices"]), (&json!([[1, 23]]), &json!(3)));
     daemon
         .ctl(&["model", "show", "pump"])
         .succeeded()
-        .saying(&["endpoint pump-*", "It refuses resource 13 of object 0. (devices of its model have shown it)"]);
+        .saying(&["endpoint pump-*", "It refuses resource 23 of object 1. (devices of its model have shown it)"]);
     daemon.ctl(&["model", "list"]).succeeded().saying(&["pump", "DEVICES HEARD"]);
-    assert_eq!(origin_of(&known(&daemon, "pump-4"), "resource 13"), Some("model"));
+    assert_eq!(origin_of(&known(&daemon, "pump-4"), "resource 23"), Some("model"));
     simulate(&daemon, "pump-4", "wakaama").succeeded();
     assert_eq!(refusals(&daemon), 0, "{:?}", last_session(&daemon));
     simulate(&daemon, "valve-1", "wakaama").succeeded();
@@ -152,7 +152,7 @@ fn what_three_devices_of_a_model_have_shown_is_spared_the_fourth_and_none_of_ano
     // Of each device it stays known.
     daemon.ctl(&["model", "forget", "pump"]).succeeded();
     assert_eq!(model()["together"].get("refused_resources"), None);
-    assert_eq!(origin_of(&known(&daemon, "pump-1"), "resource 13"), Some("device"));
+    assert_eq!(origin_of(&known(&daemon, "pump-1"), "resource 23"), Some("device"));
     daemon.ctl(&["model", "forget", "pipe"]).ended_with(3);
     daemon.ctl(&["model", "show", "pipe"]).ended_with(3);
 }
@@ -160,7 +160,7 @@ fn what_three_devices_of_a_model_have_shown_is_spared_the_fourth_and_none_of_ano
 #[test]
 fn a_client_that_the_operator_names_is_known_before_it_is_met_and_a_reload_says_otherwise() {
     let daemon = Daemon::start(&fleet(&(MODEL.to_owned() + "client = \"wakaama\"\n")));
-    assert_eq!(origin_of(&known(&daemon, "pump-1"), "resource 13 of object 0"), Some("client"));
+    assert_eq!(origin_of(&known(&daemon, "pump-1"), "resource 23 of object 1"), Some("client"));
     daemon.ctl(&["device", "show", "pump-1"]).succeeded().saying(&["/0/0. (known of such clients)"]);
     simulate(&daemon, "pump-1", "wakaama").succeeded();
     assert_eq!(refusals(&daemon), 0, "{:?}", last_session(&daemon));
@@ -168,7 +168,7 @@ fn a_client_that_the_operator_names_is_known_before_it_is_met_and_a_reload_says_
     let site: &Arc<Site> = daemon.site();
     site.write_config(&site.config_text().replace("client = \"wakaama\"", "client = \"leshan\""));
     daemon.ctl(&["reload"]).succeeded();
-    assert_eq!(origin_of(&known(&daemon, "pump-2"), "resource 13 of object 0"), None);
+    assert_eq!(origin_of(&known(&daemon, "pump-2"), "resource 23 of object 1"), None);
     simulate(&daemon, "pump-2", "wakaama").succeeded();
     assert_eq!(refusals(&daemon), 1, "{:?}", last_session(&daemon));
 

@@ -10,10 +10,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bootstrapd::bootstrap::{
-    CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, LookupKey, Origin, Outcome, Output, Server, Statistics,
+    CoapEndpoint, Credentials, KnownDevice, Limits, ListenerPolicy, Lookup, LookupKey, Origin, Outcome, Output, Server,
+    Statistics,
 };
 use bootstrapd::coap::{Code, Message, MessageType, Timing, Token};
 use bootstrapd::peer::Peer;
+use bootstrapd::provision::material::CertificateName;
 use bootstrapd::provision::{ClientKnowledge, Provision};
 use bootstrapd::route::Route;
 use bootstrapd::simulator::{self, Client, ClientConfiguration};
@@ -276,7 +278,8 @@ impl<'a> Run<'a> {
 
 /// The server that the herd meets.
 pub fn server(limits: &Limits) -> Server {
-    let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
+    let policy =
+        ListenerPolicy { timing: Timing::default(), insecure_secrets: false, certificate_name: CertificateName::Cn };
     Server::new(vec![policy], limits.clone(), [7; 32])
 }
 
@@ -285,7 +288,7 @@ pub fn lookup(key: &LookupKey, provision: &Provision) -> Lookup {
     let LookupKey::PskIdentity(identity) = key else { panic!("everyone proves a PSK identity") };
     let endpoint = String::from_utf8(identity.clone()).expect("names are ASCII");
     Lookup::Known(Box::new(KnownDevice {
-        psk_identity: Some(identity.clone()),
+        credentials: Credentials { psk_identity: Some(identity.clone()), ..Credentials::default() },
         blocked: false,
         knowledge: ClientKnowledge::default(),
         provision: Ok(Provision { endpoint: endpoint.clone(), ..provision.clone() }),

@@ -12,7 +12,7 @@ use crate::bootstrap::looping::{LoopingClient, Suspect};
 use crate::bootstrap::outcome::Looping;
 use crate::bootstrap::request::BootstrapRequest;
 use crate::bootstrap::session::Session;
-use crate::coap::{Code, Message, Ticket};
+use crate::coap::{Message, Ticket};
 
 impl Server {
     /// Takes new limits. What runs and waits beyond them is left to end; how many requests are remembered stays as it is.
@@ -58,15 +58,12 @@ impl Server {
         false
     }
 
-    /// Whether a Bootstrap-Pack-Request begins a session now. Where not, it is answered: silence would keep the client
-    /// from ever sending a Bootstrap-Request, which can wait (spec sheet `clients.md`, section 3.1).
-    pub(super) fn admits_pack(&mut self, now: Instant, origin: Origin<'_>, message: &Message, ticket: Ticket) -> bool {
-        if !self.draining && !self.is_slowed_down(now, origin, message) && self.has_room(origin) {
-            return true;
-        }
-        self.statistics.ignored_requests += 1;
-        self.answer(origin.endpoint, message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
-        false
+    /// Whether a Bootstrap-Pack-Request is served now. It does not wait: refused, its client comes with a
+    /// Bootstrap-Request, which does.
+    pub(super) fn admits_pack(&mut self, now: Instant, origin: Origin<'_>, message: &Message) -> bool {
+        let is_served = !self.draining && !self.is_slowed_down(now, origin, message) && self.has_room(origin);
+        self.statistics.ignored_requests += u64::from(!is_served);
+        is_served
     }
 
     /// Whether the client bootstraps in a loop and is to meet silence now; counts it if so.
@@ -92,8 +89,7 @@ impl Server {
             let WaitingRequest { endpoint, route, ref peer, largest_message, ref datagram, ticket, .. } = request;
             // It was a message when it came.
             let Ok(message) = Message::decode(datagram) else { continue };
-            let origin = Origin { endpoint, route, peer, largest_message };
-            self.begin_session(now, origin, message, ticket);
+            self.begin_session(now, Origin { endpoint, route, peer, largest_message }, message, ticket);
         }
         self.forget_departed();
     }
