@@ -98,7 +98,12 @@ impl BootstrapRequest {
     pub(super) fn claim(message: &Message) -> BootstrapRequest {
         let queries = message.uri_query().unwrap_or_default();
         let name = queries.iter().find_map(|query| query.strip_prefix("ep=")).filter(|name| !name.is_empty());
-        BootstrapRequest { endpoint_name: name.map(str::to_owned), ..BootstrapRequest::default() }
+        let is_pack = message.code == Code::GET;
+        BootstrapRequest {
+            endpoint_name: name.map(str::to_owned),
+            preferred_content_format: None,
+            pack: is_pack.then_some(PackRequest { format: ContentFormat::SenmlCbor, account: None }),
+        }
     }
 
     /// Reads a Bootstrap-Pack-Request.

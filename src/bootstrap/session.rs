@@ -14,8 +14,8 @@ mod trace;
 use std::time::{Duration, Instant};
 
 use super::adaptation;
-use super::authorisation::printable;
-use super::boundary::{CoapEndpoint, Origin, SessionId};
+use super::authorisation::{self, LookupKey, Refusal, describe, printable};
+use super::boundary::{CoapEndpoint, ListenerPolicy, Origin, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
 use super::pending::PendingCredentials;
@@ -23,6 +23,7 @@ use super::request::{self, BootstrapRequest};
 use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Reaction, Reply, ReplyReaction, Timing};
 use crate::lwm2m::{ContentFormat, Version};
 use crate::peer::Peer;
+use crate::provision::timing::{self, LONGEST_EXCHANGE};
 use crate::provision::{ClientKnowledge, Provision, TimingOverride};
 use crate::route::Route;
 use delivery::Delivery;
@@ -38,7 +39,7 @@ const LONGEST_SESSION: Duration = Duration::from_secs(247);
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) endpoint: CoapEndpoint,
-    route: Route,
+    pub(super) route: Route,
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
@@ -60,6 +61,8 @@ pub(super) struct Session {
     format: Option<ContentFormat>,
     timing: TimingOverride,
     trace: Trace,
+    /// How often the client has repeated its request before it answered anything.
+    repeated_requests: u32,
     pub(super) pending: PendingCredentials,
 }
 
@@ -114,8 +117,15 @@ impl Session {
             format: None,
             timing: TimingOverride::default(),
             trace: Trace::default(),
+            repeated_requests: 0,
             pending: PendingCredentials::default(),
         }
+    }
+
+    /// By what the client's record is to be found.
+    pub(super) fn lookup_key(&self, listeners: &[ListenerPolicy]) -> Result<LookupKey, Refusal> {
+        let name_rule = listeners.get(self.endpoint.listener()).map(|policy| policy.certificate_name);
+        authorisation::lookup_key(&self.request, &self.peer, name_rule.unwrap_or_default())
     }
 
     /// The endpoint name of the device that it serves, once that is known.
@@ -130,19 +140,20 @@ impl Session {
             State::Confirming(reply, _) => reply.deadline(),
             State::Delivering(delivery) => delivery.reply.as_ref().map_or(self.must_end, Reply::deadline),
             State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => {
-                exchange.deadline()
+                // A client that has acknowledged and is slow to answer waits for the next operation all the same.
+                exchange.deadline().min(exchange.started() + LONGEST_EXCHANGE)
             }
         };
         next.min(self.must_end)
     }
 
-    /// Retransmission parameters towards this client: the listener's, but for what its profile says.
+    /// Retransmission parameters towards this client: the listener's, but for what its profile says, and no more
+    /// retransmissions than fit.
     pub(super) fn timing(&self, listener: &Timing) -> Timing {
-        Timing {
-            ack_timeout: self.timing.ack_timeout.unwrap_or(listener.ack_timeout),
-            max_retransmit: self.timing.max_retransmit.unwrap_or(listener.max_retransmit),
-            ..*listener
-        }
+        let ack_timeout = self.timing.ack_timeout.unwrap_or(listener.ack_timeout);
+        let most = timing::most_retransmissions(ack_timeout.as_secs_f64(), listener.ack_random_factor).unwrap_or(0);
+        let max_retransmit = self.timing.max_retransmit.unwrap_or(listener.max_retransmit).min(most);
+        Timing { ack_timeout, max_retransmit, ..*listener }
     }
 
     /// The client has been identified and is to receive this; its request is about to be answered with 2.04.
@@ -229,6 +240,22 @@ impl Session {
         }
     }
 
+    /// The client repeats its request, and the 2.04 has been repeated to it: it had not got that, and no client takes an
+    /// operation before. So what was sent of the first operation was in vain, and it starts over (RFC 7252 section 4.2
+    /// grants MAX_RETRANSMIT to each message). A client repeats its request that often too; more copies than that are
+    /// nothing to act upon.
+    pub(super) fn handle_repeated_request(&mut self, now: Instant, wire: &mut Wire<'_>) {
+        let is_first = self.trace.steps().len() == 1 && self.repeated_requests < wire.timing.max_retransmit.max(4);
+        let (State::Surveying(exchange, ..) | State::Executing(exchange, _), true) = (&mut self.state, is_first) else {
+            return;
+        };
+        self.repeated_requests += 1;
+        let random = wire.conversation.fraction();
+        if let Some(bytes) = exchange.start_over(now, &wire.timing, random) {
+            wire.repeat(bytes);
+        }
+    }
+
     fn confirmed(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
         let State::Confirming(_, provision) = std::mem::replace(&mut self.state, State::Ended) else {
             return Turn::Continue;
@@ -295,6 +322,10 @@ impl Session {
             State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => exchange,
             State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return Turn::Continue,
         };
+        if now >= exchange.started() + LONGEST_EXCHANGE {
+            return self
+                .give_up(now, "the client took longer than the 200 seconds that may pass between two operations");
+        }
         match exchange.handle_timeout(now) {
             Expiry::NotYet => Turn::Continue,
             Expiry::Retransmit(bytes) => {
@@ -411,6 +442,7 @@ impl Session {
             reason,
             duration: now - self.started,
             steps: self.trace.steps().to_vec(),
+            looping: None,
         }
     }
 }
@@ -419,13 +451,4 @@ impl Session {
 fn diagnostic(message: &Message) -> Option<String> {
     let is_error = !message.code.is_success() && !message.payload.is_empty();
     is_error.then(|| printable(&String::from_utf8_lossy(&message.payload)))
-}
-
-fn describe(peer: &Peer) -> String {
-    match peer {
-        Peer::Unauthenticated => "nothing (NoSec)".to_owned(),
-        Peer::PskIdentity(identity) => format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity))),
-        Peer::Certificate { chain, .. } => format!("certificate chain of {}", chain.len()),
-        Peer::RawPublicKey(_) => "raw public key".to_owned(),
-    }
 }

@@ -16,6 +16,7 @@ use super::confirm::confirm;
 use super::failure::Failure;
 use super::human::{NOTHING, printable};
 use super::key_input::{self, FileValue};
+use super::model;
 use super::report::{Report, Table};
 use super::wording::Wording;
 use crate::admin::api::{Dependents, Entry, List, Origin, Resource};
@@ -325,16 +326,27 @@ pub(super) fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
 fn record<D: Resource>(entry: &Entry<D>) -> Table {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(entry) else { return Table::default() };
     fields.remove("warnings");
+    fields.remove("knowledge");
     let mut take = |names: &[&str]| -> Vec<(String, Value)> {
         names.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect()
     };
     let first = take(&[D::KEY, "id", "origin", "shadowed"]);
-    let last = take(&["bootstrap_credentials", "secrets", "created", "changed", "last_session"]);
+    let last = take(&[
+        "certificate_fingerprint",
+        "certificate_subject",
+        "public_key_fingerprint",
+        "bootstrap_credentials",
+        "secrets",
+        "created",
+        "changed",
+        "last_session",
+    ]);
     let all = first.into_iter().chain(fields).chain(last);
     let mut rows = Vec::new();
     for (name, value) in all {
         add_rows(&mut rows, name, value);
     }
+    rows.extend(entry.record.knowledge.iter().flat_map(model::rows_of_device));
     Table::new(["field", "value"]).rows(rows)
 }
 

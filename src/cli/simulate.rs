@@ -1,18 +1,19 @@
 //! `bootstrapctl simulate`: plays a device against any Bootstrap-Server, or many at once.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
 use super::failure::Failure;
-use super::key_input::read_file;
+use super::key_input::{read_bytes, read_file};
 use super::report::{Report, Table};
 use super::{load, numbers, runtime};
-use crate::lwm2m::Version;
+use crate::lwm2m::{ContentFormat, Version};
+use crate::secret::Secret;
 use crate::simulator::load::LoadConfiguration;
-use crate::simulator::shell::{CipherSuite, Psk, Target, bootstrap};
-use crate::simulator::{ClientConfiguration, ProvisionedView};
+use crate::simulator::shell::{CipherSuite, ClientCertificate, Psk, Target, bootstrap, bootstrap_with_certificate};
+use crate::simulator::{ClientConfiguration, Like, PackRequest, ProvisionedView};
 
 // Lines short enough that no terminal of 80 columns breaks them, so that they can be copied.
 const EXAMPLES: &str = "\
@@ -20,7 +21,9 @@ Examples:
   bootstrapctl simulate --server coaps://127.0.0.1:5684 meter-1 \\
       --psk-file meter-1.key
   bootstrapctl simulate --server coaps://127.0.0.1:5684 'load-⟨n⟩' \\
-      --psk-file load.key --count 10000 --concurrency 32";
+      --psk-file load.key --count 10000 --concurrency 32
+  bootstrapctl simulate --server coap://127.0.0.1:5683 meter-1 \\
+      --like zephyr --block-size 64";
 
 /// Flags of `simulate`.
 #[derive(Args, Debug)]
@@ -39,12 +42,30 @@ pub struct Simulate {
     /// File with the pre-shared key, as hex:..., base64:... or text:...; `-` reads it from stdin.
     #[arg(long, value_name = "FILE")]
     psk_file: Option<PathBuf>,
+    /// File with the device's certificate, and those that lead to its authority: PEM, or one in DER.
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["psk_file", "count"])]
+    certificate: Option<PathBuf>,
+    /// File with the certificate's private key: PEM or DER.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// File with the authorities that may certify the server; left out, any server is believed.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    trust: Option<PathBuf>,
     /// Preferred content format as a CoAP number: 110 SenML JSON, 112 SenML CBOR, 11542 TLV, 11544 LwM2M CBOR.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pct: Option<u16>,
-    /// LwM2M version that the device speaks.
-    #[arg(long, value_name = "VERSION", default_value = "1.1", value_parser = version)]
-    lwm2m: Version,
+    /// LwM2M version that the device speaks; left out, that of the client named by --like, 1.2 with --pack, else 1.1.
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    lwm2m: Option<Version>,
+    /// Behaves like this client, with its habits and its limits: anjay, anjay-lite, wakaama, zephyr or leshan.
+    #[arg(long, value_name = "NAME")]
+    like: Option<Like>,
+    /// Largest block in bytes that the device takes and sends: 16, 32, 64, 128, 256, 512 or 1024.
+    #[arg(long, value_name = "BYTES", value_parser = block_size, allow_negative_numbers = true)]
+    block_size: Option<BlockSize>,
+    /// Asks for a Bootstrap-Pack first, as clients of LwM2M 1.2 may, and for a bootstrap where there is none.
+    #[arg(long)]
+    pack: bool,
     /// Prints the keys that the device was given.
     #[arg(long, conflicts_with = "count")]
     reveal: bool,
@@ -65,6 +86,15 @@ pub struct Simulate {
     server_pid: Option<u32>,
 }
 
+/// Size exponent of a block (RFC 7959 section 2.2).
+#[derive(Clone, Copy, Debug)]
+struct BlockSize(u8);
+
+fn block_size(text: &str) -> Result<BlockSize, String> {
+    let exponents = (0..=6).find(|exponent| (16_u16 << exponent).to_string() == text);
+    exponents.map(BlockSize).ok_or_else(|| "must be 16, 32, 64, 128, 256, 512 or 1024".to_owned())
+}
+
 /// The versions that a simulated client can play.
 fn version(text: &str) -> Result<Version, String> {
     let known = [Version::V1_0, Version::V1_1, Version::V1_2];
@@ -75,10 +105,11 @@ impl Simulate {
     pub(super) fn run(self) -> Result<Report, Failure> {
         self.check_key()?;
         let psk = self.psk()?;
-        let mut client = ClientConfiguration::new(self.endpoint);
-        client.lwm2m_version = self.lwm2m;
-        client.preferred_content_format = self.pct;
-        client.limit = Duration::from_secs(self.timeout);
+        let client = self.client()?;
+        if let Some(certificate) = self.certificate()? {
+            let given = runtime()?.block_on(bootstrap_with_certificate(&self.server, &certificate, client))?;
+            return Ok(report(&given.view(self.reveal)));
+        }
         let suites = CipherSuite::ALL;
         let Some(count) = self.count else {
             let given = runtime()?.block_on(bootstrap(&self.server, psk.as_ref(), &suites, client))?;
@@ -97,19 +128,63 @@ impl Simulate {
         })
     }
 
+    /// What the device is like.
+    fn client(&self) -> Result<ClientConfiguration, Failure> {
+        let usual = match (self.like, self.pack) {
+            (Some(like), _) => like.versions()[0],
+            (None, true) => Version::V1_2,
+            (None, false) => Version::V1_1,
+        };
+        let version = self.lwm2m.unwrap_or(usual);
+        let mut client = match self.like {
+            Some(like) if !like.versions().contains(&version) => {
+                let versions: Vec<String> = like.versions().iter().map(Version::to_string).collect();
+                let versions = versions.join(" or ");
+                return Err(Failure::Usage(format!("{like} does not speak LwM2M {version}: give --lwm2m {versions}")));
+            }
+            Some(like) => like.configuration(&self.endpoint, version),
+            None => ClientConfiguration { lwm2m_version: version, ..ClientConfiguration::new(&self.endpoint) },
+        };
+        if self.pack && version < Version::V1_2 {
+            return Err(Failure::Usage("--pack is of LwM2M 1.2: leave it out, or give --lwm2m 1.2".into()));
+        }
+        if self.pack && client.pack.is_none() {
+            let accept = self.pct.and_then(ContentFormat::from_number).unwrap_or(ContentFormat::SenmlCbor);
+            client.pack = Some(PackRequest { accept, names_own_instances: true });
+        }
+        if let Some(BlockSize(exponent)) = self.block_size {
+            client.behaviour.blocks.largest = exponent;
+            client.behaviour.blocks.takes_long_payloads = false;
+        }
+        client.preferred_content_format = self.pct.or(client.preferred_content_format);
+        client.limit = Duration::from_secs(self.timeout);
+        client.clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Ok(client)
+    }
+
     fn check_key(&self) -> Result<(), Failure> {
         if self.server.tcp && self.count.is_some() {
             return Err(Failure::Usage("--count works over UDP only: give coap:// or coaps://".into()));
         }
         match (self.server.secure, &self.psk_file) {
-            (true, None) => {
-                Err(Failure::Usage("a coaps:// server needs --psk-file FILE; without a key, give coap://".into()))
-            }
+            (true, None) if self.certificate.is_some() => Ok(()),
+            (true, None) => Err(Failure::Usage(
+                "a coaps:// server needs --psk-file FILE, or --certificate FILE and --key FILE; without a key, give coap://"
+                    .into(),
+            )),
             (false, Some(_)) => {
                 Err(Failure::Usage("--psk-file is of no use with coap://: leave it out, or give coaps://".into()))
             }
             _ => Ok(()),
         }
+    }
+
+    fn certificate(&self) -> Result<Option<ClientCertificate>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
+        let certificate = read_bytes(certificate)?;
+        let key = Secret::from(read_bytes(key)?.as_slice());
+        let trust = self.trust.as_deref().map(read_bytes).transpose()?;
+        Ok(Some(ClientCertificate::read(&certificate, &key, trust.as_ref().map(|bytes| bytes.as_slice()))?))
     }
 
     fn psk(&self) -> Result<Option<Psk>, Failure> {

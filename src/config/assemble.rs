@@ -15,15 +15,16 @@ use super::report::{self, Report};
 use super::table::{Schema, Table, take_table, take_tables};
 use super::unresolved::{Reference, Refusal};
 use super::{Admin, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_STATE_DIR, fleet};
-use crate::provision::{Problem, Transport};
+use crate::provision::{ModelDefinition, Problem, Transport, check_model};
 
 /// Longest path of a Unix socket in bytes: `sun_path` has 108, the last of which is 0.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 
 const LISTEN: Schema = Schema { required: None, file_keys: &[] };
+const MODEL: Schema = Schema { required: Some("name"), file_keys: &[] };
 const ADMIN: Schema = Schema { required: None, file_keys: &[] };
 /// The tables are keys of the root too, and are there only for the suggestion when one is misspelled.
-const ROOT: Schema = Schema { required: None, file_keys: &["admin", "device", "listen", "profile", "server"] };
+const ROOT: Schema = Schema { required: None, file_keys: &["admin", "device", "listen", "model", "profile", "server"] };
 
 /// What stands before the first table.
 #[derive(Debug, Default, Deserialize)]
@@ -56,12 +57,14 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
     let (mut root, mut report) = document.parse();
     let listens = take_tables(&mut root, "listen", &mut report);
     let admin = take_table(&mut root, "admin", &mut report);
+    let models = take_tables(&mut root, "model", &mut report);
     let mut definitions = Definitions::default();
     definitions.read(0, document, &mut root, &mut report);
     let Root { state_dir, sealing_key_file, fleet } = read_root(root, document, &mut report);
     let admin = read_admin(admin, &document.base_dir, &mut report);
     let listens = read_all::<ListenDefinition>(listens, &LISTEN, &mut report);
-    let listeners = check_listeners(&listens, &mut report);
+    let listeners = check_listeners(&listens, document, &mut report);
+    let models = check_models(models, &mut report);
 
     // What the fleet files define borrows from them, and must not outlive them.
     let mut all = definitions;
@@ -69,7 +72,10 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
     for (at, file) in fleet.iter().enumerate() {
         reports.push(fleet::read_file(at + 1, file, &mut all));
     }
-    if !listeners.is_empty() && listeners.iter().all(|listener| listener.security == ListenerSecurity::Dtls) {
+    let wants_proof = |listener: &Listener| {
+        listener.security == ListenerSecurity::Dtls && listener.certificates.trust_anchors.is_empty()
+    };
+    if !listeners.is_empty() && listeners.iter().all(wants_proof) {
         all.warn_of_unreachable_devices(&mut reports);
     }
     refer_to_profiles(&listens, &all, &mut reports);
@@ -82,7 +88,19 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
     }
     let (path, state_dir) = (PathBuf::from(&document.name), state_dir.unwrap_or_default());
     let warnings = diagnostics;
-    Ok(Config { path, state_dir, sealing_key_file, listeners, admin, servers, profiles, devices, warnings, unresolved })
+    Ok(Config {
+        path,
+        state_dir,
+        sealing_key_file,
+        listeners,
+        admin,
+        servers,
+        profiles,
+        devices,
+        models,
+        warnings,
+        unresolved,
+    })
 }
 
 fn read_root(root: DeTable<'_>, document: &Document, report: &mut Report<'_>) -> Root {
@@ -152,7 +170,11 @@ fn checked_path<T>(
 }
 
 /// The listeners; at least one, and no two in one place.
-fn check_listeners(tables: &[Table<'_, ListenDefinition>], report: &mut Report<'_>) -> Vec<Listener> {
+fn check_listeners(
+    tables: &[Table<'_, ListenDefinition>],
+    document: &Document,
+    report: &mut Report<'_>,
+) -> Vec<Listener> {
     if tables.is_empty() && !report.is_broken() {
         report.error_of_file(
             "there is nothing to listen on: add a table `[[listen]]` with `bind = \"[::]:5684\"` and `security = \"dtls\"`",
@@ -161,7 +183,7 @@ fn check_listeners(tables: &[Table<'_, ListenDefinition>], report: &mut Report<'
     let mut listeners = Vec::new();
     let mut taken: BTreeMap<(SocketAddr, bool), usize> = BTreeMap::new();
     for table in tables {
-        let (listener, problems) = table.definition.check();
+        let (listener, problems) = table.definition.check(&document.base_dir, document.read_at);
         report_all(table, problems, report);
         let Some(listener) = listener else { continue };
         let line = report.line_of(table.place_of("bind", None).start);
@@ -178,6 +200,27 @@ fn check_listeners(tables: &[Table<'_, ListenDefinition>], report: &mut Report<'
         listeners.push(listener);
     }
     listeners
+}
+
+/// The models, no two of one name.
+fn check_models(tables: Vec<(Range<usize>, DeTable<'_>)>, report: &mut Report<'_>) -> Vec<ModelDefinition> {
+    let mut models: Vec<ModelDefinition> = Vec::new();
+    let mut lines = Vec::new();
+    for table in read_all::<ModelDefinition>(tables, &MODEL, report) {
+        report_all(&table, check_model(&table.definition), report);
+        let name = &table.definition.name;
+        if let Some(first) = models.iter().position(|model| model.name == *name).filter(|_| !name.is_empty()) {
+            let message = format!(
+                "model `{}` is defined twice: remove or rename one (the first is on line {})",
+                name.escape_debug(),
+                lines[first]
+            );
+            table.report_problem(&Problem::error("name", message), report);
+        }
+        lines.push(report.line_of(table.header.start));
+        models.push(table.definition);
+    }
+    models
 }
 
 /// The profile of accepted clients may stand in the database.

@@ -3,20 +3,14 @@
 //! CoAP timing: RFC 7252 section 4.8. NoSec: a listener is unprotected only where the file says so in so many words.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::provision::{Problem, Transport};
-
-/// ACK_TIMEOUT in seconds (RFC 7252 section 4.8.2).
-const DEFAULT_ACK_TIMEOUT: f64 = 2.0;
-
-/// ACK_RANDOM_FACTOR (RFC 7252 section 4.8.2).
-const DEFAULT_ACK_RANDOM_FACTOR: f64 = 1.5;
-
-/// MAX_RETRANSMIT (RFC 7252 section 4.8.2).
-const DEFAULT_MAX_RETRANSMIT: u32 = 4;
+use super::listener_certificates::{self, ListenerCertificates};
+use crate::provision::material::CertificateName;
+use crate::provision::{Problem, Transport, timing};
 
 /// One socket for clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +29,10 @@ pub struct Listener {
     pub ack_timeout: Duration,
     /// The first wait is up to this many times longer, by chance (ACK_RANDOM_FACTOR); at least 1.
     pub ack_random_factor: f64,
-    /// How often a request is sent again (MAX_RETRANSMIT).
+    /// How often a request is sent again (MAX_RETRANSMIT), as often as fits into the time that clients wait.
     pub max_retransmit: u32,
+    /// What certificates and raw public keys take; DTLS listeners only.
+    pub certificates: ListenerCertificates,
 }
 
 /// What protects a listener's datagrams.
@@ -78,11 +74,17 @@ pub(super) struct ListenDefinition {
     ack_timeout: Option<f64>,
     ack_random_factor: Option<f64>,
     max_retransmit: Option<u32>,
+    certificate: Option<String>,
+    key: Option<String>,
+    trust_anchors: Option<Vec<String>>,
+    raw_public_keys: bool,
+    endpoint_name: Option<CertificateName>,
 }
 
 impl ListenDefinition {
-    /// The listener, if its address is one, and everything that is wrong with it.
-    pub(super) fn check(&self) -> (Option<Listener>, Vec<Problem>) {
+    /// The listener, if its address is one, and everything that is wrong with it; the files that it names are relative to
+    /// `base_dir`, and `now` is in seconds since 1970.
+    pub(super) fn check(&self, base_dir: &Path, now: Option<u64>) -> (Option<Listener>, Vec<Problem>) {
         let mut problems = Vec::new();
         let bind = self.address().map_err(|problem| problems.push(problem)).ok();
         if self.transport == Transport::Tcp && self.security == ListenerSecurity::Dtls {
@@ -93,20 +95,15 @@ impl ListenDefinition {
         problems.extend(self.check_unknown());
         self.check_security(&mut problems);
         let ack_timeout = self.checked_ack_timeout(&mut problems);
-        let ack_random_factor = self.ack_random_factor.unwrap_or(DEFAULT_ACK_RANDOM_FACTOR);
+        let ack_random_factor = self.ack_random_factor.unwrap_or(timing::RANDOM_FACTOR);
         if !(1.0..=10.0).contains(&ack_random_factor) {
             problems.push(Problem::error(
                 "ack_random_factor",
                 "`ack_random_factor` must be from 1.0 to 10.0 (RFC 7252 section 4.8.1 forbids less); 1.5 where left out",
             ));
         }
-        let max_retransmit = self.max_retransmit.unwrap_or(DEFAULT_MAX_RETRANSMIT);
-        if max_retransmit > 10 {
-            problems.push(Problem::error(
-                "max_retransmit",
-                "`max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
-            ));
-        }
+        let max_retransmit = self.checked_max_retransmit(&mut problems);
+        let certificates = listener_certificates::load(&self.certificate_fields(), base_dir, now, &mut problems);
         let listener = bind.map(|bind| Listener {
             bind,
             security: self.security,
@@ -116,8 +113,20 @@ impl ListenDefinition {
             ack_timeout,
             ack_random_factor,
             max_retransmit,
+            certificates,
         });
         (listener, problems)
+    }
+
+    fn certificate_fields(&self) -> listener_certificates::Fields<'_> {
+        listener_certificates::Fields {
+            security: self.security,
+            certificate: self.certificate.as_deref(),
+            key: self.key.as_deref(),
+            trust_anchors: self.trust_anchors.as_deref(),
+            raw_public_keys: self.raw_public_keys,
+            endpoint_name: self.endpoint_name,
+        }
     }
 
     fn address(&self) -> Result<SocketAddr, Problem> {
@@ -150,22 +159,28 @@ impl ListenDefinition {
         let unknown = self.unknown.as_deref().unwrap_or("refuse");
         match unknown {
             "refuse" => {}
-            "pending" | "accept" if self.security == ListenerSecurity::Dtls => problems.push(
-                Problem::error(
-                    "unknown",
-                    format!(
-                        "`{unknown}` works on listeners with `security = \"nosec\"` only: over DTLS a client that no \
-                         device stands for has no key to prove itself with, and gets no further"
-                    ),
-                )
-                .following_from(&["security"]),
-            ),
+            "pending" | "accept" if self.security == ListenerSecurity::Dtls && self.trust_anchors.is_none() => {
+                problems.push(
+                    Problem::error(
+                        "unknown",
+                        format!(
+                            "`{unknown}` works on listeners with `security = \"nosec\"` or `trust_anchors` only: over \
+                             DTLS a client that no device stands for has nothing else to prove itself with, and gets no \
+                             further"
+                        ),
+                    )
+                    .following_from(&["security", "trust_anchors"]),
+                );
+            }
             "pending" => {}
             "accept" => {
-                problems.push(Problem::warning(
-                    "unknown",
-                    "every client that can reach this listener is given the profile, whatever it calls itself",
-                ));
+                let who = match self.security {
+                    ListenerSecurity::NoSec => {
+                        "that can reach this listener is given the profile, whatever it calls itself"
+                    }
+                    ListenerSecurity::Dtls => "with a certificate of these trust anchors is given the profile",
+                };
+                problems.push(Problem::warning("unknown", format!("every client {who}")));
                 if self.profile.is_none() {
                     let message = "`profile` is missing: name the profile that unknown clients are given";
                     problems.push(Problem::error("profile", message));
@@ -207,8 +222,30 @@ impl ListenDefinition {
         }
     }
 
+    /// As often as is said, if that fits; else as often as fits, up to the default.
+    fn checked_max_retransmit(&self, problems: &mut Vec<Problem>) -> u32 {
+        if self.max_retransmit.is_some_and(|count| count > 10) {
+            problems.push(Problem::error(
+                "max_retransmit",
+                "`max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
+            ));
+            return timing::MAX_RETRANSMIT; // never used: the file is refused
+        }
+        let ack_timeout = self.ack_timeout.unwrap_or(timing::ACK_TIMEOUT_SECONDS);
+        let random_factor = self.ack_random_factor.unwrap_or(timing::RANDOM_FACTOR);
+        let most = timing::most_retransmissions(ack_timeout, random_factor).unwrap_or(0);
+        let max_retransmit = self.max_retransmit.unwrap_or(timing::MAX_RETRANSMIT.min(most));
+        // Each by itself has been complained of where it is out of bounds.
+        let is_sound = (0.1..=60.0).contains(&ack_timeout) && (1.0..=10.0).contains(&random_factor);
+        if is_sound && let Some(message) = timing::misfit(ack_timeout, random_factor, max_retransmit) {
+            let field = if self.max_retransmit.is_some() { "max_retransmit" } else { "ack_timeout" };
+            problems.push(Problem::error(field, message).following_from(&["ack_timeout", "ack_random_factor"]));
+        }
+        max_retransmit
+    }
+
     fn checked_ack_timeout(&self, problems: &mut Vec<Problem>) -> Duration {
-        let seconds = self.ack_timeout.unwrap_or(DEFAULT_ACK_TIMEOUT);
+        let seconds = self.ack_timeout.unwrap_or(timing::ACK_TIMEOUT_SECONDS);
         if !(0.1..=60.0).contains(&seconds) {
             problems
                 .push(Problem::error("ack_timeout", "`ack_timeout` must be from 0.1 to 60 seconds; 2 where left out"));

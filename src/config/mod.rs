@@ -12,6 +12,7 @@ mod document;
 mod fleet;
 mod key_file;
 mod listener;
+mod listener_certificates;
 mod print;
 mod report;
 mod source;
@@ -22,11 +23,12 @@ mod unresolved;
 use std::path::{Path, PathBuf};
 
 use self::document::Document;
-use crate::provision::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, ModelDefinition, ProfileDefinition, ServerDefinition};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use fleet::{FleetDefinitions, read_fleet};
 pub use listener::{Listener, ListenerSecurity, UnknownClients};
+pub use listener_certificates::ListenerCertificates;
 pub use print::{Printed, print_fleet};
 pub use unresolved::{Reference, Refusal, Unresolved};
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub profiles: Vec<ProfileDefinition>,
     /// Devices, checked against the profiles of the file.
     pub devices: Vec<DeviceDefinition>,
+    /// Models, checked, in the order of the file.
+    pub models: Vec<ModelDefinition>,
     /// What works and should be known.
     pub warnings: Diagnostics,
     /// References to what the file does not define: where the database does not either, the devices concerned are not

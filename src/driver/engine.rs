@@ -1,6 +1,7 @@
 //! The driver's thread: one loop over datagrams, timers, commands and what the store has finished.
 
 mod clients;
+mod lessons;
 mod streams;
 
 use std::collections::HashMap;
@@ -14,15 +15,17 @@ use tokio::time::Sleep;
 use tracing::{debug, error};
 
 use self::clients::{Awaited, Strangers};
+use self::lessons::Lessons;
 use self::streams::udp_sockets;
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
 use super::listener::{
-    AFTER_SOCKET_ERROR, Claim, Listener, ListenerConfiguration, ListenerError, ListenerSocket, association_endpoint,
+    AFTER_SOCKET_ERROR, Claim, Claimed, Listener, ListenerConfiguration, ListenerError, ListenerSocket,
+    association_endpoint,
 };
 use super::log::SessionLog;
 use super::lookup::{Directory, Fingerprint};
-use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionReport};
+use crate::bootstrap::{self, CoapEndpoint, Limits, Origin, SessionId, SessionReport};
 use crate::dtls;
 use crate::net::tcp::TcpEvent;
 use crate::net::{self, Buffers};
@@ -110,6 +113,8 @@ struct Driver {
     history: History,
     log: SessionLog,
     unwritten: HashMap<String, DeviceOutcome>,
+    /// What sessions learn of clients.
+    lessons: Lessons,
     write_outcomes_at: Instant,
     commands: mpsc::Receiver<Command>,
     buffers: Buffers,
@@ -156,6 +161,7 @@ impl Driver {
             history: History::default(),
             log: SessionLog::default(),
             unwritten: HashMap::new(),
+            lessons: Lessons::default(),
             write_outcomes_at: Instant::now(),
             commands,
             buffers: Buffers::new(),
@@ -223,7 +229,7 @@ impl Driver {
         for _ in 0..BATCHES_PER_TURN {
             let now = Instant::now();
             let Driver { listeners, server, buffers, datagrams_in, .. } = self;
-            let Listener { socket: ListenerSocket::Datagrams(socket), dtls } = &mut listeners[index] else {
+            let Listener { socket: ListenerSocket::Datagrams(socket), dtls, .. } = &mut listeners[index] else {
                 return Ok(());
             };
             let more = socket.receive(buffers, |route, bytes| {
@@ -303,7 +309,8 @@ impl Driver {
                 self.resolve(now, session, endpoint, key);
             }
             bootstrap::Output::Issue { session, endpoint, key } => self.issue(now, Awaited::of(session, endpoint, key)),
-            bootstrap::Output::Ended { endpoint, device, confirmed, learned: _, report } => {
+            bootstrap::Output::Ended { endpoint, device, confirmed, learned, report } => {
+                self.lessons.end(SessionId(report.id), device.as_deref(), learned.as_ref());
                 self.confirm_issued(confirmed);
                 self.release(now, endpoint);
                 self.record(now, device, *report);
@@ -341,7 +348,7 @@ impl Driver {
                 dtls::Output::NeedPsk { association, route, identity } => match self.directory.psk(&identity) {
                     Ok(key) => {
                         let fingerprint = key.as_ref().map(|key| self.directory.fingerprint(key));
-                        let claim = Claim { route, identity, key: fingerprint };
+                        let claim = Claim { route, by: Claimed::PskIdentity(identity), key: fingerprint };
                         if claim.key.is_none() {
                             self.log.identity_unknown(now, &claim);
                         }
@@ -354,13 +361,25 @@ impl Driver {
                         front.server.close(now, association);
                     }
                 },
-                dtls::Output::NeedClientKey { association, offered, .. } => {
-                    let verdict = match offered {
-                        dtls::Offered::Certificate(_) => dtls::Verdict::Unpinned { at: SystemTime::now() },
-                        dtls::Offered::RawPublicKey(_) => dtls::Verdict::Unknown,
-                    };
-                    front.server.handle_client_key(now, association, verdict);
-                }
+                dtls::Output::NeedClientKey { association, route, offered } => match self
+                    .directory
+                    .is_on_record(&offered)
+                {
+                    Ok(is_on_record) => {
+                        let verdict = match (&offered, is_on_record) {
+                            (dtls::Offered::Certificate(_), true) => dtls::Verdict::Pinned,
+                            (dtls::Offered::Certificate(_), false) => dtls::Verdict::Unpinned { at: SystemTime::now() },
+                            (dtls::Offered::RawPublicKey(_), true) => dtls::Verdict::Known,
+                            (dtls::Offered::RawPublicKey(_), false) => dtls::Verdict::Unknown,
+                        };
+                        front.claim(association, Claim { route, by: offered.into(), key: None });
+                        front.server.handle_client_key(now, association, verdict);
+                    }
+                    Err(error) => {
+                        error!(%error, "the store cannot be read");
+                        front.server.close(now, association);
+                    }
+                },
                 dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
                 dtls::Output::ApplicationData { association, bytes } => {
                     if let Some(known) = front.association(association) {
@@ -369,11 +388,11 @@ impl Driver {
                         self.server.handle_datagram(now, origin, &bytes);
                     }
                 }
-                dtls::Output::Closed { association, reason, .. } => {
+                dtls::Output::Closed { association, route, reason } => {
                     if front.forget(association) {
                         self.server.handle_closed(now, association_endpoint(index, association));
-                    } else if let Some(claim) = front.withdraw(association) {
-                        self.log.handshake_ended(now, &claim, reason);
+                    } else {
+                        self.log.handshake_ended(now, front.withdraw(association).as_ref(), route, reason);
                     }
                 }
             }
@@ -410,12 +429,10 @@ impl Driver {
 
     fn write_outcomes(&mut self, now: Instant) {
         let batch = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
-        let pending = self.store.record_outcomes(batch);
-        tokio::spawn(async move {
-            if let Err(error) = pending.await {
-                error!(%error, "the last outcomes of some devices could not be written");
-            }
-        });
+        let learned = self.lessons.take();
+        // Both wait in one queue, and so one COMMIT takes them.
+        let pending = (self.store.record_outcomes(batch), self.store.record_knowledge(learned));
+        tokio::spawn(async move { say_lost(pending.0.await, pending.1.await) });
         self.write_outcomes_at = now + OUTCOME_INTERVAL;
     }
 
@@ -439,6 +456,9 @@ impl Driver {
                     if let Some(streams) = listener.socket.streams_mut() {
                         streams.set_timing(configuration.timing);
                     }
+                    if let Err(error) = listener.reconfigure(configuration) {
+                        error!(%error, "the certificates of {} stay as they were", configuration.bind);
+                    }
                 }
                 let _ = answer.send(());
             }
@@ -447,6 +467,10 @@ impl Driver {
             }
             Command::Release(endpoint, answer) => {
                 let _ = answer.send(self.strangers.inbox.remove(&endpoint));
+            }
+            Command::Forget(endpoint, answer) => {
+                self.lessons.forget(&endpoint);
+                let _ = answer.send(());
             }
             Command::Drain(patience, answer) => {
                 self.server.drain();
@@ -526,13 +550,22 @@ impl Driver {
             }
         }
         let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
-        if let Err(error) = self.store.record_outcomes(outcomes).await {
-            error!(%error, "the last outcomes of some devices could not be written");
-        }
+        let pending = (self.store.record_outcomes(outcomes), self.store.record_knowledge(self.lessons.take()));
+        say_lost(pending.0.await, pending.1.await);
         if let Some(answer) = self.draining.as_mut().and_then(|draining| draining.answer.take()) {
             // Whoever asked may have gone away; then nobody needs the answer.
             let _ = answer.send(self.server.running());
         }
+    }
+}
+
+/// Says what could not be written; nobody waits for it.
+fn say_lost(outcomes: Result<(), StoreError>, learned: Result<(), StoreError>) {
+    if let Err(error) = outcomes {
+        error!(%error, "the last outcomes of some devices could not be written");
+    }
+    if let Err(error) = learned {
+        error!(%error, "what some clients have shown could not be written, and will be learned again");
     }
 }
 

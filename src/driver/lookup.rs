@@ -9,10 +9,12 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tracing::error;
 
-use crate::bootstrap::{KnownDevice, Lookup, LookupKey, Withheld};
+use crate::bootstrap::{Credentials, KnownDevice, Lookup, LookupKey, Withheld};
+use crate::dtls::Offered;
+use crate::provision::material::fingerprint;
 use crate::provision::{
-    Catalog, Client, ClientKnowledge, DeviceState, IssuedCredentials, NewCredentials, Resolution, ResolveError, issue,
-    resolve,
+    Catalog, Client, DeviceIdentity, DeviceState, IdentityKind, Inheritance, IssuedCredentials, LearnedKnowledge,
+    Model, Models, NewCredentials, Resolution, ResolveError, issue, resolve,
 };
 use crate::secret::Secret;
 use crate::store::{DeviceRecord, Reader, StoreError, UnixMillis};
@@ -33,11 +35,13 @@ pub(super) struct Found {
     pub(super) lookup: Lookup,
     /// Number of the issued credentials that the client has proven, where it had not proven them before.
     pub(super) unproven: Option<i64>,
+    /// What is known of the client, and from where; for when its session has learned more.
+    pub(super) inheritance: Inheritance,
 }
 
 impl From<Lookup> for Found {
     fn from(lookup: Lookup) -> Found {
-        Found { lookup, unproven: None }
+        Found { lookup, unproven: None, inheritance: Inheritance::default() }
     }
 }
 
@@ -54,7 +58,8 @@ pub(super) struct Directory {
     reader: Reader,
     fingerprints: Hmac<Sha256>,
     catalog: Catalog,
-    /// Generation of the catalog above.
+    models: Models,
+    /// Generation of the catalog and of the models above.
     generation: u64,
 }
 
@@ -66,14 +71,22 @@ impl Directory {
     pub(super) fn new(mut reader: Reader, seed: [u8; 32]) -> Result<Directory, StoreError> {
         let generation = reader.generation();
         let rows = reader.catalog()?;
+        let models = models(&mut reader)?;
         let fingerprints = Hmac::new_from_slice(&seed).expect("HMAC takes keys of any length");
-        Ok(Directory { reader, fingerprints, catalog: Catalog::new(rows.servers, rows.profiles), generation })
+        Ok(Directory { reader, fingerprints, catalog: Catalog::new(rows.servers, rows.profiles), models, generation })
     }
 
     /// The client's record and provision. `proof` is the key that the client has proven, where it has proven one: it
-    /// must still be the device's, or whoever held an old key would be served on an old association.
-    pub(super) fn look_up(&mut self, key: &LookupKey, proof: Option<Fingerprint>, at: UnixMillis) -> Found {
-        match self.try_look_up(key, proof, at) {
+    /// must still be the device's, or whoever held an old key would be served on an old association. `unwritten` is what
+    /// is known of a device by its endpoint and has not reached the store yet.
+    pub(super) fn look_up(
+        &mut self,
+        key: &LookupKey,
+        proof: Option<Fingerprint>,
+        at: UnixMillis,
+        unwritten: impl Fn(&str) -> Option<LearnedKnowledge>,
+    ) -> Found {
+        match self.try_look_up(key, proof, at, unwritten) {
             Ok(found) => found,
             Err(error) => unavailable(&error).into(),
         }
@@ -101,6 +114,20 @@ impl Directory {
         self.reader.psk_for_identity(identity)
     }
 
+    /// Whether this certificate, or this raw public key, is on record of a device, byte for byte.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn is_on_record(&mut self, offered: &Offered) -> Result<bool, StoreError> {
+        let (kind, der) = match offered {
+            Offered::Certificate(chain) => {
+                (IdentityKind::Certificate, chain.first().map(Vec::as_slice).unwrap_or_default())
+            }
+            Offered::RawPublicKey(key) => (IdentityKind::PublicKey, key.as_slice()),
+        };
+        Ok(self.identified(kind, &fingerprint(der))?.is_some())
+    }
+
     /// What stands for a key in the memory of an association.
     pub(super) fn fingerprint(&self, key: &Secret) -> Fingerprint {
         let mut mac = self.fingerprints.clone();
@@ -113,30 +140,53 @@ impl Directory {
         key: &LookupKey,
         proof: Option<Fingerprint>,
         at: UnixMillis,
+        unwritten: impl Fn(&str) -> Option<LearnedKnowledge>,
     ) -> Result<Found, StoreError> {
         let Some(record) = self.record(key, proof)? else {
             return Ok(match key {
-                LookupKey::EndpointName(_) => Lookup::Unknown.into(),
-                LookupKey::PskIdentity(_) => Lookup::Outdated.into(),
+                LookupKey::EndpointName(_) | LookupKey::Certificate { name: Some(_), .. } => Lookup::Unknown.into(),
+                // It was on record during the handshake.
+                LookupKey::PskIdentity(_) | LookupKey::Certificate { .. } | LookupKey::RawPublicKey(_) => {
+                    Lookup::Outdated.into()
+                }
             });
         };
+        let inheritance = self.inheritance(&record, unwritten)?;
         let provision = match self.resolve(&record, at)? {
             Ok((Resolution::Provision(provision), _)) => Ok(*provision),
             Ok((Resolution::MustIssue(_), _)) => Err(Withheld::MustIssue),
             Err(error) => Err(Withheld::Invalid(error.to_string())),
         };
         let unproven = record.proof.filter(|proof| !proof.is_confirmed).map(|proof| proof.id);
-        // A device that has proven what was issued to it has that to prove, whatever its definition says.
-        let psk_identity = record.identity.or_else(|| record.retired.then(Vec::new));
+        let credentials = credentials(&record);
         let blocked = record.definition.state == DeviceState::Blocked;
         let device = KnownDevice {
             endpoint: record.definition.endpoint,
-            psk_identity,
+            credentials,
             blocked,
-            knowledge: ClientKnowledge::default(),
+            knowledge: inheritance.together(),
             provision,
         };
-        Ok(Found { lookup: Lookup::Known(Box::new(device)), unproven })
+        Ok(Found { lookup: Lookup::Known(Box::new(device)), unproven, inheritance })
+    }
+
+    /// What is known of the client of a device, and of clients of its model.
+    fn inheritance(
+        &mut self,
+        record: &DeviceRecord,
+        unwritten: impl Fn(&str) -> Option<LearnedKnowledge>,
+    ) -> Result<Inheritance, StoreError> {
+        let endpoint = &record.definition.endpoint;
+        let device = match unwritten(endpoint) {
+            Some(learned) => learned,
+            None => self.reader.known(endpoint)?.map(|known| known.learned).unwrap_or_default(),
+        };
+        let model = self.models.of(&record.definition);
+        Ok(Inheritance {
+            device,
+            kind: model.map(Model::known).unwrap_or_default(),
+            model: model.map(|model| model.definition.name.clone()),
+        })
     }
 
     /// The record of a client, if the key that it has proven is the one on record.
@@ -148,7 +198,23 @@ impl Directory {
                 let found = self.reader.device_and_key(identity)?;
                 Ok(found.filter(|(_, key)| proof == Some(self.fingerprint(key))).map(|(record, _)| record))
             }
+            LookupKey::Certificate { fingerprint, name } => {
+                if let Some(record) = self.identified(IdentityKind::Certificate, fingerprint)? {
+                    return Ok(Some(record));
+                }
+                let Some(name) = name else { return Ok(None) };
+                match self.identified(IdentityKind::CertificateName, name.as_bytes())? {
+                    Some(record) => Ok(Some(record)),
+                    // Whether a name alone is enough for this device is not decided here.
+                    None => self.reader.device_by_endpoint(name),
+                }
+            }
+            LookupKey::RawPublicKey(fingerprint) => self.identified(IdentityKind::PublicKey, fingerprint),
         }
+    }
+
+    fn identified(&mut self, kind: IdentityKind, value: &[u8]) -> Result<Option<DeviceRecord>, StoreError> {
+        self.reader.device_by_identity(&DeviceIdentity { kind, value: value.to_vec() })
     }
 
     /// What the client is to receive, and the issued credentials that this was resolved with.
@@ -189,9 +255,25 @@ impl Directory {
         if generation != self.generation {
             let rows = self.reader.catalog()?;
             self.catalog = Catalog::new(rows.servers, rows.profiles);
+            self.models = models(&mut self.reader)?;
             self.generation = generation;
         }
         Ok(())
+    }
+}
+
+/// What the device must prove: once it has proven what was issued to it that alone, whatever its definition says.
+fn credentials(record: &DeviceRecord) -> Credentials {
+    if record.retired {
+        let psk_identity = record.proof.and_then(|_| record.identity.clone());
+        return Credentials { psk_identity, only_issued: true, ..Credentials::default() };
+    }
+    Credentials {
+        psk_identity: record.identity.clone(),
+        certificate: record.certificate_fingerprint,
+        certificate_name: record.definition.certificate_name.clone(),
+        public_key: record.public_key_fingerprint,
+        only_issued: false,
     }
 }
 
@@ -201,6 +283,10 @@ type Resolved = Result<(Resolution, Vec<IssuedCredentials>), ResolveError>;
 fn client<'a>(record: &'a DeviceRecord, issued: &'a [IssuedCredentials], at: UnixMillis) -> Client<'a> {
     let DeviceRecord { id, definition, rotation_requested, .. } = record;
     Client { device: definition, id: Some(*id), issued, rotation_requested: *rotation_requested, now: at.0 }
+}
+
+fn models(reader: &mut Reader) -> Result<Models, StoreError> {
+    Ok(Models::new(reader.models()?.into_iter().map(|entry| entry.model)))
 }
 
 fn unavailable(error: &StoreError) -> Lookup {
@@ -214,9 +300,9 @@ mod tests {
 
     use super::Directory;
     use crate::bootstrap::{Lookup, LookupKey};
-    use crate::provision::{DeviceDefinition, KeyText};
+    use crate::provision::{ClientKnowledge, DeviceDefinition, KeyText, LearnedKnowledge, ModelDefinition, Rule};
     use crate::secret::Secret;
-    use crate::store::{Actor, Key, SealingKey, Store, UnixMillis};
+    use crate::store::{Actor, DeviceLearned, FileDefinitions, FileMode, Key, SealingKey, Store, UnixMillis};
 
     fn device(key: &str) -> DeviceDefinition {
         let psk = Some(KeyText::parse(key).unwrap());
@@ -233,7 +319,7 @@ mod tests {
         let identity = LookupKey::PskIdentity(b"meter".to_vec());
         let first = Some(directory.fingerprint(&Secret::from(&b"first-key-of-16b"[..])));
         let second = Some(directory.fingerprint(&Secret::from(&b"other-key-of-16b"[..])));
-        let mut is_known = |proof| match directory.look_up(&identity, proof, UnixMillis(0)).lookup {
+        let mut is_known = |proof| match directory.look_up(&identity, proof, UnixMillis(0), |_| None).lookup {
             Lookup::Known(device) => device.endpoint == "meter",
             other => {
                 assert_eq!(other, Lookup::Outdated);
@@ -254,5 +340,46 @@ mod tests {
         (thief.endpoint, thief.psk_identity) = ("thief".to_owned(), Some("meter".to_owned()));
         store.add_device(actor, at, thief).wait().unwrap();
         assert_eq!((is_known(first), is_known(second)), (false, false));
+    }
+
+    fn block_size(bytes: u16) -> ClientKnowledge {
+        ClientKnowledge { block_size: Some(bytes), ..ClientKnowledge::default() }
+    }
+
+    fn lesson(endpoint: &str, model: &str, shown: ClientKnowledge) -> DeviceLearned {
+        let learned = LearnedKnowledge { shown, ..LearnedKnowledge::default() };
+        DeviceLearned { endpoint: endpoint.to_owned(), model: Some(model.to_owned()), learned, at: UnixMillis(5) }
+    }
+
+    #[test]
+    fn a_session_starts_from_what_is_known_of_the_device_then_of_its_model_then_of_such_clients() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), SealingKey::new([1; 32])).unwrap();
+        let device = |endpoint: &str| DeviceDefinition { endpoint: endpoint.to_owned(), ..DeviceDefinition::default() };
+        let rules = vec![Rule { endpoint: Some("m*".to_owned()), ..Rule::default() }];
+        let model = ModelDefinition { name: "model".to_owned(), rules, client: Some("wakaama".to_owned()) };
+        let devices = ["m1", "m2", "m3", "m4", "x"].map(device).to_vec();
+        let file = FileDefinitions { devices, models: vec![model], ..FileDefinitions::default() };
+        let mut directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
+        store.apply_file(UnixMillis(1), file, FileMode::Start).wait().unwrap();
+        let mut start = |endpoint: &str, unwritten: Option<u16>| {
+            let key = LookupKey::EndpointName(endpoint.to_owned());
+            let unwritten = |_: &str| unwritten.map(|bytes| lesson("", "", block_size(bytes)).learned);
+            let found = directory.look_up(&key, None, UnixMillis(0), unwritten);
+            let Lookup::Known(device) = found.lookup else { panic!("{:?}", found.lookup) };
+            assert_eq!(device.knowledge, found.inheritance.together());
+            (device.knowledge.block_size, device.knowledge.renumbers_instances, found.inheritance.model)
+        };
+        let of_model = Some("model".to_owned());
+        assert_eq!(start("m1", None), (None, true, of_model.clone()));
+        assert_eq!(start("x", None), (None, false, None));
+        let lessons = ["m1", "m2"].map(|endpoint| lesson(endpoint, "model", block_size(64))).to_vec();
+        store.record_knowledge(lessons).wait().unwrap();
+        assert_eq!(start("m1", None), (Some(64), true, of_model.clone()));
+        assert_eq!(start("m4", None), (None, true, of_model.clone()), "two devices are not enough");
+        store.record_knowledge(vec![lesson("m3", "model", block_size(64))]).wait().unwrap();
+        assert_eq!(start("m4", None), (Some(64), true, of_model.clone()));
+        assert_eq!(start("x", None), (None, false, None));
+        assert_eq!(start("m4", Some(128)), (Some(128), true, of_model), "what is not written yet counts first");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::definition::{DeviceDefinition, ProfileDefinition, Rule, SecurityMode, ServerDefinition};
+use super::definition::{DeviceDefinition, ProfileDefinition, SecurityMode, ServerDefinition};
+use super::fitting::Fitting;
 use super::material_credentials::{CredentialsError, ReadOnce};
-use super::pattern::Pattern;
 use super::provision::{AccountCredentials, ProfileChoice};
 
 /// Where a profile stands among those with rules, if it does not say.
@@ -22,23 +22,13 @@ pub struct Catalog {
     rules: Vec<ReadRule>,
 }
 
-/// A rule, ready to be tried.
+/// A rule, and whose it is.
 #[derive(Clone, Debug, PartialEq)]
 struct ReadRule {
     profile: String,
     /// Its place in the profile, counted from 0.
     position: usize,
-    endpoint: Option<Pattern>,
-    rule: Rule,
-}
-
-impl ReadRule {
-    fn fits(&self, device: &DeviceDefinition) -> bool {
-        let Rule { endpoint: _, tag, properties } = &self.rule;
-        self.endpoint.as_ref().is_none_or(|pattern| pattern.matches(&device.endpoint))
-            && tag.as_ref().is_none_or(|tag| device.tags.contains(tag))
-            && properties.iter().all(|(name, value)| device.properties.get(name) == Some(value))
-    }
+    fitting: Fitting,
 }
 
 impl Catalog {
@@ -75,7 +65,7 @@ impl Catalog {
             let profile = self.profile(name).ok_or_else(|| name.clone())?;
             return Ok((profile, ProfileChoice::Device));
         }
-        let fitting = self.rules.iter().find(|rule| rule.fits(device));
+        let fitting = self.rules.iter().find(|rule| rule.fitting.fits(device));
         let by_rule = fitting.and_then(|rule| Some((self.profile(&rule.profile)?, ProfileChoice::Rule(rule.position))));
         let default = || Some((self.default_profile()?, ProfileChoice::Default));
         by_rule.or_else(default).ok_or_else(String::new)
@@ -118,13 +108,8 @@ fn read_rules(profiles: &BTreeMap<String, ProfileDefinition>) -> Vec<ReadRule> {
     ordered.sort_by_key(|profile| profile.rule_order.unwrap_or(DEFAULT_RULE_ORDER));
     let mut rules = Vec::new();
     for profile in ordered {
-        for (position, rule) in profile.rules.iter().enumerate().filter(|(_, rule)| **rule != Rule::default()) {
-            let endpoint = match rule.endpoint.as_deref().map(Pattern::parse).transpose() {
-                Ok(endpoint) => endpoint,
-                Err(_) => continue,
-            };
-            rules.push(ReadRule { profile: profile.name.clone(), position, endpoint, rule: rule.clone() });
-        }
+        let read = profile.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, Fitting::read(rule)?)));
+        rules.extend(read.map(|(position, fitting)| ReadRule { profile: profile.name.clone(), position, fitting }));
     }
     rules
 }

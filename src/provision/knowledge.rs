@@ -4,7 +4,17 @@
 //! once it will refuse again, and asking anew costs a round trip each time. Knowledge is a hint and never a right: what a
 //! client shows in its session comes first.
 
+mod fact;
+mod known_clients;
+mod learned;
+mod models;
+
 use serde::{Deserialize, Serialize};
+
+pub use fact::Fact;
+pub use known_clients::{KNOWN_CLIENTS, KnownClient, builtin};
+pub use learned::{Inheritance, LearnedKnowledge, agreed};
+pub use models::{Model, Models};
 
 use super::definition::is_default;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, ResourceId};
@@ -12,7 +22,7 @@ use crate::lwm2m::{ContentFormat, Version};
 
 /// How a client behaves, as far as that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct ClientKnowledge {
     /// Its LwM2M version.
     #[serde(skip_serializing_if = "Option::is_none")]

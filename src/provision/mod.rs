@@ -9,7 +9,9 @@ pub mod account_key;
 pub mod catalog;
 pub mod check;
 pub mod definition;
+pub mod device_identity;
 pub mod expression;
+mod fitting;
 pub mod identity_text;
 pub mod issued;
 pub mod key_text;
@@ -22,22 +24,24 @@ pub mod problem;
 pub mod provision;
 pub mod resolve;
 pub mod rules;
+pub mod timing;
 pub mod uri;
 
 pub use account_key::AccountKey;
 pub use catalog::Catalog;
 pub use check::{
-    Finding, Subject, check_catalog, check_certificate_dates, check_device, check_device_in, check_name, check_profile,
-    check_profile_between, check_profile_in, check_server, nearest,
+    Finding, Subject, check_catalog, check_certificate_dates, check_device, check_device_in, check_model, check_name,
+    check_profile, check_profile_between, check_profile_in, check_server, nearest,
 };
 pub use definition::secrets::{HoldsSecrets, SecretFields, SecretText};
 pub use definition::{
-    AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ProfileDefinition, Rotation, Rule,
-    SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
+    AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ModelDefinition, ProfileDefinition,
+    Rotation, Rule, SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
 };
+pub use device_identity::{DeviceIdentity, IdentityKind};
 pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedReference, IssuedValues, NewCredentials};
 pub use key_text::KeyText;
-pub use knowledge::ClientKnowledge;
+pub use knowledge::{ClientKnowledge, Inheritance, LearnedKnowledge, Model, Models};
 pub use material_credentials::CredentialsError;
 pub use problem::{Problem, Severity};
 pub use provision::{

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::behaviour::Behaviour;
+use super::like::Like;
 use crate::coap::Timing;
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId};
 use crate::lwm2m::{ContentFormat, Version, objects};
@@ -39,6 +40,21 @@ pub struct ClientConfiguration {
     ///
     /// A load generator that uses one port for many clients counts them up, since servers remember them for 247 s.
     pub first_message_id: Option<u16>,
+    /// Whether and how it asks for a Bootstrap-Pack before it sends a Bootstrap-Request.
+    pub pack: Option<PackRequest>,
+    /// Seconds since 1970 at which it starts, for behaviours that seed message ids and tokens from the clock.
+    pub clock: u64,
+    /// The client that it behaves like, to be told with the result.
+    pub like: Option<Like>,
+}
+
+/// A Bootstrap-Pack-Request (LwM2M Core 1.2 section 6.1.7.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackRequest {
+    /// The format in Accept; SenML CBOR, SenML JSON or LwM2M CBOR make sense.
+    pub accept: ContentFormat,
+    /// Whether `acc` names the instances of the bootstrap account, as from LwM2M 1.2.1 on.
+    pub names_own_instances: bool,
 }
 
 impl ClientConfiguration {
@@ -55,6 +71,9 @@ impl ClientConfiguration {
             limit: EXCHANGE_LIFETIME,
             patience_after_refusal: Duration::from_secs(10),
             first_message_id: None,
+            pack: None,
+            clock: 0,
+            like: None,
         }
     }
 }
@@ -85,6 +104,12 @@ pub(super) fn speaks(version: Version, format: ContentFormat) -> bool {
         ContentFormat::Cbor | ContentFormat::SenmlJson | ContentFormat::SenmlCbor => version >= Version::V1_1,
         ContentFormat::Lwm2mCbor => version >= Version::V1_2,
     }
+}
+
+/// Whether `format` can carry a whole object instance and is written as well as read.
+pub(super) fn is_hierarchical(format: ContentFormat) -> bool {
+    use ContentFormat::{Lwm2mCbor, SenmlCbor, SenmlJson, Tlv};
+    matches!(format, Tlv | SenmlCbor | SenmlJson | Lwm2mCbor)
 }
 
 /// Whether a client of `version` has `object` and lets a Bootstrap-Server write it.

@@ -3,20 +3,47 @@
 //! Spec sheet `objects.md`, section 10, rules E1 to E5, E9, E11, E15 and the part of E7 that real clients check; LwM2M
 //! Core 1.2 section 6.1.2. Everything else that could be wrong with a configuration is accepted here, as it is there.
 
+mod clients;
+
 use std::collections::BTreeSet;
 
+use super::behaviour::FinishCheck;
 use super::model::{
     BOOTSTRAP_SERVER, DataModel, SECURITY_SHORT_SERVER_ID, SERVER_SHORT_SERVER_ID, boolean, number, single, text,
 };
 use crate::lwm2m::objects::{SECURITY, SERVER};
 use crate::lwm2m::{Resource, Value, Version};
 
-/// Whether the client could live with what it holds now.
+/// Whether the client's behaviour lets it answer Finish with 2.04.
 ///
 /// # Errors
 ///
 /// The first rule that is broken, as words for the diagnostic payload of a 4.06.
 pub(super) fn check(model: &DataModel) -> Result<(), String> {
+    match model.behaviour().finish.check {
+        FinishCheck::Everything => check_everything(model),
+        FinishCheck::Anjay => clients::check_as_anjay(model),
+        FinishCheck::Wakaama => clients::check_as_wakaama(model),
+        FinishCheck::Leshan => clients::check_as_leshan(model),
+        FinishCheck::Nothing => Ok(()),
+    }
+}
+
+/// Whether a client that has answered Finish with 2.04 can work with what it was given: there is a whole account.
+///
+/// # Errors
+///
+/// Why it will bootstrap again (spec sheet `clients.md`, section 1, "Finish 2.04 but unusable result").
+pub(super) fn check_usable(model: &DataModel) -> Result<(), String> {
+    let ssid = |object: u16, id| {
+        let instances = model.instances_of(object);
+        instances.filter_map(move |(_, resources)| number(resources, id)).collect::<BTreeSet<i64>>()
+    };
+    let (secured, served) = (ssid(SECURITY, SECURITY_SHORT_SERVER_ID), ssid(SERVER, SERVER_SHORT_SERVER_ID));
+    if secured.is_disjoint(&served) { Err("no server account is whole".to_owned()) } else { Ok(()) }
+}
+
+fn check_everything(model: &DataModel) -> Result<(), String> {
     let bootstrap_account = model.bootstrap_account();
     let mut secured = BTreeSet::new();
     let mut kept_bootstrap_account = false;
@@ -28,7 +55,7 @@ pub(super) fn check(model: &DataModel) -> Result<(), String> {
             }
             kept_bootstrap_account |= instance == bootstrap_account;
             // What the factory left is the client's own matter; what was written over it is not.
-            if resources.len() > 1 {
+            if instance != bootstrap_account || !model.has_factory_account() {
                 check_credentials(instance, resources)?;
             }
             continue;
@@ -78,11 +105,7 @@ fn check_credentials(instance: u16, resources: &[Resource]) -> Result<(), String
             filled.then_some(()).ok_or_else(|| missing(SECURITY, instance, resource))?;
         }
     }
-    let scheme = uri.split_once("://").map_or("", |(scheme, _)| scheme);
-    let secure = matches!(scheme, "coaps" | "coaps+tcp" | "coaps+ws" | "https" | "mqtts");
-    if secure != (mode != 3) {
-        return Err(format!("the scheme of /0/{instance}/0 does not fit security mode {mode}"));
-    }
+    check_scheme(instance, uri, mode)?;
     for resource in [13, 15] {
         if number(resources, resource).is_some_and(|number| !(0..=3).contains(&number)) {
             return Err(format!("/0/{instance}/{resource} is neither 0, 1, 2 nor 3"));
@@ -96,6 +119,14 @@ fn check_credentials(instance: u16, resources: &[Resource]) -> Result<(), String
     };
     let fits = matches!(single(resources, 4), Some(Value::Opaque(bytes)) if bytes.len() == digest);
     if fits || matches!(mode, 0 | 3) { Ok(()) } else { Err(format!("/0/{instance}/4 is no digest of {digest} bytes")) }
+}
+
+/// E7: a secure scheme for every mode but NoSec.
+fn check_scheme(instance: u16, uri: &str, mode: i64) -> Result<(), String> {
+    let scheme = uri.split_once("://").map_or("", |(scheme, _)| scheme);
+    let secure = matches!(scheme, "coaps" | "coaps+tcp" | "coaps+ws" | "https" | "mqtts");
+    let fits = secure == (mode != 3);
+    if fits { Ok(()) } else { Err(format!("the scheme of /0/{instance}/0 does not fit security mode {mode}")) }
 }
 
 /// E3 and E11 for one Server instance; gives its Short Server ID.

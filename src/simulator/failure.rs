@@ -53,6 +53,18 @@ pub enum Failure {
         /// What is missing or contradictory.
         reason: String,
     },
+    /// Finish was answered with 2.04, and what the client holds is of no use to it.
+    #[error("the client answered Bootstrap-Finish with 2.04 and cannot work with what it was given: {reason}")]
+    Unusable {
+        /// What is missing.
+        reason: String,
+    },
+    /// An operation came before the 2.04, and the client takes that for the end.
+    #[error("{operation} came before the answer to the Bootstrap-Request, which ends the bootstrap of this client")]
+    Overtaken {
+        /// The operation, such as `Bootstrap-Write /0/1`.
+        operation: String,
+    },
     /// The name of the host means nothing here.
     #[error("cannot find the address of {host}: {reason}")]
     UnknownHost {
@@ -123,6 +135,8 @@ impl Failure {
             Failure::TimedOut { .. } => "timed_out",
             Failure::Abandoned { .. } => "abandoned",
             Failure::Inconsistent { .. } => "inconsistent",
+            Failure::Unusable { .. } => "unusable",
+            Failure::Overtaken { .. } => "overtaken",
             Failure::UnknownHost { .. } => "unknown_host",
             Failure::Unreachable { .. } => "unreachable",
             Failure::NobodyListens { .. } => "nobody_listens",

@@ -11,18 +11,26 @@ mod behaviour;
 mod client;
 mod configuration;
 mod consistency;
+mod discover;
 mod failure;
+mod indefinite_cbor;
+mod like;
 mod model;
 mod operations;
 mod provisioned;
+mod reception;
 
 #[cfg(feature = "service")]
 pub mod load;
 #[cfg(feature = "service")]
 pub mod shell;
 
-pub use behaviour::Behaviour;
+pub use behaviour::{
+    Behaviour, Blocks, Deletes, DiscoverForm, Finish, FinishAnswer, FinishCheck, Head, Messages, Numbering,
+    ObjectLinks, Oversized, Reads, RefusedResources, TooLong, UriAttribute, WithoutFormat, Writes,
+};
 pub use client::{Client, Output};
-pub use configuration::{ClientConfiguration, EXCHANGE_LIFETIME, StaleAccount};
+pub use configuration::{ClientConfiguration, EXCHANGE_LIFETIME, PackRequest, StaleAccount};
 pub use failure::Failure;
+pub use like::{Like, UnknownClient};
 pub use provisioned::{Account, AccountView, Provisioned, ProvisionedView, Traffic};

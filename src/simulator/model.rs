@@ -1,21 +1,23 @@
 //! `DataModel`: what the simulated client holds, and what Write and Delete make of it.
 //!
-//! LwM2M Core 1.2 sections 6.1.7.4 (Delete) and 6.1.7.5 (Write); spec sheet `bootstrap.md`, sections 8 and 9. Changes
-//! apply at once, as in Wakaama and Leshan's client. Knows no message, only paths, trees and the code of a refusal.
+//! LwM2M Core 1.2 sections 6.1.7.4 (Delete), 6.1.7.5 (Write) and 6.1.7.7 (Pack); spec sheet `bootstrap.md`, sections 8, 9
+//! and 11. Knows no message, only paths, trees and the code of a refusal.
 
 use std::collections::BTreeMap;
 
-use super::behaviour::Behaviour;
-use super::configuration::{ClientConfiguration, writes};
+use super::behaviour::{Behaviour, Numbering, UriAttribute};
+use super::configuration::{ClientConfiguration, is_hierarchical, writes};
 use crate::coap::Code;
 use crate::lwm2m::objects::{self, ACCESS_CONTROL, DEVICE, OSCORE, SECURITY, SERVER};
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, RESERVED_ID, ResourceId};
-use crate::lwm2m::{Object, ObjectInstance, Path, Resource, ResourceValue, Value, Version};
+use crate::lwm2m::{ContentFormat, Object, ObjectInstance, Path, Resource, ResourceValue, Value, Version};
 
 /// `/0/x/1`, Bootstrap-Server.
 pub(super) const BOOTSTRAP_SERVER: ResourceId = 1;
 /// `/0/x/10`, Short Server ID of a server account.
 pub(super) const SECURITY_SHORT_SERVER_ID: ResourceId = 10;
+/// `/0/x/17`, OSCORE Security Mode: a link to an OSCORE instance.
+const OSCORE_SECURITY_MODE: ResourceId = 17;
 /// `/1/y/0`, Short Server ID.
 pub(super) const SERVER_SHORT_SERVER_ID: ResourceId = 0;
 /// Current Time, UTC Offset and Timezone of the Device Object, which a Bootstrap-Server may set (LwM2M Transport 1.2
@@ -40,6 +42,9 @@ pub(super) struct DataModel {
     version: Version,
     behaviour: Behaviour,
     bootstrap_account: ObjectInstanceId,
+    /// Whether the bootstrap account is as the factory left it.
+    factory_account: bool,
+    preferred_format: ContentFormat,
     instances: Instances,
     /// What it would hold if its power failed now, where that is something else.
     committed: Option<Instances>,
@@ -54,10 +59,15 @@ impl DataModel {
             version: configuration.lwm2m_version,
             behaviour: configuration.behaviour,
             bootstrap_account: configuration.bootstrap_account_instance,
+            factory_account: true,
+            preferred_format: preferred_format(configuration),
             instances: BTreeMap::new(),
             committed: None,
         };
-        let bootstrap = vec![Resource::single(BOOTSTRAP_SERVER, Value::Boolean(true))];
+        let mut bootstrap = vec![Resource::single(BOOTSTRAP_SERVER, Value::Boolean(true))];
+        if model.behaviour.discover.uri == UriAttribute::All {
+            bootstrap.insert(0, Resource::single(0, Value::String("coaps://bootstrap.example.com".to_owned())));
+        }
         model.instances.insert((SECURITY, model.bootstrap_account), bootstrap);
         let device = vec![Resource::single(16, Value::String("U".to_owned()))];
         model.instances.insert((DEVICE, 0), device);
@@ -88,9 +98,51 @@ impl DataModel {
         self.bootstrap_account
     }
 
+    /// Whether nothing has been written over the bootstrap account.
+    pub(super) fn has_factory_account(&self) -> bool {
+        self.factory_account
+    }
+
     /// The version that decides which objects and resources there are.
     pub(super) fn version(&self) -> Version {
         self.version
+    }
+
+    /// Goes on as a client of LwM2M 1.0, after a server has refused it as a later one.
+    pub(super) fn fall_back_to_1_0(&mut self) {
+        self.version = Version::V1_0;
+        self.preferred_format = ContentFormat::Tlv;
+    }
+
+    /// In what it differs from others.
+    pub(super) fn behaviour(&self) -> &Behaviour {
+        &self.behaviour
+    }
+
+    /// The format of an answer to Bootstrap-Read where the server asks for none.
+    pub(super) fn preferred_format(&self) -> ContentFormat {
+        self.preferred_format
+    }
+
+    /// The Security instances that link to this OSCORE instance.
+    pub(super) fn accounts_linking_to(&self, instance: ObjectInstanceId) -> impl Iterator<Item = &[Resource]> {
+        let accounts = self.instances_of(SECURITY).map(|(_, resources)| resources);
+        accounts.filter(move |resources| {
+            single(resources, OSCORE_SECURITY_MODE) == Some(&Value::ObjectLink(OSCORE, instance))
+        })
+    }
+
+    /// The instances of the bootstrap account, for `acc` of a Bootstrap-Pack-Request.
+    pub(super) fn own_instances(&self) -> impl Iterator<Item = Path> {
+        let linked = self.own_oscore().map(|instance| Path::ObjectInstance(OSCORE, instance));
+        [Path::ObjectInstance(SECURITY, self.bootstrap_account)].into_iter().chain(linked)
+    }
+
+    fn own_oscore(&self) -> Option<ObjectInstanceId> {
+        match single(self.instances.get(&(SECURITY, self.bootstrap_account))?, OSCORE_SECURITY_MODE)? {
+            Value::ObjectLink(OSCORE, instance) => Some(*instance),
+            _ => None,
+        }
     }
 
     /// Every object that this client has, instantiated or not, ascending.
@@ -121,30 +173,75 @@ impl DataModel {
         (instance.is_none() || !instances.is_empty()).then_some(Object { id: object, instances })
     }
 
-    /// Bootstrap-Delete. The bootstrap account and the Device Object stay, whatever is asked.
+    /// Bootstrap-Delete. The bootstrap account stays unless it is named itself, and the Device Object in any case; what
+    /// the answer is then, and whether a named bootstrap account really goes, is the behaviour's.
     pub(super) fn delete(&mut self, path: Path) -> Result<(), Refusal> {
+        let deletes = self.behaviour.deletes;
+        let answer = |code: Option<Code>, reason: String| code.map_or(Ok(()), |code| Err(Refusal::new(code, reason)));
+        let own = (SECURITY, self.bootstrap_account);
         match path {
             Path::Root => {}
-            Path::Object(DEVICE) | Path::ObjectInstance(DEVICE, _) => {
-                return Err(Refusal::new(Code::BAD_REQUEST, "the Device Object is not deleted"));
+            Path::Object(DEVICE) => {
+                return answer(deletes.device_object, "the Device Object is not deleted".to_owned());
             }
-            Path::Object(object) if self.knows(object) => {}
-            Path::ObjectInstance(SECURITY, instance) if instance == self.bootstrap_account => {
-                return Err(Refusal::new(Code::BAD_REQUEST, "the bootstrap account is not deleted"));
+            Path::ObjectInstance(DEVICE, 0) => {
+                return answer(deletes.device_instance, "the Device Object is not deleted".to_owned());
             }
-            Path::ObjectInstance(object, instance) if self.instances.contains_key(&(object, instance)) => {}
-            Path::Object(_) | Path::ObjectInstance(..) => {
-                return Err(Refusal::new(Code::NOT_FOUND, format!("there is no {path}")));
+            Path::ObjectInstance(object, instance) if (object, instance) == own => {
+                answer(deletes.bootstrap_account, "the bootstrap account is not deleted".to_owned())?;
+                self.instances.remove(&own);
+                return Ok(());
             }
+            Path::Object(object) | Path::ObjectInstance(object, _) if !self.knows(object) => {
+                return answer(deletes.unknown_object, format!("there is no object {object}"));
+            }
+            Path::ObjectInstance(object, instance) if !self.instances.contains_key(&(object, instance)) => {
+                return answer(deletes.missing_instance, format!("there is no {path}"));
+            }
+            Path::Object(_) | Path::ObjectInstance(..) => {}
             Path::Resource(..) | Path::ResourceInstance(..) => {
                 return Err(Refusal::new(Code::BAD_REQUEST, "only objects and instances can be deleted"));
             }
         }
-        let kept = (SECURITY, self.bootstrap_account);
-        self.instances.retain(|&(object, instance), _| {
-            (object, instance) == kept || object == DEVICE || !path.contains(&Path::ObjectInstance(object, instance))
-        });
+        self.clear(path);
         Ok(())
+    }
+
+    /// Deletes every instance below `path` but those that stay.
+    fn clear(&mut self, path: Path) {
+        let own = (SECURITY, self.bootstrap_account);
+        let oscore = self.own_oscore().filter(|_| self.behaviour.deletes.spares_own_oscore);
+        self.instances.retain(|&(object, instance), _| {
+            let stays = (object, instance) == own || object == DEVICE || (object == OSCORE && oscore == Some(instance));
+            stays || !path.contains(&Path::ObjectInstance(object, instance))
+        });
+    }
+
+    /// A Bootstrap-Pack: of every object in it, all instances go but those that stay, and those of the pack come.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing was changed: something in it is not to be written, or what `check` says of the result.
+    pub(super) fn apply_pack(
+        &mut self,
+        content: Vec<Object>,
+        check: impl Fn(&DataModel) -> Result<(), String>,
+    ) -> Result<(), Refusal> {
+        for object in &content {
+            if !writes(self.version, object.id) || !self.knows(object.id) {
+                let words = format!("object {} is not written in a bootstrap", object.id);
+                return Err(Refusal::new(Code::NOT_FOUND, words));
+            }
+        }
+        let (before, was_factory) = (self.instances.clone(), self.factory_account);
+        content.iter().for_each(|object| self.clear(Path::Object(object.id)));
+        let applied = self.write(Path::Root, content);
+        let applied = applied.and_then(|()| check(self).map_err(|reason| Refusal::new(Code::NOT_ACCEPTABLE, reason)));
+        if applied.is_err() {
+            self.instances = before;
+            self.factory_account = was_factory;
+        }
+        applied
     }
 
     /// Whether Bootstrap-Write may go to `path` at all, whatever the payload says.
@@ -191,25 +288,49 @@ impl DataModel {
         if let Some(object) = object {
             return Err(Refusal::new(Code::BAD_REQUEST, format!("object {object} lies outside {path}")));
         }
+        let (is_object, numbering) = (matches!(path, Path::Object(_)), self.behaviour.writes.numbering);
+        let instances: usize = content.iter().map(|object| object.instances.len()).sum();
+        if is_object && numbering == Numbering::OneInstance && instances > 1 {
+            return Err(Refusal::new(Code::BAD_REQUEST, "one instance at a time"));
+        }
         for object in &content {
             object.instances.iter().try_for_each(|instance| self.check_instance(object.id, instance))?;
         }
         for object in content {
-            for instance in object.instances {
+            for mut instance in object.instances {
+                if is_object && numbering == Numbering::LowestFree {
+                    instance.id = self.lowest_free_instance(object.id)?;
+                }
                 self.store(path, object.id, instance);
             }
         }
         Ok(())
     }
 
+    fn lowest_free_instance(&self, object: ObjectId) -> Result<ObjectInstanceId, Refusal> {
+        let free = (0..RESERVED_ID).find(|&instance| !self.instances.contains_key(&(object, instance)));
+        free.ok_or_else(|| Refusal::new(Code::INTERNAL_SERVER_ERROR, "no instance is free"))
+    }
+
     fn check_instance(&self, object: ObjectId, instance: &ObjectInstance) -> Result<(), Refusal> {
-        let second = object == SECURITY
+        let second = self.behaviour.writes.refuses_second_bootstrap_account
+            && object == SECURITY
             && instance.id != self.bootstrap_account
             && instance.single(BOOTSTRAP_SERVER) == Some(&Value::Boolean(true));
         if second {
             return Err(Refusal::new(Code::BAD_REQUEST, "a client holds at most one bootstrap account"));
         }
         for resource in &instance.resources {
+            let refused = self
+                .behaviour
+                .writes
+                .refused_resources
+                .iter()
+                .find(|row| row.object == object && (row.resources.0..=row.resources.1).contains(&resource.id));
+            if let Some(row) = refused {
+                let words = format!("/{object}/{}/{} is not taken here", instance.id, resource.id);
+                return Err(Refusal::new(row.code, words));
+            }
             if self.behaviour.refuses_unknown_resources && !self.has_resource(object, resource.id) {
                 let words = format!("/{object}/{}/{} is unknown here", instance.id, resource.id);
                 return Err(Refusal::new(Code::BAD_REQUEST, words));
@@ -230,8 +351,13 @@ impl DataModel {
         let version = self.version;
         let mut resources = instance.resources;
         resources.retain(|resource| has_resource(version, object, resource.id));
+        if (object, instance.id) == (SECURITY, self.bootstrap_account) {
+            self.factory_account = false;
+        }
         let held = self.instances.entry((object, instance.id)).or_default();
-        if matches!(path, Path::Resource(..)) {
+        if self.behaviour.writes.updates_instances {
+            resources.into_iter().for_each(|resource| update(held, resource));
+        } else if matches!(path, Path::Resource(..)) {
             held.retain(|old| !resources.iter().any(|new| new.id == old.id));
             held.append(&mut resources);
         } else {
@@ -270,6 +396,25 @@ impl DataModel {
         }
         taken
     }
+}
+
+/// Puts a resource in the place of what was there; of a multiple-instance one, values that are not named survive.
+fn update(held: &mut Vec<Resource>, new: Resource) {
+    let Some(old) = held.iter_mut().find(|old| old.id == new.id) else { return held.push(new) };
+    match (&mut old.value, new.value) {
+        (ResourceValue::Multiple(old), ResourceValue::Multiple(new)) => {
+            old.retain(|(id, _)| !new.iter().any(|(other, _)| other == id));
+            old.extend(new);
+            old.sort_by_key(|(id, _)| *id);
+        }
+        (old, new) => *old = new,
+    }
+}
+
+/// What `pct` asks for is what the client prefers itself; TLV where it says nothing that holds an instance.
+fn preferred_format(configuration: &ClientConfiguration) -> ContentFormat {
+    let asked = configuration.preferred_content_format.and_then(ContentFormat::from_number);
+    asked.filter(|&format| is_hierarchical(format)).unwrap_or(ContentFormat::Tlv)
 }
 
 fn knows(version: Version, behaviour: Behaviour, object: ObjectId) -> bool {

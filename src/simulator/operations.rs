@@ -8,22 +8,25 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::configuration::speaks;
-use super::consistency;
-use super::model::{DataModel, Refusal, SECURITY_SHORT_SERVER_ID, SERVER_SHORT_SERVER_ID, number, text};
+use super::behaviour::{Behaviour, WithoutFormat};
+use super::configuration::{is_hierarchical, speaks};
+use super::model::{DataModel, Refusal};
+use super::{consistency, discover, indefinite_cbor};
 use crate::coap::options::number as option;
 use crate::coap::{BlockOption, Code, Message};
-use crate::lwm2m::link_format::{DiscoveredInstance, DiscoveredObject};
-use crate::lwm2m::objects::{ACCESS_CONTROL, SECURITY, SERVER};
-use crate::lwm2m::path::ObjectId;
-use crate::lwm2m::{ContentFormat, DecodeError, DiscoverAnswer, Path, Version, decode, encode};
+use crate::lwm2m::objects::{ACCESS_CONTROL, SERVER};
+use crate::lwm2m::{ContentFormat, DecodeError, Path, Version, decode, encode};
 
 /// Critical options that a bootstrap operation may carry (RFC 7252 section 5.4.1).
-const KNOWN_OPTIONS: [u16; 6] =
-    [option::URI_HOST, option::URI_PORT, option::URI_PATH, option::URI_QUERY, option::ACCEPT, option::BLOCK2];
-
-/// Size exponent of the blocks in which answers go out that are too long for one message: 1024 bytes.
-const BLOCK_SIZE_EXPONENT: u8 = 6;
+const KNOWN_OPTIONS: [u16; 7] = [
+    option::URI_HOST,
+    option::URI_PORT,
+    option::URI_PATH,
+    option::URI_QUERY,
+    option::ACCEPT,
+    option::BLOCK2,
+    option::BLOCK1,
+];
 
 /// What a request of the server asks the client to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,12 +59,18 @@ pub(super) struct Answer {
     pub(super) code: Code,
     pub(super) content_format: Option<ContentFormat>,
     pub(super) payload: Zeroizing<Vec<u8>>,
+    pub(super) block1: Option<BlockOption>,
     pub(super) block2: Option<BlockOption>,
 }
 
 impl Answer {
     fn empty(code: Code) -> Answer {
-        Answer { code, content_format: None, payload: Zeroizing::default(), block2: None }
+        Answer { code, content_format: None, payload: Zeroizing::default(), block1: None, block2: None }
+    }
+
+    /// 2.31: the next block, please (RFC 7959 section 2.9.1).
+    pub(super) fn next_block(block: BlockOption) -> Answer {
+        Answer { block1: Some(block), ..Answer::empty(Code::CONTINUE) }
     }
 }
 
@@ -71,7 +80,9 @@ impl Answer {
 ///
 /// The refusal of a request that is none.
 pub(super) fn classify(request: &Message) -> Result<Operation, Refusal> {
-    if let Some(number) = request.unknown_critical_option(&KNOWN_OPTIONS) {
+    // Only a write has a body that could come in blocks.
+    let known = if request.code == Code::PUT { &KNOWN_OPTIONS[..] } else { &KNOWN_OPTIONS[..6] };
+    if let Some(number) = request.unknown_critical_option(known) {
         return Err(Refusal::new(Code::BAD_OPTION, format!("option {number} is unknown here")));
     }
     if request.uri_path_is(&["bs"]) {
@@ -100,17 +111,22 @@ fn data_path(request: &Message) -> Option<Path> {
     Path::from_ids(&ids[..depth]).ok()
 }
 
-/// Carries out `operation`, which `request` was classified as.
+/// Carries out `operation`, which `request` was classified as. `payload` is all of its body.
 ///
 /// # Errors
 ///
 /// The refusal, after which the data model is as it was.
-pub(super) fn execute(model: &mut DataModel, operation: Operation, request: &Message) -> Result<Answer, Refusal> {
+pub(super) fn execute(
+    model: &mut DataModel,
+    operation: Operation,
+    request: &Message,
+    payload: &[u8],
+) -> Result<Answer, Refusal> {
     match operation {
         Operation::Discover(path) => discover(model, path, request),
         Operation::Read(path) => read(model, path, request),
         Operation::Delete(path) => model.delete(path).map(|()| Answer::empty(Code::DELETED)),
-        Operation::Write(path) => write(model, path, request),
+        Operation::Write(path) => write(model, path, request, payload),
         Operation::Finish => finish(model, request),
         Operation::Unknown => Err(Refusal::new(Code::NOT_FOUND, "there is no such operation")),
     }
@@ -118,34 +134,17 @@ pub(super) fn execute(model: &mut DataModel, operation: Operation, request: &Mes
 
 /// Bootstrap-Discover, section 6 of the sheet: the root or one object, never deeper.
 fn discover(model: &DataModel, path: Path, request: &Message) -> Result<Answer, Refusal> {
-    let mut answer = DiscoverAnswer { version: Some(model.version()), ..DiscoverAnswer::default() };
-    match path {
-        Path::Root => model.supported_objects().for_each(|object| list(model, object, &mut answer)),
-        Path::Object(object) if model.knows(object) => list(model, object, &mut answer),
+    let object = match path {
+        Path::Root => None,
+        Path::Object(object) if model.knows(object) => Some(object),
         Path::Object(object) => return Err(Refusal::new(Code::NOT_FOUND, format!("there is no object {object}"))),
-        _ => return Err(Refusal::new(Code::BAD_REQUEST, "Bootstrap-Discover takes `/` or an object")),
-    }
-    content(ContentFormat::CoreLink, answer.render().into_bytes().into(), request)
-}
-
-fn list(model: &DataModel, object: ObjectId, answer: &mut DiscoverAnswer) {
-    let before = answer.instances.len();
-    for (instance, resources) in model.instances_of(object) {
-        let ssid = match object {
-            SECURITY => number(resources, SECURITY_SHORT_SERVER_ID),
-            SERVER => number(resources, SERVER_SHORT_SERVER_ID),
-            _ => None,
-        };
-        answer.instances.push(DiscoveredInstance {
-            object,
-            instance,
-            short_server_id: ssid.and_then(|ssid| u16::try_from(ssid).ok()),
-            uri: (object == SECURITY).then(|| text(resources, 0).map(str::to_owned)).flatten(),
-        });
-    }
-    if answer.instances.len() == before {
-        answer.objects.push(DiscoveredObject { object, version: None });
-    }
+        _ => {
+            let code = model.behaviour().discover.deeper;
+            return Err(Refusal::new(code, "Bootstrap-Discover takes `/` or an object"));
+        }
+    };
+    let payload = discover::links(model, object).into_bytes().into();
+    content(model.behaviour(), ContentFormat::CoreLink, payload, request)
 }
 
 /// Bootstrap-Read, section 7 of the sheet: Server and Access Control, object or instance, from LwM2M 1.1 on.
@@ -153,74 +152,103 @@ fn read(model: &DataModel, path: Path, request: &Message) -> Result<Answer, Refu
     if model.version() < Version::V1_1 {
         return Err(Refusal::new(Code::BAD_REQUEST, "LwM2M 1.0 has no Bootstrap-Read"));
     }
-    let (object, instance) = match path {
-        Path::Object(object @ (SERVER | ACCESS_CONTROL)) => (object, None),
-        Path::ObjectInstance(object @ (SERVER | ACCESS_CONTROL), instance) => (object, Some(instance)),
-        _ => return Err(Refusal::new(Code::METHOD_NOT_ALLOWED, format!("{path} is not read in a bootstrap"))),
-    };
-    let format = ContentFormat::from_number(request.accept().unwrap_or(ContentFormat::Tlv.number()))
-        .filter(|&format| is_hierarchical(format) && speaks(model.version(), format))
-        .ok_or_else(|| Refusal::new(Code::NOT_ACCEPTABLE, "Bootstrap-Read is not answered in this format"))?;
-    let tree =
-        model.read(object, instance).ok_or_else(|| Refusal::new(Code::NOT_FOUND, format!("there is no {path}")))?;
-    // An object without instances reads as an empty payload (Transport 1.2 section 6.4.4).
-    let payload = match tree.instances.is_empty() {
-        true => Zeroizing::default(),
-        false => {
-            encode(format, &path, &[tree]).map_err(|error| Refusal::new(Code::NOT_ACCEPTABLE, error.to_string()))?
+    let elsewhere = model.behaviour().reads.elsewhere;
+    let (object, instance) = match (path, elsewhere) {
+        (Path::Object(object @ (SERVER | ACCESS_CONTROL)), _) => (object, None),
+        (Path::ObjectInstance(object @ (SERVER | ACCESS_CONTROL), instance), _) => (object, Some(instance)),
+        (Path::Object(object), None) => (object, None),
+        (Path::ObjectInstance(object, instance), None) => (object, Some(instance)),
+        (_, code) => {
+            let code = code.unwrap_or(Code::METHOD_NOT_ALLOWED);
+            return Err(Refusal::new(code, format!("{path} is not read in a bootstrap")));
         }
     };
-    content(format, payload, request)
+    let format = match request.accept() {
+        None => Some(model.preferred_format()),
+        Some(number) => ContentFormat::from_number(number),
+    };
+    let format = format
+        .filter(|&format| is_hierarchical(format) && takes(model, format))
+        .ok_or_else(|| Refusal::new(Code::NOT_ACCEPTABLE, "Bootstrap-Read is not answered in this format"))?;
+    let not_found = || Refusal::new(Code::NOT_FOUND, format!("there is no {path}"));
+    let tree = model.read(object, instance).filter(|_| model.knows(object)).ok_or_else(not_found)?;
+    // An object without instances reads as an empty payload (Transport 1.2 section 6.4.4).
+    let payload = if tree.instances.is_empty() {
+        Zeroizing::default()
+    } else if format == ContentFormat::Lwm2mCbor && model.behaviour().reads.indefinite_lwm2m_cbor {
+        Zeroizing::new(indefinite_cbor::encode(&tree))
+    } else {
+        encode(format, &path, &[tree]).map_err(|error| Refusal::new(Code::NOT_ACCEPTABLE, error.to_string()))?
+    };
+    content(model.behaviour(), format, payload, request)
 }
 
-fn is_hierarchical(format: ContentFormat) -> bool {
-    use ContentFormat::{Lwm2mCbor, SenmlCbor, SenmlJson, Tlv};
-    matches!(format, Tlv | SenmlCbor | SenmlJson | Lwm2mCbor)
+/// Whether the client reads and writes `format`.
+fn takes(model: &DataModel, format: ContentFormat) -> bool {
+    speaks(model.version(), format) && model.behaviour().writes.formats.contains(&format)
 }
 
-/// A 2.05, cut into blocks where the server asks for them or where it is too long for one message (RFC 7959 section 2.4).
-fn content(format: ContentFormat, payload: Zeroizing<Vec<u8>>, request: &Message) -> Result<Answer, Refusal> {
+/// A 2.05, cut into blocks where the server asks for them or where it is too long for one message (RFC 7959 section
+/// 2.4). The client's own block size stands above the server's.
+fn content(
+    behaviour: &Behaviour,
+    format: ContentFormat,
+    payload: Zeroizing<Vec<u8>>,
+    request: &Message,
+) -> Result<Answer, Refusal> {
     let bad_block = || Refusal::new(Code::BAD_REQUEST, "there is no such block");
     let asked = request.block2().map_err(|_| bad_block())?;
-    let mut answer = Answer { code: Code::CONTENT, content_format: Some(format), payload, block2: None };
-    let (number, exponent) = asked.map_or((0, BLOCK_SIZE_EXPONENT), |block| (block.number(), block.size_exponent()));
-    let block = BlockOption::new(number, false, exponent).map_err(|_| bad_block())?;
-    if asked.is_none() && answer.payload.len() <= block.size() {
+    let largest = behaviour.blocks.largest;
+    let mut answer = Answer { content_format: Some(format), payload, ..Answer::empty(Code::CONTENT) };
+    if asked.is_none() && answer.payload.len() <= 16 << largest {
         return Ok(answer);
     }
-    let rest = answer.payload.get(block.offset()..).filter(|rest| number == 0 || !rest.is_empty());
-    let rest = rest.ok_or_else(bad_block)?;
-    let more = rest.len() > block.size();
-    answer.block2 = Some(BlockOption::new(number, more, exponent).map_err(|_| bad_block())?);
-    answer.payload = Zeroizing::new(rest[..rest.len().min(block.size())].to_vec());
+    let offset = asked.map_or(0, BlockOption::offset);
+    let exponent = asked.map_or(largest, |block| block.size_exponent().min(largest));
+    let size = 16 << exponent;
+    let rest = answer.payload.get(offset..).filter(|rest| offset == 0 || !rest.is_empty()).ok_or_else(bad_block)?;
+    let number = u32::try_from(offset / size).map_err(|_| bad_block())?;
+    answer.block2 = Some(BlockOption::new(number, rest.len() > size, exponent).map_err(|_| bad_block())?);
+    answer.payload = Zeroizing::new(rest[..rest.len().min(size)].to_vec());
     Ok(answer)
 }
 
-/// Bootstrap-Write, section 8 of the sheet. A format that the client does not speak is a 4.15, everything that it
-/// cannot make sense of a 4.00.
-fn write(model: &mut DataModel, path: Path, request: &Message) -> Result<Answer, Refusal> {
+/// Bootstrap-Write, section 8 of the sheet. A format that the client does not speak gets the code that its behaviour
+/// has for it, everything that it cannot make sense of a 4.00.
+fn write(model: &mut DataModel, path: Path, request: &Message, payload: &[u8]) -> Result<Answer, Refusal> {
     model.check_target(path)?;
-    let format = write_format(model.version(), path, request)?;
-    let content = decode(format, &path, &request.payload).map_err(|error| match error {
-        DecodeError::UnsupportedFormat(_) => Refusal::new(Code::UNSUPPORTED_CONTENT_FORMAT, error.to_string()),
+    let format = match (request.content_format(), model.behaviour().writes.without_format) {
+        (Some(number), _) => write_format(model, path, number)?,
+        (None, WithoutFormat::PlainText) => write_format(model, path, ContentFormat::PlainText.number())?,
+        (None, WithoutFormat::Ignored) => return Ok(Answer::empty(Code::CHANGED)),
+        (None, WithoutFormat::Refused(code)) => {
+            return Err(Refusal::new(code, "a Bootstrap-Write must state its Content-Format"));
+        }
+    };
+    let content = decode(format, &path, payload).map_err(|error| match error {
+        DecodeError::UnsupportedFormat(_) => refused_format(model, path, error.to_string()),
         _ => Refusal::new(Code::BAD_REQUEST, error.to_string()),
     })?;
     model.write(path, content)?;
     Ok(Answer::empty(Code::CHANGED))
 }
 
-fn write_format(version: Version, path: Path, request: &Message) -> Result<ContentFormat, Refusal> {
-    let number = request
-        .content_format()
-        .ok_or_else(|| Refusal::new(Code::BAD_REQUEST, "a Bootstrap-Write must state its Content-Format"))?;
+fn write_format(model: &DataModel, path: Path, number: u16) -> Result<ContentFormat, Refusal> {
     let simple = matches!(path, Path::Resource(..));
     ContentFormat::from_number(number)
-        .filter(|&format| speaks(version, format) && format != ContentFormat::CoreLink)
+        .filter(|&format| takes(model, format))
         .filter(|&format| simple || is_hierarchical(format) || format == ContentFormat::Lwm2mJson)
         .ok_or_else(|| {
-            let words = format!("Content-Format {number} is unknown to a client of LwM2M {version} at {path}");
-            Refusal::new(Code::UNSUPPORTED_CONTENT_FORMAT, words)
+            let version = model.version();
+            let words = format!("Content-Format {number} is unknown to this client of LwM2M {version} at {path}");
+            refused_format(model, path, words)
         })
+}
+
+fn refused_format(model: &DataModel, path: Path, reason: String) -> Refusal {
+    let writes = &model.behaviour().writes;
+    let at_object = matches!(path, Path::Object(_));
+    Refusal::new(if at_object { writes.format_refused_at_object } else { writes.format_refused }, reason)
 }
 
 /// The format that a Bootstrap-Write came in, as far as it is one.

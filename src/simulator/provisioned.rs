@@ -10,6 +10,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 
+use super::like::Like;
 use super::model::{SECURITY_SHORT_SERVER_ID, SERVER_SHORT_SERVER_ID, boolean, number, single, text};
 use crate::lwm2m::objects::{OSCORE, SECURITY, SERVER};
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, ResourceId};
@@ -21,9 +22,13 @@ use crate::secret::Secret;
 pub struct Provisioned {
     /// Endpoint client name that was asked for.
     pub endpoint: String,
+    /// The client that it behaved like, if it was to be one.
+    pub like: Option<Like>,
+    /// Whether it came as a Bootstrap-Pack; else by operations of the server.
+    pub by_pack: bool,
     /// The version that the client spoke.
     pub lwm2m_version: Version,
-    /// Format of the last Bootstrap-Write.
+    /// Format of the pack or of the last Bootstrap-Write.
     pub content_format: Option<ContentFormat>,
     /// Everything but the bootstrap account and the Device Object.
     pub objects: Vec<Object>,
@@ -99,6 +104,8 @@ impl Provisioned {
         }
         ProvisionedView {
             endpoint: self.endpoint.clone(),
+            like: self.like.map(Like::name),
+            by_pack: self.by_pack,
             lwm2m_version: self.lwm2m_version,
             content_format: self.content_format.map(ContentFormat::number),
             duration_ms: (self.duration.as_secs_f64() * 1e6).round() / 1e3,
@@ -151,6 +158,11 @@ impl Account {
 pub struct ProvisionedView {
     /// Endpoint client name.
     pub endpoint: String,
+    /// The client that it behaved like; left out where it was none in particular.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub like: Option<&'static str>,
+    /// Whether it came as a Bootstrap-Pack.
+    pub by_pack: bool,
     /// The version that the client spoke.
     pub lwm2m_version: Version,
     /// Content-Format number of the writes.
@@ -196,9 +208,13 @@ impl fmt::Display for ProvisionedView {
         let plural = if self.accounts.len() == 1 { "" } else { "s" };
         writeln!(
             formatter,
-            "{} was given {} server account{plural} in {:.1} ms and {} exchanges",
+            "{}{} was given {} server account{plural}{} in {:.1} ms and {} exchanges",
             self.endpoint.escape_debug(),
+            self.like
+                .map(|like| format!(", a client like {like} of LwM2M {},", self.lwm2m_version))
+                .unwrap_or_default(),
             self.accounts.len(),
+            if self.by_pack { " in a pack" } else { "" },
             self.duration_ms,
             self.traffic.exchanges
         )?;
@@ -310,6 +326,8 @@ mod tests {
         ];
         Provisioned {
             endpoint: "meter-1".into(),
+            like: None,
+            by_pack: false,
             lwm2m_version: Version::V1_1,
             content_format: Some(ContentFormat::Tlv),
             objects: vec![

@@ -33,6 +33,8 @@ pub(super) enum Verb {
     Rotate,
     Block,
     Unblock,
+    /// What is known of a client, or of a model.
+    Forget,
     Backup,
 }
 
@@ -48,6 +50,7 @@ impl Verb {
             Verb::Rotate => "rotate",
             Verb::Block => "block",
             Verb::Unblock => "unblock",
+            Verb::Forget => "forget",
             Verb::Backup => "backup",
         }
     }

@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::outcome::Outcome;
-use crate::provision::{DeviceDefinition, DeviceState, IssuedCredentials, ProfileDefinition, ServerDefinition};
+use crate::provision::{
+    DeviceDefinition, DeviceState, IssuedCredentials, LearnedKnowledge, Model, ProfileDefinition, ServerDefinition,
+};
 
 /// A definition and what the store knows about it.
 ///
@@ -63,10 +65,14 @@ pub struct LastOutcome {
 pub struct DeviceRecord {
     /// Number of the entry.
     pub id: i64,
-    /// The definition, `psk` left out.
+    /// The definition; `psk`, `certificate` and `public_key` left out.
     pub definition: DeviceDefinition,
     /// The PSK identity that the device must prove, in bytes; none where it has no key.
     pub identity: Option<Vec<u8>>,
+    /// SHA-256 of its pinned certificate.
+    pub certificate_fingerprint: Option<[u8; 32]>,
+    /// SHA-256 of its raw public key.
+    pub public_key_fingerprint: Option<[u8; 32]>,
     /// Whether it has proven issued credentials towards us: those of its definition are good no more, and it is not to be
     /// served without a proof.
     pub retired: bool,
@@ -240,6 +246,39 @@ pub struct DeviceOutcome {
     pub at: UnixMillis,
 }
 
+/// What a session has shown of a client, for [`super::Store::record_knowledge`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceLearned {
+    /// Endpoint of the device; one that is not defined is passed over.
+    pub endpoint: String,
+    /// Its model, to whose knowledge it contributes from now on; one that is not defined gains nothing.
+    pub model: Option<String>,
+    /// All that is known of it from now on.
+    pub learned: LearnedKnowledge,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// What is known of the client of one device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownDevice {
+    /// What its sessions have shown.
+    pub learned: LearnedKnowledge,
+    /// When that last changed.
+    pub at: UnixMillis,
+}
+
+/// A model, and what its knowledge rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelEntry {
+    /// The model with what was learned of it.
+    pub model: Model,
+    /// Number of devices, at most 16, that were looked at for it.
+    pub devices: u64,
+    /// When what was learned of it last changed; none where nothing was.
+    pub learned_at: Option<UnixMillis>,
+}
+
 /// One line of the audit trail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditLine {
@@ -251,9 +290,9 @@ pub struct AuditLine {
     pub uid: Option<u32>,
     /// Which way the change came, such as `admin socket`.
     pub actor: String,
-    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block` or `unblock`.
+    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block`, `unblock` or `forget`.
     pub verb: String,
-    /// `server`, `profile` or `device`.
+    /// `server`, `profile`, `device` or `model`.
     pub kind: String,
     /// Name or endpoint.
     pub name: String,

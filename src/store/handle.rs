@@ -17,12 +17,15 @@ use super::bulk::{self, DeviceRow, Import, ImportError, Imported};
 use super::cascade::{self, Hanging};
 use super::devices::Devices;
 use super::entry::{
-    Actor, DeviceCredentials, DeviceEntry, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry, UnixMillis,
+    Actor, DeviceCredentials, DeviceEntry, DeviceLearned, DeviceOutcome, Entry, Key, ProfileEntry, ServerEntry,
+    UnixMillis,
 };
 use super::error::{ChangeError, Kind, OpenError, StoreError};
 use super::file::{self, FileApplied, FileDefinitions, FileMode};
 use super::fleet::{self, Apply, FleetApplied, FleetError, FleetFiles};
 use super::issued;
+use super::knowledge;
+use super::models;
 use super::noun::Noun;
 use super::open::{self, Lock};
 use super::outcomes;
@@ -81,7 +84,7 @@ impl Store {
         Ok(Store { inner: Arc::new(Inner { queue, questions, threads, database, sealer, generation, _lock: lock }) })
     }
 
-    /// Number of committed changes to servers and profiles since the store was opened: as long as it stays, a
+    /// Number of committed changes to servers, profiles and models since the store was opened: as long as it stays, a
     /// [`super::CatalogRows`] that was read after it is current.
     pub fn generation(&self) -> u64 {
         self.inner.generation.load(Ordering::Acquire)
@@ -387,6 +390,28 @@ impl Store {
             audit::write_backup(work.connection, Stamp { actor, at }, open::DATABASE_FILE)
         });
         backup::begin(self.inner.database.clone(), audited)
+    }
+
+    /// Notes what sessions have shown of clients, and what their models have shown with it.
+    pub fn record_knowledge(&self, learned: Vec<DeviceLearned>) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| knowledge::record(work, &learned))
+    }
+
+    /// Forgets what is known of the client of a device.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub fn forget_device(&self, actor: Actor, at: UnixMillis, key: Key) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| knowledge::forget_device(work, Stamp { actor, at }, &key))
+    }
+
+    /// Forgets what was learned of a model. What its devices have shown counts for it no more; of each of them it stays
+    /// known.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub fn forget_model(&self, actor: Actor, at: UnixMillis, name: String) -> Pending<()> {
+        writer::submit(self.queue(), move |work: &Work<'_>| models::forget(work, Stamp { actor, at }, &name))
     }
 
     /// Notes how sessions ended, in one transaction and without audit lines. May be lost in a crash until answered.

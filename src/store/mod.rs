@@ -9,6 +9,7 @@
 //! | [`backup`], [`rekey()`], [`restore()`] | a copy of the live database; another sealing key; a copy put back |
 //! | `admin`, `file` | changes by an operator; the definitions of the config file |
 //! | `issued`, `blocking` | issued credentials; devices blocked by the batch, and unknown clients taken in |
+//! | `knowledge`, `models` | what is known of clients, device by device; the models of the config file |
 //! | `noun`, `servers`, `profiles`, `devices` | rows of the three tables of definitions |
 //! | `search`, `bulk`, `fleet`, `cascade` | pages of devices; many devices, a whole fleet at once; what hangs on an entry |
 //! | `writer`, `schema`, `open`, `audit`, `outcomes` | the thread, the tables, the files, the trail, the last outcomes |
@@ -36,6 +37,8 @@ mod file;
 mod fleet;
 mod issued;
 mod key_file;
+mod knowledge;
+mod models;
 mod noun;
 mod open;
 mod outcomes;
@@ -54,9 +57,9 @@ pub use blocking::StatesChanged;
 pub use bulk::{DeviceRow, Import, ImportError, Imported, Kept, RowProblem, RowProblems};
 pub use cascade::Hanging;
 pub use entry::{
-    Actor, AuditLine, CatalogRows, Counts, CredentialState, DeviceCredentials, DeviceEntry, DeviceOrder, DeviceOutcome,
-    DevicePage, DeviceQuery, DeviceRecord, Entry, IssuedProof, IssuedRecord, Key, LastOutcome, Origin, ProfileEntry,
-    ServerEntry, UnixMillis,
+    Actor, AuditLine, CatalogRows, Counts, CredentialState, DeviceCredentials, DeviceEntry, DeviceLearned, DeviceOrder,
+    DeviceOutcome, DevicePage, DeviceQuery, DeviceRecord, Entry, IssuedProof, IssuedRecord, Key, KnownDevice,
+    LastOutcome, ModelEntry, Origin, ProfileEntry, ServerEntry, UnixMillis,
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
 pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};

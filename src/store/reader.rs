@@ -14,15 +14,15 @@ use super::cascade::{self, Hanging};
 use super::devices::{self, Devices};
 use super::entry::{
     AuditLine, CatalogRows, Counts, DeviceCredentials, DeviceEntry, DevicePage, DeviceQuery, DeviceRecord, Entry, Key,
-    ProfileEntry, ServerEntry,
+    KnownDevice, ModelEntry, ProfileEntry, ServerEntry,
 };
 use super::error::{Dangling, StoreError};
 use super::noun::{self, Noun};
 use super::profiles::{self, Profiles};
 use super::sealing::Sealer;
 use super::servers::{self, Servers};
-use super::{audit, file, issued, open, outcomes, search};
-use crate::provision::{DeviceDefinition, IssuedCredentials};
+use super::{audit, file, issued, knowledge, models, open, outcomes, search};
+use crate::provision::{DeviceDefinition, DeviceIdentity, IssuedCredentials};
 use crate::secret::Secret;
 
 /// A read-only connection to the store.
@@ -53,6 +53,15 @@ impl Reader {
     /// As for [`Reader::device_by_endpoint`], and [`StoreError::Seal`].
     pub fn device_and_key(&mut self, identity: &[u8]) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
         devices::by_identity_with_key(&self.connection, &self.sealer, identity)
+    }
+
+    /// The device that proves itself by this certificate, name of a certificate, or raw public key; none where it has
+    /// proven issued credentials since, for then those of its definition are good no more.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`].
+    pub fn device_by_identity(&mut self, identity: &DeviceIdentity) -> Result<Option<DeviceRecord>, StoreError> {
+        devices::by_identity(&self.connection, identity)
     }
 
     /// The key of this PSK identity.
@@ -92,6 +101,22 @@ impl Reader {
         let profiles = profiles::in_force_with_secrets(&transaction, &self.sealer)?;
         transaction.commit()?;
         Ok(CatalogRows { servers, profiles })
+    }
+
+    /// What is known of the client of the device with this endpoint; none where it has shown nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn known(&mut self, endpoint: &str) -> Result<Option<KnownDevice>, StoreError> {
+        knowledge::of_endpoint(&self.connection, endpoint)
+    }
+
+    /// The models of the config file in its order, as current as [`Reader::catalog`].
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] and [`StoreError::Corrupt`].
+    pub fn models(&mut self) -> Result<Vec<ModelEntry>, StoreError> {
+        models::list(&self.connection)
     }
 
     /// See [`super::Store::generation`]: ask before [`Reader::catalog`].

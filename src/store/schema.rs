@@ -23,7 +23,8 @@ const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "se
 /// One step from a version to the next.
 type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
 
-const STEPS: &[Step] = &[first_tables, issued_credentials, indexes_of_lists];
+const STEPS: &[Step] =
+    &[first_tables, issued_credentials, indexes_of_lists, certificates_and_public_keys, client_knowledge];
 
 /// Why a database was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +150,60 @@ fn indexes_of_lists(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), Sch
     transaction.execute(&search::index_all(), [])?;
     Ok(())
 }
+
+/// Devices prove themselves by certificates and raw public keys, too.
+fn certificates_and_public_keys(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+    Ok(transaction.execute_batch(CERTIFICATES_AND_PUBLIC_KEYS)?)
+}
+
+/// What operators wrote, and the SHA-256 of its DER: that is what a client is found by. Most devices have none of it, and
+/// then take no room in these indexes.
+const CERTIFICATES_AND_PUBLIC_KEYS: &str = "
+ALTER TABLE devices ADD COLUMN certificate TEXT;
+ALTER TABLE devices ADD COLUMN certificate_name TEXT;
+ALTER TABLE devices ADD COLUMN public_key TEXT;
+ALTER TABLE devices ADD COLUMN certificate_fingerprint BLOB;
+ALTER TABLE devices ADD COLUMN public_key_fingerprint BLOB;
+
+CREATE UNIQUE INDEX devices_certificate_fingerprint ON devices (certificate_fingerprint, shadowed)
+    WHERE certificate_fingerprint IS NOT NULL;
+CREATE UNIQUE INDEX devices_certificate_name ON devices (certificate_name, shadowed)
+    WHERE certificate_name IS NOT NULL;
+CREATE UNIQUE INDEX devices_public_key_fingerprint ON devices (public_key_fingerprint, shadowed)
+    WHERE public_key_fingerprint IS NOT NULL;
+";
+
+/// What is known of clients, and the models of the config file.
+fn client_knowledge(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+    Ok(transaction.execute_batch(CLIENT_KNOWLEDGE)?)
+}
+
+/// What is known of a device belongs to its endpoint and not to a row of `devices`, as what was issued to it does: the
+/// client stays the same when its definition leaves the config file and comes back. `model` is the model to whose
+/// knowledge the device contributes.
+const CLIENT_KNOWLEDGE: &str = "
+CREATE TABLE device_knowledge (
+    endpoint TEXT PRIMARY KEY,
+    model TEXT,
+    knowledge TEXT NOT NULL CHECK (json_valid(knowledge)),
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_knowledge_model ON device_knowledge (model, at) WHERE model IS NOT NULL;
+
+CREATE TABLE models (
+    name TEXT PRIMARY KEY CHECK (name <> ''),
+    position INTEGER NOT NULL,
+    definition TEXT NOT NULL CHECK (json_extract(definition, '$.name') = name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE model_knowledge (
+    model TEXT PRIMARY KEY REFERENCES models (name) ON DELETE CASCADE,
+    knowledge TEXT NOT NULL CHECK (json_valid(knowledge)),
+    devices INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
 
 /// The trigrams keep no positions (`detail`): those of one text together leave few candidates, and these are compared.
 /// That takes a quarter of the room, and of the time that an import needs.
@@ -292,11 +347,16 @@ CREATE TABLE audit (
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{DirBuilder, OpenOptions};
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+
     use rusqlite::{Connection, Transaction};
 
     use super::super::sealing::{FIRST_KEY, SEALED, Sealer};
     use super::super::sealing_key::SealingKey;
-    use super::{STEPS, SchemaError, Step, first_tables, inspect, migrate, migrate_by};
+    use super::{STEPS, SchemaError, Step, altered_entry, first_tables, inspect, migrate, migrate_by};
+    use crate::provision::{ClientKnowledge, LearnedKnowledge};
+    use crate::store::{DeviceLearned, Key, KnownDevice, Store, UnixMillis};
 
     fn sealer(byte: u8) -> Sealer {
         Sealer::new(&SealingKey::new([byte; 32]), FIRST_KEY)
@@ -304,6 +364,40 @@ mod tests {
 
     fn version(connection: &Connection) -> i64 {
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    /// The third version, as the steps that were released make it.
+    #[test]
+    fn a_database_of_schema_3_keeps_its_devices_and_can_be_learned_into() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state = scratch.path().join("state");
+        DirBuilder::new().mode(0o700).create(&state).unwrap();
+        let database = state.join("bootstrapd.db");
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).unwrap();
+        let mut connection = Connection::open(&database).unwrap();
+        migrate_by(&STEPS[..3], &mut connection, &sealer(1), 0).unwrap();
+        let devices = "INSERT INTO devices (endpoint, origin, shadowed, created, changed) VALUES
+                           ('kept', 'database', 0, 1, 2), ('filed', 'file', 0, 1, 2);
+                       INSERT INTO device_outcomes (device, outcome, reason, at, sessions)
+                           VALUES (1, 'completed', 'As it should.', 5, 7)";
+        connection.execute_batch(devices).unwrap();
+        drop(connection);
+
+        let store = Store::open(&state, SealingKey::new([1; 32])).unwrap();
+        let mut reader = store.reader().unwrap();
+        let kept = reader.device(&Key::Name("kept".to_owned())).unwrap();
+        assert_eq!((kept.entry.changed, kept.last.map(|last| last.sessions)), (UnixMillis(2), Some(7)));
+        assert_eq!((reader.known("kept").unwrap(), reader.models().unwrap()), (None, Vec::new()));
+        let learned = LearnedKnowledge {
+            shown: ClientKnowledge { refuses_discover: true, ..ClientKnowledge::default() },
+            ..LearnedKnowledge::default()
+        };
+        let at = UnixMillis(9);
+        let lesson = DeviceLearned { endpoint: "filed".to_owned(), model: None, learned: learned.clone(), at };
+        store.record_knowledge(vec![lesson]).wait().unwrap();
+        assert_eq!(reader.known("filed").unwrap(), Some(KnownDevice { learned, at }));
+        let altered = altered_entry(&Connection::open(&database).unwrap(), &sealer(1), STEPS.len() as i64);
+        assert_eq!(altered.unwrap(), None, "its tables are those of a fresh one");
     }
 
     #[test]
@@ -318,7 +412,12 @@ mod tests {
     }
 
     /// Columns of bytes that hold no secret.
-    const CLEAR: &[(&str, &str)] = &[("devices", "identity"), ("issued_credentials", "identity")];
+    const CLEAR: &[(&str, &str)] = &[
+        ("devices", "identity"),
+        ("devices", "certificate_fingerprint"),
+        ("devices", "public_key_fingerprint"),
+        ("issued_credentials", "identity"),
+    ];
 
     /// A column that is missing in the list would keep the seals of the old key when the key is changed.
     #[test]

@@ -57,7 +57,7 @@ impl<T, E: From<StoreError>> Future for Pending<T, E> {
 pub(super) struct Work<'c> {
     pub connection: &'c Connection,
     pub sealer: &'c Sealer,
-    /// Set by whatever changes servers or profiles.
+    /// Set by whatever changes servers, profiles or models.
     pub catalog_changed: Cell<bool>,
 }
 

@@ -155,13 +155,16 @@ fn a_profile_that_does_not_ask_writes_at_once() {
 #[test]
 fn a_profile_that_insists_on_discover_ends_with_its_refusal() {
     let insisting = || device(provision_with(|provision| provision.writing.discover = Discover::Always));
-    for (answer, reason) in [
-        (CLIENT.says(Code::METHOD_NOT_ALLOWED), "answered Bootstrap-Discover with 4.05. The profile insists"),
-        (has("</0/0"), "cannot be read: a link has no end. The profile insists"),
-    ] {
-        let end = [answer, CLIENT.ends(Outcome::DiscoverFailed, reason)];
-        World::with(insisting()).play(up_to_discover().into_iter().chain(end));
-    }
+    let unreadable = "cannot be read: a link has no end. The profile insists";
+    let end = [has("</0/0"), CLIENT.ends(Outcome::DiscoverFailed, unreadable)];
+    World::with(insisting()).play(up_to_discover().into_iter().chain(end));
+    let refused = "answered Bootstrap-Discover /0 with 4.05. The profile insists";
+    World::with(insisting()).play(up_to_discover()).play([
+        CLIENT.says(Code::METHOD_NOT_ALLOWED),
+        CLIENT.is_discovered_at("/0"),
+        CLIENT.says(Code::METHOD_NOT_ALLOWED),
+        CLIENT.ends(Outcome::DiscoverFailed, refused),
+    ]);
     let answered = [has("</0/0>"), CLIENT.is_written("/0/1", TLV)];
     World::with(insisting()).play(up_to_discover().into_iter().chain(answered));
 }

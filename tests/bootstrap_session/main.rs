@@ -7,13 +7,18 @@
 mod support;
 
 mod beginnings;
+mod blocks;
 mod discover;
 mod displacement;
 mod failures;
 mod formats;
 mod identity;
+mod knowledge;
+mod levels;
 mod message_layer;
+mod packs;
 mod plans;
 mod retransmission;
 mod separate;
+mod survey;
 mod whole;

@@ -83,7 +83,6 @@ fn a_critical_option_that_is_not_understood_is_answered_4_02_if_confirmable_and_
 #[test]
 fn each_path_and_method_has_its_code() {
     let table = [
-        (Code::GET, "bspack", Code::NOT_IMPLEMENTED),
         (Code::POST, "bspack", Code::METHOD_NOT_ALLOWED),
         (Code::GET, "bs", Code::METHOD_NOT_ALLOWED),
         (Code::PUT, "bs", Code::METHOD_NOT_ALLOWED),
@@ -105,16 +104,6 @@ fn each_path_and_method_has_its_code() {
             running(0),
         ]);
     }
-}
-
-#[test]
-fn a_pack_request_does_not_disturb_the_session_that_is_running() {
-    world().play(up_to_discover()).play([
-        CLIENT.sends_a(Code::GET, "bspack", "GET /bspack", |message| add_query(message, "ep=dev1")),
-        CLIENT.gets(Code::NOT_IMPLEMENTED),
-        CLIENT.answers(Code::CONTENT, "</0/0>"),
-        CLIENT.is_written("/0/1", TLV),
-    ]);
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn a_lost_2_04_is_sent_again_and_starts_no_second_session() {
             nothing(),
             CLIENT.repeats_its_request(),
             CLIENT.gets(Code::CHANGED),
+            CLIENT.is_asked_again(),
             looked_up(1),
             running(1),
             CLIENT.answers(Code::CONTENT, FRESH),
@@ -81,6 +82,38 @@ fn a_lost_2_04_is_sent_again_and_starts_no_second_session() {
         .into_iter()
         .chain(rest_of_a_fresh_client()),
     );
+}
+
+#[test]
+fn what_was_sent_before_the_2_04_arrived_counts_for_nothing() {
+    let mut world = world();
+    world.play(up_to_discover());
+    for _ in 0..4 {
+        world.pass_until_something_happens();
+        world.play([CLIENT.is_asked_again()]);
+    }
+    // The fifth was the last; but the client had nothing to answer before it has the 2.04.
+    world.play([CLIENT.repeats_its_request(), CLIENT.gets(Code::CHANGED), CLIENT.is_asked_again()]);
+    let first = world.pass_until_something_happens();
+    assert!((2.0..=3.0).contains(&first.as_secs_f64()), "{first:?}");
+    world.play([CLIENT.is_asked_again()]);
+    for doublings in [1_u32, 2, 3] {
+        assert_eq!(world.pass_until_something_happens(), first * 2_u32.pow(doublings));
+        world.play([CLIENT.is_asked_again()]);
+    }
+    assert_eq!(world.pass_until_something_happens(), first * 16);
+    world.play([CLIENT.ends(Outcome::TimedOut, "did not answer")]);
+}
+
+#[test]
+fn a_flood_of_copies_of_a_request_moves_nothing_but_its_answer() {
+    let copy = || [CLIENT.repeats_its_request(), CLIENT.gets(Code::CHANGED)];
+    let mut world = world();
+    world.play(up_to_discover());
+    for _ in 0..4 {
+        world.play(copy()).play([CLIENT.is_asked_again()]);
+    }
+    world.play(copy()).play([nothing()]).play(copy()).play([nothing()]);
 }
 
 #[test]
@@ -100,6 +133,28 @@ fn a_repeated_request_is_known_even_after_the_session_has_ended() {
         CLIENT.gets(Code::CHANGED),
         CLIENT.is_discovered(),
         looked_up(2),
+    ]);
+}
+
+/// EXCHANGE_LIFETIME of ACK_TIMEOUT 60 s without a retransmission is 0 + 2 * 100 + 60 s (RFC 7252 section 4.8.2).
+#[test]
+fn a_slow_profile_has_requests_remembered_as_long_as_its_clients_repeat_them() {
+    let slow = provision_with(|provision| {
+        let ack_timeout = Some(std::time::Duration::from_secs(60));
+        provision.writing.timing = bootstrapd::provision::TimingOverride { ack_timeout, max_retransmit: Some(0) };
+    });
+    let ends = || [CLIENT.resets(), CLIENT.ends(Outcome::Reset, "with Reset")];
+    let asks = || [CLIENT.requests("ep=dev1"), CLIENT.gets(Code::CHANGED), CLIENT.is_discovered()];
+    World::with(device(slow)).play(asks()).play(ends()).play(asks()).play(ends()).play([
+        after(259.9),
+        CLIENT.repeats_its_request(),
+        CLIENT.gets(Code::CHANGED),
+        looked_up(2),
+        after(0.2),
+        CLIENT.repeats_its_request(),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        looked_up(3),
     ]);
 }
 

@@ -10,11 +10,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bootstrapd::bootstrap::{
-    CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId, Withheld,
+    CoapEndpoint, Credentials, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId,
+    Withheld,
 };
 use bootstrapd::coap::{BlockOption, Code, Message, MessageType, Timing, Token};
 use bootstrapd::lwm2m::Path;
 use bootstrapd::peer::Peer;
+use bootstrapd::provision::material::CertificateName;
 use bootstrapd::provision::{
     AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
     ProvisionedAccount, ServerSettings, TimingOverride, Writing,
@@ -82,6 +84,8 @@ struct Client {
     /// The server's last request or confirmable response to it.
     asked: Option<Message>,
     sent: Vec<u8>,
+    /// Packs that it was given; whoever repeats the request gets the same once more.
+    packs: Vec<Vec<u8>>,
 }
 
 struct Field<'a> {
@@ -104,8 +108,12 @@ struct Field<'a> {
 
 impl<'a> Field<'a> {
     fn new(input: &'a [u8]) -> Field<'a> {
-        let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
-        let limits = Limits { sessions: 4, remembered_requests: 40 };
+        let policy = ListenerPolicy {
+            timing: Timing::default(),
+            insecure_secrets: false,
+            certificate_name: CertificateName::Cn,
+        };
+        let limits = Limits { sessions: 4, queue: 3, remembered_requests: 40, ..Limits::default() };
         let association = |number| CoapEndpoint::Association { listener: 0, number };
         let address = |port| {
             let route = Route::to(SocketAddr::from(([192, 0, 2, 1], port)));
@@ -120,7 +128,8 @@ impl<'a> Field<'a> {
             (address(2), Peer::Unauthenticated),
             (association(4), Peer::RawPublicKey(vec![1, 2, 3])),
         ];
-        let client = |(endpoint, peer)| Client { endpoint, peer, next_id: 0, asked: None, sent: Vec::new() };
+        let client =
+            |(endpoint, peer)| Client { endpoint, peer, next_id: 0, asked: None, sent: Vec::new(), packs: Vec::new() };
         Field {
             input,
             server: Server::new(vec![policy], limits, [7; 32]),
@@ -399,8 +408,13 @@ impl<'a> Field<'a> {
         if contains(KEY) || contains(KEY_IN_BASE64) {
             self.summary.keys_sent += 1;
             let cleared = self.live.iter().any(|(id, (owner, _))| *owner == client && self.cleared.contains(id));
-            assert!(cleared, "the key went to somebody who may not have it");
-            assert_eq!(message.code, Code::PUT, "the key travels in writes only");
+            let packs = &mut self.clients[client].packs;
+            assert!(cleared || packs.iter().any(|pack| pack == bytes), "the key went to somebody who may not have it");
+            if message.code == Code::CONTENT {
+                packs.push(bytes.to_vec());
+            }
+            let is_carrier = matches!(message.code, Code::PUT | Code::CONTENT);
+            assert!(is_carrier, "the key travels in writes and packs only, not in {}", message.code);
         }
         self.latest = client;
         if message.message_type == MessageType::Confirmable {
@@ -431,14 +445,15 @@ impl<'a> Field<'a> {
 /// The rule in its own words: the key goes to the identity that the record names, under the name of the record.
 fn may_have_the_key(peer: &Peer, claimed: Option<&str>, lookup: &Lookup) -> bool {
     let Lookup::Known(device) = lookup else { return false };
-    let proven = matches!(peer, Peer::PskIdentity(identity) if Some(identity) == device.psk_identity.as_ref());
+    let proven =
+        matches!(peer, Peer::PskIdentity(identity) if Some(identity) == device.credentials.psk_identity.as_ref());
     proven && claimed.is_none_or(|name| name == device.endpoint) && device.provision.is_ok()
 }
 
 fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, Withheld>) -> Lookup {
     Lookup::Known(Box::new(KnownDevice {
         endpoint: "dev1".to_owned(),
-        psk_identity,
+        credentials: Credentials { psk_identity, ..Credentials::default() },
         blocked: false,
         knowledge: ClientKnowledge::default(),
         provision,

@@ -1,6 +1,6 @@
 //! Devices, accounts and the resources that a client must be found to hold of them.
 
-use bootstrapd::bootstrap::{KnownDevice, Lookup, Withheld};
+use bootstrapd::bootstrap::{Credentials, KnownDevice, Lookup, Withheld};
 use bootstrapd::lwm2m::path::ResourceId;
 use bootstrapd::lwm2m::{ContentFormat, Path, Resource, Value};
 use bootstrapd::provision::{
@@ -121,11 +121,19 @@ pub fn known(identity: Option<&[u8]>, provision: Result<Provision, String>) -> L
     let psk_identity = identity.map(<[u8]>::to_vec);
     Lookup::Known(Box::new(KnownDevice {
         endpoint: ENDPOINT.to_owned(),
-        psk_identity,
+        credentials: Credentials { psk_identity, ..Credentials::default() },
         blocked: false,
         knowledge: ClientKnowledge::default(),
         provision,
     }))
+}
+
+/// The device of the rows, of which so much is known.
+pub fn known_so(provision: Provision, knowledge: ClientKnowledge) -> Lookup {
+    match device(provision) {
+        Lookup::Known(device) => Lookup::Known(Box::new(KnownDevice { knowledge, ..*device })),
+        other => other,
+    }
 }
 
 /// Resources as a row lists them.
@@ -193,6 +201,7 @@ fn text(text: &str) -> Value {
 }
 
 pub const TLV: ContentFormat = ContentFormat::Tlv;
+pub const OPAQUE: ContentFormat = ContentFormat::Opaque;
 pub const SENML_CBOR: ContentFormat = ContentFormat::SenmlCbor;
 pub const SENML_JSON: ContentFormat = ContentFormat::SenmlJson;
 pub const LWM2M_CBOR: ContentFormat = ContentFormat::Lwm2mCbor;

@@ -189,6 +189,13 @@ impl Is {
         })
     }
 
+    /// The piggybacked response to its last request, of which this holds.
+    pub fn gets_that(self, text: &'static str, holds: impl Fn(&Message) -> bool + 'static) -> Step {
+        self.gets_message(text.to_owned(), move |message, request| {
+            (message.id, message.token) == (request.id, request.token) && holds(message)
+        })
+    }
+
     /// The separate response to its last request.
     pub fn gets_separately(self, message_type: MessageType, code: Code) -> Step {
         self.gets_message(format!("a separate {code}"), move |message, request| {
@@ -217,6 +224,37 @@ impl Is {
     pub fn is_discovered(self) -> Step {
         self.is_asked("Bootstrap-Discover /".to_owned(), |message| {
             message.accept() == Some(40) && message.block2() == Ok(None) && message.uri_path() == Ok(vec![])
+        })
+    }
+
+    /// Bootstrap-Discover of an object.
+    pub fn is_discovered_at(self, path: &'static str) -> Step {
+        self.is_asked(format!("Bootstrap-Discover {path}"), |message| message.block2() == Ok(None))
+    }
+
+    /// Bootstrap-Read.
+    pub fn is_read(self, path: &'static str, format: ContentFormat) -> Step {
+        self.is_asked(format!("Bootstrap-Read {path}"), move |message| message.accept() == Some(format.number()))
+    }
+
+    /// One block of a Bootstrap-Write: its number, whether more follow, its size exponent and its length.
+    pub fn is_written_block(
+        self,
+        path: &'static str,
+        (number, more, exponent): (u32, bool, u8),
+        length: usize,
+    ) -> Step {
+        self.is_asked(format!("Bootstrap-Write {path}"), move |message| {
+            let block = BlockOption::new(number, more, exponent).unwrap();
+            let is_tagged = message.request_tag().is_some();
+            message.block1() == Ok(Some(block)) && message.payload.len() == length && is_tagged
+        })
+    }
+
+    /// The answer to a block, with this Block1 option.
+    pub fn takes_block(self, code: Code, (number, more, exponent): (u32, bool, u8)) -> Step {
+        self.answers_with(code, move |message| {
+            message.set_block1(BlockOption::new(number, more, exponent).unwrap());
         })
     }
 

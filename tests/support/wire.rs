@@ -42,7 +42,8 @@ pub fn path(message: &Message) -> Path {
 /// The operation that a request of the server is, named as in a report.
 pub fn operation(message: &Message) -> String {
     match message.code {
-        Code::GET => format!("Bootstrap-Discover {}", path(message)),
+        Code::GET if message.accept() == Some(40) => format!("Bootstrap-Discover {}", path(message)),
+        Code::GET => format!("Bootstrap-Read {}", path(message)),
         Code::DELETE => format!("Bootstrap-Delete {}", path(message)),
         Code::PUT => format!("Bootstrap-Write {}", path(message)),
         Code::POST if message.uri_path_is(&["bs"]) => "Bootstrap-Finish".to_owned(),

@@ -1,7 +1,7 @@
 //! The world of a table: one server with a fixed seed, its clients, a store and invented time.
 //!
 //! Besides what a row expects, the world holds every row to what is always true: one outstanding request per client,
-//! random tokens of eight bytes, writes of exactly one instance, no Delete of an instance or of `/3`, no key in a
+//! random tokens of eight bytes, writes of one object, no Delete of `/3` or of an instance of `/0`, no key in a
 //! report, and a report whose steps are what was seen on the wire.
 
 use std::collections::VecDeque;
@@ -14,6 +14,8 @@ use bootstrapd::bootstrap::{
 use bootstrapd::coap::{Code, Message, MessageType, Timing, Token};
 use bootstrapd::lwm2m::{self, ContentFormat, Path};
 use bootstrapd::peer::Peer;
+use bootstrapd::provision::ClientKnowledge;
+use bootstrapd::provision::material::CertificateName;
 use bootstrapd::route::Route;
 
 use super::fixtures::{IDENTITY, PLANTED_KEY};
@@ -58,13 +60,15 @@ pub struct World {
     pub open_lookups: VecDeque<SessionId>,
     pub clients: Vec<Client>,
     pub outputs: VecDeque<Output>,
+    /// What each session that ended has told of its client.
+    pub learned: Vec<Option<ClientKnowledge>>,
     /// Everything that happened, for the failure of a row.
     trace: Vec<String>,
 }
 
 /// The policy of the rows: the parameters of RFC 7252, and no key in the clear.
 pub fn policy() -> ListenerPolicy {
-    ListenerPolicy { timing: Timing::default(), insecure_secrets: false }
+    ListenerPolicy { timing: Timing::default(), insecure_secrets: false, certificate_name: CertificateName::Cn }
 }
 
 impl World {
@@ -95,6 +99,7 @@ impl World {
             open_lookups: VecDeque::new(),
             clients: Vec::new(),
             outputs: VecDeque::new(),
+            learned: Vec::new(),
             trace: Vec::new(),
         }
     }
@@ -264,7 +269,8 @@ impl World {
                     self.notice(client, &message, bytes);
                     self.outputs.push_back(output);
                 }
-                Output::Ended { endpoint, ref report, .. } => {
+                Output::Ended { endpoint, ref report, ref learned, .. } => {
+                    self.learned.push(learned.clone());
                     self.trace.push(format!("               ended {}: {}", report.outcome, report.reason));
                     self.check_report(self.index_of(endpoint), report);
                     self.outputs.push_back(output);
@@ -292,7 +298,12 @@ impl World {
                 return;
             }
             let operation = wire::operation(message);
-            seen.steps.push(WireStep { operation, bytes: message.payload.len(), code: None, retransmissions: 0 });
+            // Of a body in blocks the report tells once.
+            let block = message.block1().expect("a Block1 option of the server is valid");
+            if block.is_none_or(|block| block.number() == 0) {
+                let bytes = message.size1().map_or(message.payload.len(), |bytes| bytes as usize);
+                seen.steps.push(WireStep { operation, bytes, code: None, retransmissions: 0 });
+            }
             let breach = if seen.outstanding { "a second request is outstanding" } else { check_request(message) };
             let fresh = message.token.as_slice().len() == 8 && !seen.tokens.contains(&message.token);
             seen.outstanding = true;
@@ -301,8 +312,18 @@ impl World {
                 self.fail(&format!("{breach} (token fresh: {fresh})"));
             }
         } else if message.is_response() && !repeated && seen.awaits_bootstrap_response(message) {
-            let (operation, code) = ("Bootstrap-Request".to_owned(), Some(message.code.to_string()));
-            seen.steps.push(WireStep { operation, bytes: 0, code, retransmissions: 0 });
+            let is_pack = seen.request.as_ref().is_some_and(|request| request.code == Code::GET);
+            let operation = if is_pack { "Bootstrap-Pack-Request" } else { "Bootstrap-Request" }.to_owned();
+            let is_delivered = is_pack && message.code == Code::CONTENT;
+            let whole = message.size2().map_or(message.payload.len(), |bytes| bytes as usize);
+            let (bytes, code) = (if is_delivered { whole } else { 0 }, Some(message.code.to_string()));
+            // A pack that was not to be had is no step of the session that comes after it, and neither is a later block.
+            seen.steps
+                .retain(|step| step.operation != "Bootstrap-Pack-Request" || step.code.as_deref() == Some("2.05"));
+            let is_first = message.block2().is_ok_and(|block| block.is_none_or(|block| block.number() == 0));
+            if is_first {
+                seen.steps.push(WireStep { operation, bytes, code, retransmissions: 0 });
+            }
         }
     }
 
@@ -344,7 +365,8 @@ impl Client {
     /// Whether this response belongs to its last request, and that was a Bootstrap-Request that starts a session.
     fn awaits_bootstrap_response(&self, message: &Message) -> bool {
         self.request.as_ref().is_some_and(|request| {
-            let bootstrap = request.uri_path_is(&["bs"]) && request.code == Code::POST;
+            let bootstrap = request.uri_path_is(&["bs"]) && request.code == Code::POST
+                || request.uri_path_is(&["bspack"]) && request.code == Code::GET;
             bootstrap && request.message_type == MessageType::Confirmable && request.token == message.token
         })
     }
@@ -356,8 +378,9 @@ fn check_request(message: &Message) -> &'static str {
         return "a request is not confirmable";
     }
     match message.code {
-        Code::DELETE if !matches!(wire::path(message), Path::Object(object) if object != 3) => {
-            "a Delete of something else than a whole object, or of /3"
+        Code::DELETE if Path::Object(3).contains(&wire::path(message)) => "a Delete of /3",
+        Code::DELETE if Path::Object(0).contains(&wire::path(message)) && wire::path(message) != Path::Object(0) => {
+            "a Delete that may hit the bootstrap account"
         }
         Code::PUT => check_write(message),
         Code::POST if !message.payload.is_empty() || message.content_format().is_some() => "Finish has a payload",
@@ -370,16 +393,17 @@ fn check_write(message: &Message) -> &'static str {
         return "a write without Content-Format";
     };
     let path = wire::path(message);
-    let (object, instance) = match path {
-        Path::ObjectInstance(object, instance) => (object, instance),
-        // Of the Device Object the client's own instance must not be replaced.
-        Path::Resource(3, 0, 13..=15) => (3, 0),
-        _ => return "a write of something else than an instance",
-    };
-    let Ok(content) = lwm2m::decode(format, &path, &message.payload) else { return "a write that cannot be decoded" };
-    match &content[..] {
-        [only] if only.id == object && only.instances.len() == 1 && only.instances[0].id == instance => "",
-        _ => "a write of something else than exactly one instance",
+    // Of the Device Object the client's own instance must not be replaced.
+    if Path::Object(3).contains(&path) && !matches!(path, Path::Resource(3, 0, 13..=15)) {
+        return "a write over what is the client's";
+    }
+    if message.block1().is_ok_and(|block| block.is_some()) {
+        return "";
+    }
+    match lwm2m::decode(format, &path, &message.payload) {
+        Ok(content) if content.len() == 1 && !content[0].instances.is_empty() => "",
+        Ok(_) => "a write of nothing, or of several objects",
+        Err(_) => "a write that cannot be decoded",
     }
 }
 

@@ -100,10 +100,10 @@ impl Session {
         self.read_next(now, survey, wire)
     }
 
-    /// A refusal of the root leads to the objects; a refusal of a Read means that what it would have told is written.
+    /// A refusal of the root leads to the objects where the client must be known; a refusal of a Read means that what it would have told is written.
     fn handle_refused_question(&mut self, now: Instant, code: Code, mut survey: Survey, wire: &mut Wire<'_>) -> Next {
         match survey.question {
-            Question::Discover(Path::Root) if code.is_client_error() => {
+            Question::Discover(Path::Root) if code.is_client_error() && must_know(&survey.provision) => {
                 survey.question = Question::Discover(Path::Object(SECURITY));
                 self.ask(now, survey, wire)
             }
@@ -183,4 +183,12 @@ impl Session {
         let own = answer.bootstrap_account();
         self.knowledge.bootstrap_account_instance = own.or(self.knowledge.bootstrap_account_instance);
     }
+}
+
+/// Whether more questions are worth their round trips: without an answer the profile would have the session end, or
+/// nobody would know what differs or where the client keeps its bootstrap account.
+fn must_know(provision: &Provision) -> bool {
+    let writing = &provision.writing;
+    let seeks_place = provision.bootstrap_account().is_some() && writing.bootstrap_account_instance.is_none();
+    writing.discover == Discover::Always || writing.mode == Mode::Incremental || seeks_place
 }

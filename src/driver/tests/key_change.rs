@@ -16,6 +16,7 @@ use crate::lwm2m::path::ObjectId;
 use crate::lwm2m::{ObjectInstance, Value};
 use crate::peer::Peer;
 use crate::provision::issued::Made;
+use crate::provision::material::CertificateName;
 use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
 use crate::route::Route;
 use crate::secret::Secret;
@@ -85,7 +86,8 @@ impl World {
         let device = DeviceDefinition { endpoint: ENDPOINT.to_owned(), psk, ..DeviceDefinition::default() };
         store.add_device(OPERATOR, at, device).wait().unwrap();
         let directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
-        let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: true };
+        let policy =
+            ListenerPolicy { timing: Timing::default(), insecure_secrets: true, certificate_name: CertificateName::Cn };
         World {
             store,
             directory,
@@ -197,7 +199,7 @@ impl World {
 
     fn resolve(&mut self, session: SessionId, key: &LookupKey) {
         let (at, proof) = (self.at(), self.directory.fingerprint(&self.proven.1));
-        let found = self.directory.look_up(key, Some(proof), at);
+        let found = self.directory.look_up(key, Some(proof), at, |_| None);
         let is_served = self.server.handle_lookup(self.now, session, found.lookup);
         if let Some(id) = found.unproven.filter(|_| is_served) {
             self.store.prove_issued(id, at).wait().unwrap();

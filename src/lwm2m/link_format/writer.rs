@@ -1,4 +1,4 @@
-//! Writing links, for the simulator.
+//! Writing links: the inverse of reading, by which tests and fuzzing hold the reader to account.
 
 use std::fmt::{self, Write};
 

@@ -7,12 +7,14 @@
 mod catalog;
 mod credentials;
 mod device;
+mod model;
 mod name;
 mod profile;
 mod server;
 
 pub use catalog::{Finding, Subject, check_catalog};
 pub use device::{check_device, check_device_in};
+pub use model::check_model;
 pub use name::{check_name, nearest};
 pub use profile::{check_profile, check_profile_between, check_profile_in, writing};
 pub use server::{check_certificate_dates, check_server};

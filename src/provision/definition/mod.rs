@@ -8,6 +8,7 @@
 //! | Module | What it is for |
 //! |---|---|
 //! | `server`, `profile`, `device` | the three kinds of definition |
+//! | `model` | which devices run the same client; of the config file alone |
 //! | [`resource_values`] | values of resources that have no field of their own |
 //! | [`secrets`] | the secret values of a definition, taken out and put back |
 
@@ -15,11 +16,13 @@ pub mod resource_values;
 pub mod secrets;
 
 mod device;
+mod model;
 mod profile;
 mod rotation;
 mod server;
 
 pub use device::{DeviceDefinition, DeviceState};
+pub use model::ModelDefinition;
 pub use profile::{ProfileDefinition, Rule, WriteDefinition};
 pub use rotation::Rotation;
 pub use server::{AccountType, CertificateUsage, MatchingType, SecurityMode, ServerDefinition, SmsSecurity, Transport};

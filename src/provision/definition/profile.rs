@@ -58,7 +58,8 @@ pub struct ProfileDefinition {
     /// Shortest wait in seconds for an answer before a request is sent again (ACK_TIMEOUT); the listener's where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ack_timeout: Option<f64>,
-    /// How often a request is sent again (MAX_RETRANSMIT); the listener's where left out.
+    /// How often a request is sent again (MAX_RETRANSMIT); the listener's where left out, but no more often than fits into
+    /// the time that clients wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retransmit: Option<u32>,
 }

@@ -145,6 +145,7 @@ impl Shared {
         let configuration = ClientConfiguration {
             endpoint: numbered(&template.endpoint, number),
             first_message_id: message_id,
+            clock: template.clock + now.saturating_duration_since(self.begin).as_secs(),
             ..template.clone()
         };
         let limit = HANDSHAKE_LIMIT.min(configuration.limit);

@@ -33,7 +33,12 @@ fn definitions() -> FileDefinitions {
     };
     let fleet = Some(AccountKey::parse("text:fleet").unwrap());
     let server = ServerDefinition { name: "eu".to_owned(), psk: fleet, ..ServerDefinition::default() };
-    FileDefinitions { servers: vec![server], profiles: Vec::new(), devices: (0..DEVICES).map(device).collect() }
+    FileDefinitions {
+        servers: vec![server],
+        profiles: Vec::new(),
+        devices: (0..DEVICES).map(device).collect(),
+        models: Vec::new(),
+    }
 }
 
 /// A state directory with the daemon's own key; the key.

@@ -132,7 +132,7 @@ fn fleet() -> FileDefinitions {
 }
 
 fn apply(store: &Store, fleet: FileDefinitions, apply: Apply) -> Result<Vec<(FleetVerb, String, String)>, FleetError> {
-    let FileDefinitions { servers, profiles, devices } = fleet;
+    let FileDefinitions { servers, profiles, devices, models: _ } = fleet;
     let files = FleetFiles { servers, profiles, devices: devices.into_iter().map(row).collect() };
     let applied = store.apply_fleet(OPERATOR, at(9), files, apply).wait()?;
     Ok(applied.changes.into_iter().map(|change| (change.verb, change.name, change.fields.join(","))).collect())
@@ -191,6 +191,7 @@ fn a_fleet_with_mistakes_changes_nothing_and_each_is_named() {
         servers: vec![server("eu"), server("filed"), server("eu")],
         profiles: vec![profile("p", &["nowhere"]), default_profile("q", &[]), default_profile("r", &["eu"])],
         devices: vec![device_of("d", "void"), DeviceDefinition { psk: key("hex:0011"), ..device("d") }],
+        ..FileDefinitions::default()
     };
     let Err(FleetError::Problems(problems)) = apply(&store, broken, Apply::default()) else {
         panic!("must be refused")

@@ -4,7 +4,9 @@ mod admin;
 mod backup;
 mod bulk;
 mod cascade;
+mod identities;
 mod issued;
+mod knowledge;
 mod lookups;
 mod opening;
 mod origins;
@@ -85,7 +87,12 @@ fn device_as(endpoint: &str, identity: &str) -> DeviceDefinition {
 }
 
 fn file(servers: &[ServerDefinition], profiles: &[ProfileDefinition], devices: &[DeviceDefinition]) -> FileDefinitions {
-    FileDefinitions { servers: servers.to_vec(), profiles: profiles.to_vec(), devices: devices.to_vec() }
+    FileDefinitions {
+        servers: servers.to_vec(),
+        profiles: profiles.to_vec(),
+        devices: devices.to_vec(),
+        models: Vec::new(),
+    }
 }
 
 /// What the store says when it refuses.

@@ -5,7 +5,7 @@
 
 mod access_control;
 mod accounts;
-mod rules;
+pub(super) mod rules;
 mod writes;
 mod writing;
 

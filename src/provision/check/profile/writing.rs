@@ -9,6 +9,7 @@ use crate::lwm2m::{ContentFormat, Path};
 use crate::provision::definition::ProfileDefinition;
 use crate::provision::problem::Problem;
 use crate::provision::provision::{AccessControl, Discover, Level, Mode, Pack, TimingOverride, Writing};
+use crate::provision::timing;
 
 /// The Device Object, which belongs to the client.
 const DEVICE_OBJECT: ObjectId = 3;
@@ -43,7 +44,7 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
         problems.push(problem);
         AccessControl::Auto
     });
-    let timing = timing(profile, &mut problems);
+    let timing = checked_timing(profile, &mut problems);
     if problems.is_empty() {
         Ok(Writing { format, discover, mode, level, pack, delete, access_control, bootstrap_account_instance, timing })
     } else {
@@ -102,8 +103,9 @@ fn named<T: Copy + Default>(
     })
 }
 
-/// Retransmission parameters; the bounds are those of a listener.
-fn timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOverride {
+/// Retransmission parameters; the bounds are those of a listener. What the listener is to say is taken for what RFC 7252
+/// says; where it says more, the session limits the retransmissions to those that fit.
+fn checked_timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOverride {
     let ack_timeout = profile.ack_timeout.filter(|seconds| (0.1..=60.0).contains(seconds));
     if profile.ack_timeout.is_some() && ack_timeout.is_none() {
         problems.push(Problem::error("ack_timeout", "`ack_timeout` must be from 0.1 to 60 seconds"));
@@ -111,6 +113,12 @@ fn timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOve
     if profile.max_retransmit.is_some_and(|count| count > 10) {
         let message = "`max_retransmit` must be at most 10: each one doubles the wait";
         problems.push(Problem::error("max_retransmit", message));
+    } else if let Some(count) = profile.max_retransmit
+        && (profile.ack_timeout.is_none() || ack_timeout.is_some())
+        && let Some(message) =
+            timing::misfit(ack_timeout.unwrap_or(timing::ACK_TIMEOUT_SECONDS), timing::RANDOM_FACTOR, count)
+    {
+        problems.push(Problem::error("max_retransmit", message).following_from(&["ack_timeout"]));
     }
     TimingOverride { ack_timeout: ack_timeout.map(Duration::from_secs_f64), max_retransmit: profile.max_retransmit }
 }
