@@ -18,6 +18,7 @@ use bootstrapd::coap::Timing;
 use bootstrapd::lwm2m::{ObjectInstance, Value, Version};
 use bootstrapd::peer::Peer;
 use bootstrapd::provision::Provision;
+use bootstrapd::provision::material::CertificateName;
 use bootstrapd::route::Route;
 use bootstrapd::simulator::{self, Behaviour, Client, ClientConfiguration, StaleAccount};
 use proptest::prelude::*;
@@ -25,7 +26,8 @@ use proptest::prelude::*;
 /// Everything that the two say to each other, until neither has anything to say.
 fn bootstrap(provision: &Provision, client: &mut Client, mut after_each: impl FnMut(&Client)) -> SessionReport {
     let now = Instant::now();
-    let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
+    let policy =
+        ListenerPolicy { timing: Timing::default(), insecure_secrets: false, certificate_name: CertificateName::Cn };
     let mut server = Server::new(vec![policy], Limits::default(), [7; 32]);
     let endpoint = CoapEndpoint::Association { listener: 0, number: 1 };
     let route = Route::to(SocketAddr::from(([192, 0, 2, 1], 5683)));

@@ -2,11 +2,24 @@
 //!
 //! LwM2M Transport 1.2 section 5.2.6; spec sheet `bootstrap.md`, section 4; NoSec rules in the design, section 4. The
 //! decision is made here and nowhere else, from values alone, so that a test can try every combination.
+//!
+//! Which proof serves which device, in the order in which its record is looked for:
+//!
+//! 1. A certificate that is on record, byte for byte, is its device's, whoever signed it. Its names say nothing.
+//! 2. A certificate that a trust anchor vouches for is that of the device whose `certificate_name` is the name that it
+//!    says; the listener's rule chooses which of its names that is.
+//! 3. Else it is that of the device of which that name is the endpoint name, but only where the device has no bootstrap
+//!    credentials of its own: who was given a PSK, a public key or a certificate has that to prove, and a name alone does
+//!    not take its place.
+//! 4. A raw public key, and a PSK identity, are those of the device that has them on record.
+//!
+//! Without any proof (NoSec) only a device without bootstrap credentials is served, `certificate_name` being one.
 
 use super::outcome::Outcome;
 use super::request::{BootstrapRequest, RequestError};
 use crate::coap::Code;
-use crate::peer::Peer;
+use crate::peer::{CertificateTrust, Peer};
+use crate::provision::material::{CertificateName, fingerprint, shown_common_name};
 use crate::provision::{ClientKnowledge, Provision};
 
 /// By what the record of a client is to be found.
@@ -14,6 +27,16 @@ use crate::provision::{ClientKnowledge, Provision};
 pub enum LookupKey {
     /// The identity that the client proved over DTLS.
     PskIdentity(Vec<u8>),
+    /// The certificate whose key the client proved to hold.
+    Certificate {
+        /// SHA-256 of it.
+        fingerprint: [u8; 32],
+        /// The name that it says. Only where a trust anchor vouches for it; without one it was believed because it is on
+        /// record.
+        name: Option<String>,
+    },
+    /// SHA-256 of the raw public key (SubjectPublicKeyInfo) whose other half the client proved to hold.
+    RawPublicKey([u8; 32]),
     /// The name that an unauthenticated client claims.
     EndpointName(String),
 }
@@ -40,14 +63,53 @@ pub enum Lookup {
 pub struct KnownDevice {
     /// Its endpoint name.
     pub endpoint: String,
-    /// The PSK identity that it must prove, if it has bootstrap credentials.
-    pub psk_identity: Option<Vec<u8>>,
+    /// What it must prove.
+    pub credentials: Credentials,
     /// Whether the operator has blocked it.
     pub blocked: bool,
     /// How it behaves, as far as earlier sessions have shown.
     pub knowledge: ClientKnowledge,
     /// What it is to receive.
     pub provision: Result<Provision, Withheld>,
+}
+
+/// The bootstrap credentials of a device: it may prove any one of them. Without any, nothing is asked of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// A PSK identity.
+    pub psk_identity: Option<Vec<u8>>,
+    /// SHA-256 of its one certificate.
+    pub certificate: Option<[u8; 32]>,
+    /// The name that its certificate says, signed by whom the listener trusts.
+    pub certificate_name: Option<String>,
+    /// SHA-256 of its raw public key.
+    pub public_key: Option<[u8; 32]>,
+    /// It has proven credentials that were issued to it, and these are no longer any of the others.
+    pub only_issued: bool,
+}
+
+impl Credentials {
+    /// Whether there is anything to prove.
+    pub fn any(&self) -> bool {
+        *self != Credentials::default()
+    }
+
+    /// Whether the one who proved `key` is the device called `endpoint`.
+    fn are_proven_by(&self, key: &LookupKey, endpoint: &str) -> bool {
+        match key {
+            LookupKey::PskIdentity(identity) => self.psk_identity.as_ref() == Some(identity),
+            LookupKey::RawPublicKey(key) => self.public_key.as_ref() == Some(key),
+            LookupKey::EndpointName(_) => !self.any(),
+            LookupKey::Certificate { fingerprint, name } => {
+                let is_named = |name: &String| match self.certificate {
+                    Some(_) => false,
+                    None if self.any() => self.certificate_name.as_ref() == Some(name),
+                    None => name == endpoint,
+                };
+                self.certificate.as_ref() == Some(fingerprint) || name.as_ref().is_some_and(is_named)
+            }
+        }
+    }
 }
 
 /// Why it cannot be said what a device is to receive.
@@ -97,41 +159,55 @@ impl Refusal {
     }
 }
 
-/// Says under which key to look the client up.
+/// Says under which key to look the client up. `name_rule` says which name of a verified certificate is the client's.
 ///
 /// # Errors
-/// A refusal where nothing says who the client is, or where it proved itself in a way that is not supported.
-pub fn lookup_key(request: &BootstrapRequest, peer: &Peer) -> Result<LookupKey, Refusal> {
+/// A refusal where nothing says who the client is.
+pub fn lookup_key(request: &BootstrapRequest, peer: &Peer, name_rule: CertificateName) -> Result<LookupKey, Refusal> {
     match (peer, &request.endpoint_name) {
         (Peer::PskIdentity(identity), _) => Ok(LookupKey::PskIdentity(identity.clone())),
+        (Peer::RawPublicKey(key), _) => Ok(LookupKey::RawPublicKey(fingerprint(key))),
+        (Peer::Certificate { chain, trust }, _) => {
+            let leaf = chain.first().map(Vec::as_slice).unwrap_or_default();
+            let name = match trust {
+                CertificateTrust::Pinned => None,
+                CertificateTrust::Anchored => Some(name_rule.of(leaf).ok_or_else(|| nameless(name_rule))?),
+            };
+            Ok(LookupKey::Certificate { fingerprint: fingerprint(leaf), name })
+        }
         (Peer::Unauthenticated, Some(name)) => Ok(LookupKey::EndpointName(name.clone())),
         (Peer::Unauthenticated, None) => Err(Refusal::definite(
             Outcome::RefusedIdentity,
             "The client sent no endpoint name, and without DTLS nothing else says who it is.",
         )),
-        (Peer::Certificate { .. } | Peer::RawPublicKey(_), _) => Err(Refusal::definite(
-            Outcome::RefusedIdentity,
-            "The client proved itself by a certificate or a raw public key, which this version does not serve.",
-        )),
     }
+}
+
+fn nameless(name_rule: CertificateName) -> Refusal {
+    let reason = format!(
+        "The client's certificate is trusted and does not say who it is: this listener takes the {}, and there is none, or \
+         more than one.",
+        name_rule.description()
+    );
+    Refusal::definite(Outcome::RefusedIdentity, reason)
 }
 
 /// Decides whether the client gets the provision that was found for it: its identity first, then whether it is blocked.
 /// Nothing is issued for a client that has no right to it.
 ///
-/// `insecure_secrets` says whether the listener may carry keys without protection.
+/// `key` is what it was looked up by, and `insecure_secrets` says whether the listener may carry keys without protection.
 ///
 /// # Errors
 /// The [`Refusal`], which names the outcome.
 pub fn authorise(
     request: &BootstrapRequest,
-    peer: &Peer,
+    key: &LookupKey,
     lookup: Lookup,
     insecure_secrets: bool,
 ) -> Result<Grant, Refusal> {
     let device = match lookup {
         Lookup::Known(device) => device,
-        Lookup::Unknown => return Err(unknown(request, peer)),
+        Lookup::Unknown => return Err(unknown(request, key)),
         Lookup::Held(reason) => return Err(Refusal::silent(Outcome::RefusedUnknown, reason)),
         Lookup::Outdated => {
             return Err(Refusal::definite(
@@ -141,7 +217,7 @@ pub fn authorise(
         }
         Lookup::Unavailable(reason) => return Err(Refusal::silent(Outcome::Internal, reason)),
     };
-    check_identity(request, peer, &device)?;
+    check_identity(request, key, &device)?;
     if device.blocked {
         let reason = format!("The device `{}` is blocked.", printable(&device.endpoint));
         return Err(Refusal::definite(Outcome::RefusedBlocked, reason));
@@ -151,7 +227,8 @@ pub fn authorise(
         Err(Withheld::MustIssue) => return Ok(Grant::MustIssue),
         Err(Withheld::Invalid(reason)) => return Err(Refusal::silent(Outcome::InvalidProvision, reason)),
     };
-    if !peer.is_authenticated() && provision.carries_secrets() && !insecure_secrets {
+    let is_proven = !matches!(key, LookupKey::EndpointName(_));
+    if !is_proven && provision.carries_secrets() && !insecure_secrets {
         return Err(Refusal::definite(
             Outcome::RefusedInsecure,
             "What this device is to receive contains keys, and they would travel unprotected: let it come over DTLS, \
@@ -161,20 +238,18 @@ pub fn authorise(
     Ok(Grant::Provision(Box::new(provision), device.knowledge))
 }
 
-fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice) -> Result<(), Refusal> {
-    let proven = match peer {
-        Peer::PskIdentity(identity) => device.psk_identity.as_ref() == Some(identity),
-        Peer::Unauthenticated => device.psk_identity.is_none(),
-        Peer::Certificate { .. } | Peer::RawPublicKey(_) => false,
-    };
-    if !proven {
-        return Err(Refusal::definite(
-            Outcome::RefusedIdentity,
-            format!(
-                "The device `{}` has bootstrap credentials and must prove them over DTLS.",
-                printable(&device.endpoint)
+fn check_identity(request: &BootstrapRequest, key: &LookupKey, device: &KnownDevice) -> Result<(), Refusal> {
+    if !device.credentials.are_proven_by(key, &device.endpoint) {
+        let endpoint = printable(&device.endpoint);
+        let reason = match key {
+            LookupKey::Certificate { name: Some(name), .. } => format!(
+                "The client's certificate says `{}`, but the device `{endpoint}` has other bootstrap credentials to prove: \
+                 give it `certificate_name` if this certificate is to do.",
+                printable(name)
             ),
-        ));
+            _ => format!("The device `{endpoint}` has bootstrap credentials and must prove them over DTLS."),
+        };
+        return Err(Refusal::definite(Outcome::RefusedIdentity, reason));
     }
     match &request.endpoint_name {
         Some(claimed) if *claimed != device.endpoint => Err(Refusal::definite(
@@ -189,15 +264,54 @@ fn check_identity(request: &BootstrapRequest, peer: &Peer, device: &KnownDevice)
     }
 }
 
-fn unknown(request: &BootstrapRequest, peer: &Peer) -> Refusal {
-    let who = match (&request.endpoint_name, peer) {
-        (Some(name), _) => format!("endpoint `{}`", printable(name)),
-        (None, Peer::PskIdentity(identity)) => {
+fn unknown(request: &BootstrapRequest, key: &LookupKey) -> Refusal {
+    let who = match (key, &request.endpoint_name) {
+        (LookupKey::Certificate { name: Some(name), .. }, _) => format!("certificate name `{}`", printable(name)),
+        (_, Some(name)) => format!("endpoint `{}`", printable(name)),
+        (LookupKey::PskIdentity(identity), None) => {
             format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity)))
         }
-        (None, _) => "client".to_owned(),
+        _ => "client".to_owned(),
     };
     Refusal::definite(Outcome::RefusedUnknown, format!("No device is on record for the {who}."))
+}
+
+/// What a client has proven, for people to read.
+pub(super) fn describe(peer: &Peer) -> String {
+    match peer {
+        Peer::Unauthenticated => "nothing (NoSec)".to_owned(),
+        Peer::PskIdentity(identity) => describe_psk_identity(identity),
+        Peer::Certificate { chain, trust } => {
+            let trust = match trust {
+                CertificateTrust::Anchored => "verified",
+                CertificateTrust::Pinned => "pinned",
+            };
+            format!("{} ({trust})", describe_certificate(chain.first().map(Vec::as_slice).unwrap_or_default()))
+        }
+        Peer::RawPublicKey(key) => describe_public_key(key),
+    }
+}
+
+/// A PSK identity, fit for a log line.
+pub fn describe_psk_identity(identity: &[u8]) -> String {
+    format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity)))
+}
+
+/// A DER certificate, fit for a log line: the CN of its subject, which may be anybody's, and enough of its fingerprint to
+/// tell it from others.
+pub fn describe_certificate(der: &[u8]) -> String {
+    let name = shown_common_name(der).map(|name| format!(" CN `{}`,", printable(&name))).unwrap_or_default();
+    format!("certificate{name} sha256:{}", prefix(&fingerprint(der)))
+}
+
+/// A DER SubjectPublicKeyInfo, fit for a log line.
+pub fn describe_public_key(der: &[u8]) -> String {
+    format!("raw public key sha256:{}", prefix(&fingerprint(der)))
+}
+
+/// The beginning of a fingerprint.
+fn prefix(fingerprint: &[u8; 32]) -> String {
+    fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "..."
 }
 
 /// A peer's text, fit for a log line: control characters are escaped and the length is bounded.
@@ -207,135 +321,5 @@ pub fn printable(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Grant, KnownDevice, Lookup, Outcome, Withheld, authorise};
-    use crate::bootstrap::request::BootstrapRequest;
-    use crate::peer::{CertificateTrust, Peer};
-    use crate::provision::{
-        AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
-        ProvisionedAccount, ServerSettings, TimingOverride, Writing,
-    };
-    use crate::secret::Secret;
-
-    fn provision(with_key: bool) -> Provision {
-        let psk = || AccountCredentials::Psk { identity: b"dev1".to_vec(), key: Secret::from(&b"key"[..]) };
-        let settings = ServerSettings {
-            short_server_id: 101,
-            lifetime: 300,
-            binding: "U".to_owned(),
-            store_notifications: false,
-            resources: Vec::new(),
-        };
-        let account = ProvisionedAccount {
-            name: "fleet".to_owned(),
-            uri: "coaps://eu.example.com:5684".to_owned(),
-            credentials: if with_key { psk() } else { AccountCredentials::NoSec },
-            security_resources: Vec::new(),
-            role: AccountRole::Management(settings),
-            issued: None,
-        };
-        let writing = Writing {
-            format: None,
-            discover: Discover::Auto,
-            delete: Vec::new(),
-            access_control: AccessControl::Auto,
-            bootstrap_account_instance: None,
-            timing: TimingOverride::default(),
-            ..Writing::default()
-        };
-        Provision {
-            endpoint: "dev1".to_owned(),
-            profile: "p".to_owned(),
-            choice: ProfileChoice::Device,
-            accounts: vec![account],
-            writes: Vec::new(),
-            writing,
-        }
-    }
-
-    /// The rule, said once more in its plainest form.
-    fn expected(
-        peer: &Peer,
-        claimed: Option<&str>,
-        record: Option<&[u8]>,
-        key: bool,
-        insecure: bool,
-    ) -> Option<Outcome> {
-        let belongs = match (peer, record) {
-            (Peer::PskIdentity(proven), Some(identity)) => proven == identity,
-            (Peer::Unauthenticated, None) => true,
-            _ => false,
-        };
-        if !belongs || claimed.is_some_and(|name| name != "dev1") {
-            return Some(Outcome::RefusedIdentity);
-        }
-        (key && !insecure && *peer == Peer::Unauthenticated).then_some(Outcome::RefusedInsecure)
-    }
-
-    #[test]
-    fn every_combination_of_proof_claim_record_and_keys_is_decided_by_the_rule() {
-        let peers = [
-            Peer::Unauthenticated,
-            Peer::PskIdentity(b"one".to_vec()),
-            Peer::PskIdentity(b"two".to_vec()),
-            Peer::PskIdentity(Vec::new()),
-            Peer::Certificate { chain: vec![b"one".to_vec()], trust: CertificateTrust::Pinned },
-            Peer::RawPublicKey(b"one".to_vec()),
-        ];
-        let mut granted = 0;
-        for peer in &peers {
-            for claimed in [None, Some("dev1"), Some("dev2"), Some("DEV1"), Some("dev1 ")] {
-                for record in [None, Some(&b"one"[..])] {
-                    for (key, insecure) in [(false, false), (true, false), (false, true), (true, true)] {
-                        let request = BootstrapRequest {
-                            endpoint_name: claimed.map(str::to_owned),
-                            ..BootstrapRequest::default()
-                        };
-                        let device = KnownDevice {
-                            endpoint: "dev1".to_owned(),
-                            psk_identity: record.map(<[u8]>::to_vec),
-                            blocked: false,
-                            knowledge: ClientKnowledge::default(),
-                            provision: Ok(provision(key)),
-                        };
-                        let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), insecure);
-                        let case = format!("{peer:?} {claimed:?} {record:?} {key} {insecure}");
-                        granted += usize::from(decision.is_ok());
-                        let outcome = decision.err().map(|refusal| refusal.outcome);
-                        assert_eq!(outcome, expected(peer, claimed, record, key, insecure), "{case}");
-                    }
-                }
-            }
-        }
-        // NoSec: three of four combinations of keys and listener, PSK: all four; each with its name or without one.
-        assert_eq!(granted, 2 * (3 + 4));
-    }
-
-    #[test]
-    fn a_blocked_device_is_refused_and_nothing_is_issued_for_whom_has_no_right_to_it() {
-        let request = BootstrapRequest { endpoint_name: Some("dev1".to_owned()), ..BootstrapRequest::default() };
-        let decide = |peer: &Peer, blocked, provision: Result<Provision, Withheld>| {
-            let psk_identity = Some(b"one".to_vec());
-            let device = KnownDevice {
-                endpoint: "dev1".to_owned(),
-                psk_identity,
-                blocked,
-                knowledge: ClientKnowledge::default(),
-                provision,
-            };
-            let decision = authorise(&request, peer, Lookup::Known(Box::new(device)), true);
-            decision
-                .map(|grant| grant == Grant::MustIssue)
-                .map_err(|refusal| (refusal.outcome, refusal.answer.is_some()))
-        };
-        let (proven, stranger) = (Peer::PskIdentity(b"one".to_vec()), Peer::Unauthenticated);
-        assert_eq!(decide(&proven, true, Ok(provision(true))), Err((Outcome::RefusedBlocked, true)));
-        assert_eq!(decide(&proven, true, Err(Withheld::MustIssue)), Err((Outcome::RefusedBlocked, true)));
-        assert_eq!(decide(&stranger, false, Err(Withheld::MustIssue)), Err((Outcome::RefusedIdentity, true)));
-        assert_eq!(decide(&proven, false, Err(Withheld::MustIssue)), Ok(true));
-        let invalid = Err(Withheld::Invalid("no".to_owned()));
-        assert_eq!(decide(&proven, false, invalid), Err((Outcome::InvalidProvision, false)));
-        let held = authorise(&request, &stranger, Lookup::Held("it waits".to_owned()), false).unwrap_err();
-        assert_eq!((held.outcome, held.answer), (Outcome::RefusedUnknown, None));
-    }
-}
+#[path = "authorisation_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! What crosses the boundary of the bootstrap server: who sends, what holds for a listener, and what it wants done.
 
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
 use super::authorisation::LookupKey;
@@ -7,6 +9,7 @@ use super::outcome::SessionReport;
 use crate::coap::Timing;
 use crate::peer::Peer;
 use crate::provision::ClientKnowledge;
+use crate::provision::material::CertificateName;
 use crate::route::Route;
 
 /// Numbers the sessions of one server from 1.
@@ -62,20 +65,49 @@ pub struct ListenerPolicy {
     pub timing: Timing,
     /// Whether keys may travel unprotected.
     pub insecure_secrets: bool,
+    /// Which name of a verified certificate is the endpoint name, or one that is mapped to it.
+    pub certificate_name: CertificateName,
 }
 
 /// Bounds of the server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sessions at one time; further clients meet silence and come again.
+    /// Sessions at one time; further clients wait unanswered until it is their turn.
     pub sessions: usize,
+    /// Clients that may wait; further ones are not remembered, and come again.
+    pub queue: usize,
+    /// Percent of the sessions that clients of one network may have, so that those of another find room at once; a
+    /// network is a /24 of IPv4 or a /48 of IPv6.
+    pub network_share: u8,
     /// Remembered requests, for de-duplication.
     pub remembered_requests: usize,
+    /// Sessions of one client within [`Limits::loop_window`] after which it is slowed down.
+    pub loop_sessions: u32,
+    /// In which time they count; a client that stays away for as long is forgiven.
+    pub loop_window: Duration,
+    /// The longest silence that such a client meets.
+    pub loop_longest_silence: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { sessions: 50_000, remembered_requests: 100_000 }
+        Limits {
+            sessions: 10_000,
+            queue: 20_000,
+            network_share: 75,
+            remembered_requests: 100_000,
+            loop_sessions: 10,
+            loop_window: Duration::from_secs(600),
+            loop_longest_silence: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Limits {
+    /// Sessions that clients of one network may have at one time; at least 1.
+    pub fn sessions_per_network(&self) -> usize {
+        let kept_free = self.sessions.saturating_mul(100_usize.saturating_sub(self.network_share.into())) / 100;
+        self.sessions.saturating_sub(kept_free).max(1)
     }
 }
 
@@ -134,6 +166,12 @@ pub struct Statistics {
     pub duplicates: u64,
     /// Messages that belong to nothing under way.
     pub unmatched: u64,
-    /// Bootstrap-Requests that met silence, because of a drain, a limit or another client's session.
+    /// Bootstrap-Requests that met silence, because of a drain, another client's session or an answer of the store.
     pub ignored_requests: u64,
+    /// Bootstrap-Requests that had to wait for their turn.
+    pub queued: u64,
+    /// Those of them, and those for which the queue had no place, whose turn did not come while the client waited.
+    pub dropped_from_queue: u64,
+    /// Bootstrap-Requests that met silence because their client bootstraps in a loop.
+    pub slowed_down: u64,
 }

@@ -6,7 +6,7 @@
 use super::plan::{Operation, Part, Write};
 use crate::lwm2m::objects::SERVER;
 use crate::lwm2m::path::ResourceId;
-use crate::lwm2m::{Object, ObjectInstance, Resource};
+use crate::lwm2m::{Object, ObjectInstance, Path, Resource};
 
 /// Resources of the Server Object that the client maintains, and that are not written back to it: TLS-DTLS Alert Code and
 /// Last Bootstrapped.
@@ -16,11 +16,23 @@ const MAINTAINED: [ResourceId; 2] = [11, 12];
 /// differs a write of that resource. Where more differs, the instance is written with what the client has beside, which
 /// is kept.
 pub(super) fn difference(operations: Vec<Operation>, held: &[Object]) -> Vec<Operation> {
+    let deleted: Vec<Path> = operations
+        .iter()
+        .filter_map(|operation| match operation {
+            Operation::Delete(target) => Some(*target),
+            Operation::Write(_) => None,
+        })
+        .collect();
+    // What is deleted first is not held when it is written.
+    let is_deleted = |write: &Write| {
+        let instance = Path::ObjectInstance(write.object, write.instance.id);
+        deleted.iter().any(|target| target.contains(&instance))
+    };
     operations
         .into_iter()
         .filter_map(|operation| match operation {
-            Operation::Write(write) => still_to_write(write, held).map(Operation::Write),
-            delete => Some(delete),
+            Operation::Write(write) if !is_deleted(&write) => still_to_write(write, held).map(Operation::Write),
+            other => Some(other),
         })
         .collect()
 }
@@ -103,6 +115,17 @@ mod tests {
         let held = held(&[(0, 101), (1, 86400), (2, 5), (7, 2), (11, 40), (12, 9)]);
         let left = left(&[(0, 101), (1, 300), (7, 1)], &held);
         assert_eq!(left, [(Path::ObjectInstance(1, 0), vec![0, 1, 2, 7])]);
+    }
+
+    #[test]
+    fn what_is_deleted_first_is_written_whole() {
+        let wanted = write(1, &[(0, 101), (1, 300)]);
+        for target in [Path::Root, Path::Object(1), Path::ObjectInstance(1, 0)] {
+            let operations = vec![Operation::Delete(target), wanted.clone()];
+            assert_eq!(difference(operations.clone(), &held(&[(0, 101), (1, 300)])), operations);
+        }
+        let elsewhere = Operation::Delete(Path::ObjectInstance(1, 7));
+        assert_eq!(difference(vec![elsewhere.clone(), wanted], &held(&[(0, 101), (1, 300)])), [elsewhere]);
     }
 
     #[test]

@@ -6,11 +6,12 @@
 //!
 //! Reading order: [`boundary`] (inputs and outputs), [`server`] (all sessions), `session` (the states of one), [`plan`] (which
 //! operations, which instance ids), [`account`] (what is in a write), [`consistency`] (whether the client could live with
-//! the result), [`authorisation`] (who may have it), [`request`], `routing`, `conversation`, [`format`](mod@format), and
+//! the result), [`authorisation`] (who may have it), `admission` (who waits) and `looping` (who comes too often), [`request`], `routing`, `conversation`, [`format`](mod@format), and
 //! [`outcome`] for what is told of it. [`explain()`] tells it without a device, in the words of [`explanation`].
 
 pub mod account;
 mod adaptation;
+mod admission;
 pub mod authorisation;
 pub mod boundary;
 pub mod consistency;
@@ -21,6 +22,7 @@ pub mod explain;
 pub mod explanation;
 pub mod format;
 mod known_clients;
+mod looping;
 pub mod outcome;
 mod pack;
 mod pending;
@@ -30,9 +32,10 @@ mod routing;
 pub mod server;
 mod session;
 
-pub use authorisation::{KnownDevice, Lookup, LookupKey, Withheld};
-pub use boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId};
+pub use authorisation::{Credentials, KnownDevice, Lookup, LookupKey, Withheld};
+pub use boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId, Statistics};
 pub use explain::explain;
 pub use explanation::Explanation;
+pub use looping::LoopingClient;
 pub use outcome::{Outcome, SessionReport, Step};
 pub use server::Server;

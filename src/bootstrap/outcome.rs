@@ -168,6 +168,24 @@ pub struct SessionReport {
     pub duration: Duration,
     /// Every operation in order.
     pub steps: Vec<Step>,
+    /// That the client bootstraps in a loop and is slowed down, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looping: Option<Looping>,
+}
+
+/// How often a client has bootstrapped in a loop, and how it is slowed down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looping {
+    /// Sessions since the loop began.
+    pub sessions: u32,
+    /// Since the first of them ended.
+    #[serde(with = "milliseconds", rename = "since_ms")]
+    pub since: Duration,
+    /// How long its requests meet silence now.
+    #[serde(with = "milliseconds", rename = "silence_ms")]
+    pub silence: Duration,
+    /// Whether it is slowed down for the first time.
+    pub is_first: bool,
 }
 
 /// Durations as fractional milliseconds, the form that tables and scripts want.

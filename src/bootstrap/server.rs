@@ -5,6 +5,7 @@
 //! critical options, and the answer to every path that is not ours (RFC 7252 sections 4 and 5; spec sheets
 //! `transport.md`, section 1, and `bootstrap.md`, sections 3 and 12). It knows no socket, no database and no clock.
 
+mod entrance;
 mod entry;
 mod message_layer;
 mod packs;
@@ -16,11 +17,13 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::admission::{Admission, Network};
 use super::authorisation::{self, Grant, Lookup, Refusal};
 use super::boundary::{CoapEndpoint, Limits, ListenerPolicy, Origin, Output, SessionId, Statistics};
 use super::conversation::{self, Conversation};
+use super::looping::LoopWatch;
 use super::outcome::{Outcome, SessionReport};
-use super::request::{BootstrapRequest, RequestError};
+use super::request::BootstrapRequest;
 use super::routing::{self, Rejection, Wanted};
 use super::session::{Session, Turn};
 use crate::coap::{Code, Deduplication, Message, Reply, SnapshotLimits, Snapshots, Ticket, Timing};
@@ -31,7 +34,8 @@ use packs::DeliveredPacks;
 /// All sessions of all clients.
 pub struct Server {
     listeners: Vec<ListenerPolicy>,
-    limits: Limits,
+    admission: Admission,
+    loops: LoopWatch,
     conversation: Conversation,
     deduplication: Deduplication,
     sessions: HashMap<SessionId, Entry>,
@@ -58,7 +62,8 @@ impl Server {
         let deduplication = Deduplication::new(random.random(), lifetime, limits.remembered_requests);
         Server {
             listeners,
-            limits,
+            admission: Admission::new(&limits),
+            loops: LoopWatch::new(&limits, random.random()),
             conversation: Conversation::new(random),
             deduplication,
             sessions: HashMap::new(),
@@ -97,7 +102,7 @@ impl Server {
 
     /// Events that left no session behind.
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        Statistics { queued: self.admission.queued, dropped_from_queue: self.admission.dropped, ..self.statistics }
     }
 
     /// Takes no new sessions from now on; new clients meet silence and come again.
@@ -139,17 +144,26 @@ impl Server {
         } else {
             self.handle_reply(now, origin, &message, bytes);
         }
+        self.admit_waiting(now);
     }
 
     /// The store has answered a [`Output::Resolve`] or [`Output::Issue`]. Says whether the client is served now: then it
     /// has every right to what it proved.
     pub fn handle_lookup(&mut self, now: Instant, session: SessionId, lookup: Lookup) -> bool {
+        let is_served = self.decide(now, session, lookup);
+        self.admit_waiting(now);
+        is_served
+    }
+
+    fn decide(&mut self, now: Instant, session: SessionId, lookup: Lookup) -> bool {
         let Some(entry) = self.sessions.get_mut(&session) else { return false };
         let Some(unanswered) = entry.unanswered.take() else { return false };
         let endpoint = entry.session.endpoint;
         let insecure_secrets = self.listeners.get(endpoint.listener()).is_some_and(|policy| policy.insecure_secrets);
         let store_is_down = matches!(lookup, Lookup::Unavailable(_));
-        let decision = authorisation::authorise(&entry.session.request, &entry.session.peer, lookup, insecure_secrets);
+        let key = entry.session.lookup_key(&self.listeners);
+        let request = &entry.session.request;
+        let decision = key.and_then(|key| authorisation::authorise(request, &key, lookup, insecure_secrets));
         match decision {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
             Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
@@ -184,8 +198,7 @@ impl Server {
     /// Asks for credentials to be issued, once; the request goes on waiting.
     fn have_issued(&mut self, now: Instant, id: SessionId, mut unanswered: Unanswered) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
-        let key = authorisation::lookup_key(&entry.session.request, &entry.session.peer);
-        let refusal = match key {
+        let refusal = match entry.session.lookup_key(&self.listeners) {
             Ok(key) if !unanswered.has_issued => {
                 unanswered.has_issued = true;
                 entry.unanswered = Some(unanswered);
@@ -201,12 +214,14 @@ impl Server {
     /// The association of this endpoint is gone.
     pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
         self.forget_pack(endpoint);
+        self.admission.withdraw(endpoint);
         for id in [self.resolving.get(&endpoint), self.by_endpoint.get(&endpoint)].map(Option::<&SessionId>::copied) {
             if let Some(entry) = id.and_then(|id| self.sessions.get_mut(&id)) {
                 let (id, (outcome, reason)) = (entry.session.id, entry.session.handle_closed(now));
                 self.end(now, id, outcome, reason);
             }
         }
+        self.admit_waiting(now);
     }
 
     /// Time has passed.
@@ -225,20 +240,23 @@ impl Server {
                 due => self.schedule(due, id),
             }
         }
+        self.admit_waiting(now);
     }
 
     fn handle_request(&mut self, now: Instant, origin: Origin<'_>, message: Message, bytes: &[u8]) {
-        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else { return };
+        let Some(ticket) = self.first_sight(now, origin.endpoint, bytes) else {
+            return self.handle_repeated_request(now, origin.endpoint);
+        };
         match routing::route(&message) {
-            Ok(Wanted::Session) => {
-                self.handle_bootstrap_request(now, origin, message, ticket, BootstrapRequest::read);
-            }
             Ok(Wanted::Pack) if message.block2().is_ok_and(|block| block.is_some_and(|it| it.number() > 0)) => {
                 self.answer_with_block(now, origin, &message, ticket);
             }
-            Ok(Wanted::Pack) => {
-                self.handle_bootstrap_request(now, origin, message, ticket, BootstrapRequest::read_pack);
+            Ok(Wanted::Session) if !self.admits(now, origin, &message, bytes, ticket) => {}
+            Ok(Wanted::Pack) if !self.admits_pack(now, origin, &message) => {
+                // Silence here would keep the client from ever sending a Bootstrap-Request.
+                self.answer(origin.endpoint, &message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
             }
+            Ok(Wanted::Session | Wanted::Pack) => self.begin_session(now, origin, message, ticket),
             Err(Rejection::Answer(code, explanation)) => {
                 self.answer(origin.endpoint, &message, ticket, code, explanation);
             }
@@ -246,34 +264,17 @@ impl Server {
         }
     }
 
-    fn handle_bootstrap_request(
-        &mut self,
-        now: Instant,
-        origin: Origin<'_>,
-        message: Message,
-        ticket: Ticket,
-        read: fn(&Message) -> Result<BootstrapRequest, RequestError>,
-    ) {
-        let is_full = self.sessions.len() >= self.limits.sessions && !self.has_session(origin.endpoint);
-        if self.draining || is_full {
-            self.statistics.ignored_requests += 1;
-            if message.code == Code::GET {
-                // Silence here would keep the client from ever sending a Bootstrap-Request.
-                return self.answer(origin.endpoint, &message, ticket, Code::SERVICE_UNAVAILABLE, "use POST /bs");
-            }
-            self.deduplication.forget(ticket);
-            return;
-        }
+    /// A Bootstrap-Request or Bootstrap-Pack-Request that has been admitted.
+    fn begin_session(&mut self, now: Instant, origin: Origin<'_>, message: Message, ticket: Ticket) {
         let id = SessionId(self.next_session);
         self.next_session += 1;
-        let (request, key) = match read(&message) {
-            Ok(request) => {
-                let key = authorisation::lookup_key(&request, origin.peer);
-                (request, key)
-            }
-            Err(error) => (BootstrapRequest::claim(&message), Err(Refusal::unreadable(&error))),
+        let read = if message.code == Code::GET { BootstrapRequest::read_pack } else { BootstrapRequest::read };
+        let (request, unreadable) = match read(&message) {
+            Ok(request) => (request, None),
+            Err(error) => (BootstrapRequest::claim(&message), Some(Refusal::unreadable(&error))),
         };
         let session = Session::new(id, origin, request, now);
+        let key = unreadable.map_or_else(|| session.lookup_key(&self.listeners), Err);
         let unanswered = Unanswered {
             request: message,
             ticket,
@@ -282,7 +283,9 @@ impl Server {
             has_issued: false,
         };
         let message_ids = self.conversation.message_ids();
-        self.sessions.insert(id, Entry { session, message_ids, unanswered: None, scheduled: None });
+        let network = Network::of(origin.route.remote.ip());
+        self.admission.started(network);
+        self.sessions.insert(id, Entry { session, message_ids, network, unanswered: None, scheduled: None });
         match key {
             Ok(key) => {
                 let older = self.resolving.insert(origin.endpoint, id);
@@ -423,12 +426,14 @@ impl Server {
         if outcome != Outcome::ProbablyCompleted {
             self.forget_pack(endpoint);
         }
-        let report = Box::new(entry.session.into_report(now, outcome, reason));
-        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report });
+        let looping = self.watch_for_loop(now, &entry.session);
+        let report = SessionReport { looping, ..entry.session.into_report(now, outcome, reason) };
+        self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report: Box::new(report) });
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {
         let entry = self.sessions.remove(&id)?;
+        self.admission.ended(entry.network);
         for sessions in [&mut self.by_endpoint, &mut self.resolving] {
             if sessions.get(&entry.session.endpoint) == Some(&id) {
                 sessions.remove(&entry.session.endpoint);

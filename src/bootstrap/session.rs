@@ -14,8 +14,8 @@ mod trace;
 use std::time::{Duration, Instant};
 
 use super::adaptation;
-use super::authorisation::printable;
-use super::boundary::{CoapEndpoint, Origin, SessionId};
+use super::authorisation::{self, LookupKey, Refusal, describe, printable};
+use super::boundary::{CoapEndpoint, ListenerPolicy, Origin, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
 use super::pending::PendingCredentials;
@@ -38,7 +38,7 @@ const LONGEST_SESSION: Duration = Duration::from_secs(247);
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) endpoint: CoapEndpoint,
-    route: Route,
+    pub(super) route: Route,
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
@@ -60,6 +60,8 @@ pub(super) struct Session {
     format: Option<ContentFormat>,
     timing: TimingOverride,
     trace: Trace,
+    /// How often the client has repeated its request before it answered anything.
+    repeated_requests: u32,
     pub(super) pending: PendingCredentials,
 }
 
@@ -114,8 +116,15 @@ impl Session {
             format: None,
             timing: TimingOverride::default(),
             trace: Trace::default(),
+            repeated_requests: 0,
             pending: PendingCredentials::default(),
         }
+    }
+
+    /// By what the client's record is to be found.
+    pub(super) fn lookup_key(&self, listeners: &[ListenerPolicy]) -> Result<LookupKey, Refusal> {
+        let name_rule = listeners.get(self.endpoint.listener()).map(|policy| policy.certificate_name);
+        authorisation::lookup_key(&self.request, &self.peer, name_rule.unwrap_or_default())
     }
 
     /// The endpoint name of the device that it serves, once that is known.
@@ -226,6 +235,22 @@ impl Session {
                 }
                 Some(self.handle_response(now, message, wire))
             }
+        }
+    }
+
+    /// The client repeats its request, and the 2.04 has been repeated to it: it had not got that, and no client takes an
+    /// operation before. So what was sent of the first operation was in vain, and it starts over (RFC 7252 section 4.2
+    /// grants MAX_RETRANSMIT to each message). A client repeats its request that often too; more copies than that are
+    /// nothing to act upon.
+    pub(super) fn handle_repeated_request(&mut self, now: Instant, wire: &mut Wire<'_>) {
+        let is_first = self.trace.steps().len() == 1 && self.repeated_requests < wire.timing.max_retransmit.max(4);
+        let (State::Surveying(exchange, ..) | State::Executing(exchange, _), true) = (&mut self.state, is_first) else {
+            return;
+        };
+        self.repeated_requests += 1;
+        let random = wire.conversation.fraction();
+        if let Some(bytes) = exchange.start_over(now, &wire.timing, random) {
+            wire.repeat(bytes);
         }
     }
 
@@ -411,6 +436,7 @@ impl Session {
             reason,
             duration: now - self.started,
             steps: self.trace.steps().to_vec(),
+            looping: None,
         }
     }
 }
@@ -419,13 +445,4 @@ impl Session {
 fn diagnostic(message: &Message) -> Option<String> {
     let is_error = !message.code.is_success() && !message.payload.is_empty();
     is_error.then(|| printable(&String::from_utf8_lossy(&message.payload)))
-}
-
-fn describe(peer: &Peer) -> String {
-    match peer {
-        Peer::Unauthenticated => "nothing (NoSec)".to_owned(),
-        Peer::PskIdentity(identity) => format!("PSK identity `{}`", printable(&String::from_utf8_lossy(identity))),
-        Peer::Certificate { chain, .. } => format!("certificate chain of {}", chain.len()),
-        Peer::RawPublicKey(_) => "raw public key".to_owned(),
-    }
 }

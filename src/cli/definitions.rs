@@ -331,7 +331,16 @@ fn record<D: Resource>(entry: &Entry<D>) -> Table {
         names.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect()
     };
     let first = take(&[D::KEY, "id", "origin", "shadowed"]);
-    let last = take(&["bootstrap_credentials", "secrets", "created", "changed", "last_session"]);
+    let last = take(&[
+        "certificate_fingerprint",
+        "certificate_subject",
+        "public_key_fingerprint",
+        "bootstrap_credentials",
+        "secrets",
+        "created",
+        "changed",
+        "last_session",
+    ]);
     let all = first.into_iter().chain(fields).chain(last);
     let mut rows = Vec::new();
     for (name, value) in all {

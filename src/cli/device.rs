@@ -1,5 +1,7 @@
 //! `bootstrapctl device`: the flags and columns of devices.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,7 +12,7 @@ use super::failure::Failure;
 use super::human::or_nothing;
 use super::key_input::{FileValue, KeyInput};
 use super::report::Report;
-use super::{Context, issued, numbers};
+use super::{Context, issued, key_input, numbers};
 use crate::admin::api::{Entry, List};
 use crate::admin::client::{Client, ClientError, DeviceQuery};
 use crate::provision::DeviceDefinition;
@@ -52,6 +54,19 @@ pub struct DeviceFields {
     #[command(flatten)]
     #[serde(skip)]
     key: KeyInput,
+    /// File with the one certificate by which the device proves itself, whoever signed it: PEM, DER, or a line
+    /// `sha256:...` with its fingerprint; `-` reads it from stdin.
+    #[arg(long, value_name = "FILE", help_heading = "Security")]
+    #[serde(skip)]
+    certificate_file: Option<PathBuf>,
+    /// The name that the device's certificate says, signed by an authority that the listener trusts.
+    #[arg(long, value_name = "NAME", help_heading = "Security")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_name: Option<String>,
+    /// File with the raw public key by which the device proves itself: PEM or DER; `-` reads it from stdin.
+    #[arg(long, value_name = "FILE", help_heading = "Security")]
+    #[serde(skip)]
+    public_key_file: Option<PathBuf>,
     /// Name of the profile; left out, that of the first rule that fits, or the default profile.
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,21 +166,50 @@ impl DeviceFilter {
     }
 }
 
+/// What the device may prove itself by.
+fn proofs(entry: &Entry<DeviceDefinition>) -> String {
+    let device = entry.definition();
+    let has_key = entry.record.secrets.iter().any(|field| field == "psk");
+    let proofs = [
+        (has_key, "psk"),
+        (device.certificate.is_some() || device.certificate_name.is_some(), "certificate"),
+        (device.public_key.is_some(), "public key"),
+    ];
+    let names: Vec<&str> = proofs.into_iter().filter_map(|(is_there, name)| is_there.then_some(name)).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
 impl Fields for DeviceFields {
     type Definition = DeviceDefinition;
     type Listing = DeviceListing;
-    const REMOVABLE: &'static [&'static str] = &["psk-identity", "psk", "profile", "property", "tags", "state"];
-    const FROM_FILES: &'static [&'static str] = &["psk"];
+    const REMOVABLE: &'static [&'static str] = &[
+        "psk-identity",
+        "psk",
+        "certificate",
+        "certificate-name",
+        "public-key",
+        "profile",
+        "property",
+        "tags",
+        "state",
+    ];
+    const FROM_FILES: &'static [&'static str] = &["psk", "certificate", "public-key"];
     const CASCADES: bool = false;
     const COLUMNS: &'static [&'static str] =
-        &["endpoint", "psk identity", "key", "profile", "origin", "last outcome", "ended"];
+        &["endpoint", "psk identity", "proves", "profile", "origin", "last outcome", "ended"];
 
     fn field_of(flag: &str) -> String {
         if flag == "property" { "properties".to_owned() } else { flag.replace('-', "_") }
     }
 
     fn file_values(&self) -> Result<Vec<FileValue>, Failure> {
-        Ok(Vec::from_iter(self.key.read_of_device()?))
+        let mut values = Vec::from_iter(self.key.read_of_device()?);
+        for (field, path) in [("certificate", &self.certificate_file), ("public_key", &self.public_key_file)] {
+            if let Some(path) = path {
+                values.push(FileValue { field, text: key_input::read_material(path)? });
+            }
+        }
+        Ok(values)
     }
 
     fn further(&self) -> Result<Vec<(&'static str, Value)>, Failure> {
@@ -211,7 +255,7 @@ impl Fields for DeviceFields {
         vec![
             device.endpoint.clone(),
             or_nothing(device.psk_identity.as_ref()),
-            if entry.record.secrets.iter().any(|field| field == "psk") { "set" } else { "none" }.to_owned(),
+            proofs(entry),
             or_nothing(device.profile.as_ref()),
             entry.record.origin.name().to_owned(),
             or_nothing(last.map(|last| last.outcome)),

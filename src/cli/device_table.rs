@@ -18,7 +18,8 @@ use crate::admin::client::ClientError;
 pub enum TableVerb {
     /// Adds the devices of a CSV file, all or none; every row that cannot be added is named.
     ///
-    /// The first line names the columns: endpoint, psk_identity, psk (hex:..., base64:... or text:...), profile, state
+    /// The first line names the columns: endpoint, psk_identity, psk (hex:..., base64:... or text:...), certificate
+    /// (sha256:..., PEM, base64:... or hex:...), certificate_name, public_key (PEM, base64:... or hex:...), profile, state
     /// (enabled, blocked), tags (separated by ; or blanks) and property.NAME. Only endpoint must be there.
     Import(Import),
     /// Writes devices as CSV to standard output; what `import` reads.

@@ -117,6 +117,7 @@ fn pending(context: &Context) -> Result<Report, Failure> {
     let row = |client: &HeldClient| {
         vec![
             client.endpoint.clone(),
+            if client.verified { "certificate" } else { "nothing" }.to_owned(),
             client.remote.clone(),
             client.listener.clone(),
             client.first_seen.whole_seconds().to_string(),
@@ -124,7 +125,7 @@ fn pending(context: &Context) -> Result<Report, Failure> {
             count(client.requests),
         ]
     };
-    let columns = ["endpoint", "remote", "listener", "first seen", "last seen", "requests"];
+    let columns = ["endpoint", "proves", "remote", "listener", "first seen", "last seen", "requests"];
     Ok(Report::list(Table::new(columns).rows(list.items.iter().map(row)), &list))
 }
 

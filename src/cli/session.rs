@@ -168,6 +168,7 @@ mod tests {
                 step("Bootstrap-Delete /0", Some("2.02"), None),
                 step("Bootstrap-Write /0/1", None, Some("no answer")),
             ],
+            looping: None,
         };
         Session::of(UNIX_EPOCH, running, report)
     }

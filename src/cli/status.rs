@@ -85,6 +85,14 @@ fn table(status: &api::Status) -> Table {
     rows.push(("started", format!("{} ({uptime} ago)", status.started.whole_seconds())));
     for listener in &status.listeners {
         rows.push(("listening", format!("{} {} {}", listener.address, listener.transport, listener.security)));
+        rows.extend(listener.certificate.as_ref().map(|certificate| {
+            let (subject, end) = (printable(&certificate.subject), certificate.not_after.whole_seconds());
+            let left = match certificate.days_left {
+                days @ ..0 => format!("expired {} days ago", -days),
+                days => format!("{days} days left"),
+            };
+            ("certificate", format!("{subject} until {end} ({left})"))
+        }));
     }
     let api::Definitions { servers, profiles, devices, shadowed } = status.definitions;
     for (name, number) in [("servers", servers), ("profiles", profiles), ("devices", devices)] {

@@ -94,6 +94,13 @@ impl Exchange {
         }
     }
 
+    /// The peer has shown that it could not take the request before now: all transmissions are still to come, and the
+    /// caller sends the first of them at once. None where the request has been acknowledged after all.
+    pub fn start_over(&mut self, now: Instant, timing: &Timing, random: f64) -> Option<&[u8]> {
+        let is_open = self.state == State::AwaitingAcknowledgement;
+        is_open.then(|| self.transmission.start_over(now, timing, random))
+    }
+
     /// Takes the passing of time.
     pub fn handle_timeout(&mut self, now: Instant) -> Expiry<'_> {
         match self.state {

@@ -63,6 +63,15 @@ impl Transmission {
         self.retransmissions
     }
 
+    /// Starts the waits over, for a message that its receiver could not take before.
+    pub(super) fn start_over(&mut self, now: Instant, timing: &Timing, random: f64) -> &[u8] {
+        self.timeout = timing.first_timeout(random);
+        self.deadline = now + self.timeout;
+        self.retransmissions += 1;
+        self.max_retransmit = self.retransmissions.saturating_add(timing.max_retransmit);
+        &self.datagram
+    }
+
     /// Each wait is twice as long as the one before; after MAX_RETRANSMIT repetitions the last wait ends it.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Expiry<'_> {
         if now < self.deadline {

@@ -63,7 +63,7 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
     let Root { state_dir, sealing_key_file, fleet } = read_root(root, document, &mut report);
     let admin = read_admin(admin, &document.base_dir, &mut report);
     let listens = read_all::<ListenDefinition>(listens, &LISTEN, &mut report);
-    let listeners = check_listeners(&listens, &mut report);
+    let listeners = check_listeners(&listens, document, &mut report);
     let models = check_models(models, &mut report);
 
     // What the fleet files define borrows from them, and must not outlive them.
@@ -72,7 +72,10 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
     for (at, file) in fleet.iter().enumerate() {
         reports.push(fleet::read_file(at + 1, file, &mut all));
     }
-    if !listeners.is_empty() && listeners.iter().all(|listener| listener.security == ListenerSecurity::Dtls) {
+    let wants_proof = |listener: &Listener| {
+        listener.security == ListenerSecurity::Dtls && listener.certificates.trust_anchors.is_empty()
+    };
+    if !listeners.is_empty() && listeners.iter().all(wants_proof) {
         all.warn_of_unreachable_devices(&mut reports);
     }
     refer_to_profiles(&listens, &all, &mut reports);
@@ -167,7 +170,11 @@ fn checked_path<T>(
 }
 
 /// The listeners; at least one, and no two in one place.
-fn check_listeners(tables: &[Table<'_, ListenDefinition>], report: &mut Report<'_>) -> Vec<Listener> {
+fn check_listeners(
+    tables: &[Table<'_, ListenDefinition>],
+    document: &Document,
+    report: &mut Report<'_>,
+) -> Vec<Listener> {
     if tables.is_empty() && !report.is_broken() {
         report.error_of_file(
             "there is nothing to listen on: add a table `[[listen]]` with `bind = \"[::]:5684\"` and `security = \"dtls\"`",
@@ -176,7 +183,7 @@ fn check_listeners(tables: &[Table<'_, ListenDefinition>], report: &mut Report<'
     let mut listeners = Vec::new();
     let mut taken: BTreeMap<(SocketAddr, bool), usize> = BTreeMap::new();
     for table in tables {
-        let (listener, problems) = table.definition.check();
+        let (listener, problems) = table.definition.check(&document.base_dir, document.read_at);
         report_all(table, problems, report);
         let Some(listener) = listener else { continue };
         let line = report.line_of(table.place_of("bind", None).start);

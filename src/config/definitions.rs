@@ -82,9 +82,11 @@ impl<'t> Definitions<'t> {
         }
     }
 
-    /// A device without a key can prove nothing, and a DTLS listener lets nobody in who does not.
+    /// A device without bootstrap credentials can prove nothing, and a DTLS listener lets nobody in who does not.
     pub(super) fn warn_of_unreachable_devices(&self, reports: &mut [Report<'_>]) {
-        for Placed { file, table } in self.devices.iter().filter(|device| device.table.definition.psk.is_none()) {
+        let proves_nothing =
+            |device: &&Placed<'_, DeviceDefinition>| !device.table.definition.has_bootstrap_credentials();
+        for Placed { file, table } in self.devices.iter().filter(proves_nothing) {
             let message =
                 "the device has no key, and no listener is `nosec`: it cannot be served until it gets a `psk`";
             table.report_problem(&Problem::warning("psk", message), &mut reports[*file]);

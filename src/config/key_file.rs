@@ -32,7 +32,7 @@ pub(super) const SERVER_FILES: &[&str] = &[
 ];
 
 /// The keys of a device that name a file.
-pub(super) const DEVICE_FILES: &[&str] = &["psk_file"];
+pub(super) const DEVICE_FILES: &[&str] = &["psk_file", "certificate_file", "public_key_file"];
 
 /// What a file holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,11 +64,15 @@ pub(super) fn load_of_server(table: &mut Table<'_, ServerDefinition>, base_dir: 
     }
 }
 
-/// Reads the file that a device names, and reports what is wrong with it.
+/// Reads the files that a device names, and reports what is wrong with it.
 pub(super) fn load_of_device(table: &mut Table<'_, DeviceDefinition>, base_dir: &Path, report: &mut Report<'_>) {
     for file_key in DEVICE_FILES {
         load(table, file_key, base_dir, report, |device, text| {
-            device.psk = Some(KeyText::parse(&text).map_err(|error| error.to_string())?);
+            match *file_key {
+                "psk_file" => device.psk = Some(KeyText::parse(&text).map_err(|error| error.to_string())?),
+                "certificate_file" => device.certificate = Some(text.as_str().to_owned()),
+                _ => device.public_key = Some(text.as_str().to_owned()),
+            }
             Ok(())
         });
     }
@@ -120,7 +124,7 @@ fn read(text: &str, field: &str, content: Content, base_dir: &Path) -> Result<(Z
     if text.contains("${") {
         return Err("`${` starts an expression, and the path of a file holds none: write it out".to_owned());
     }
-    if ["hex:", "base64:", "text:", "-----BEGIN"].iter().any(|prefix| text.starts_with(prefix)) {
+    if ["hex:", "base64:", "text:", "sha256:", "-----BEGIN"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(format!("this is a value and not the path of a file: call it `{field}`"));
     }
     let path = base_dir.join(text);
@@ -132,6 +136,19 @@ fn read(text: &str, field: &str, content: Content, base_dir: &Path) -> Result<(Z
         Content::Material => material_of(&bytes)?,
     };
     Ok((text, is_world_readable(&path)))
+}
+
+/// A file of certificates or of a key.
+pub(super) struct MaterialFile {
+    pub(super) text: Zeroizing<String>,
+    pub(super) is_world_readable: bool,
+}
+
+/// What the file of certificates or of a key at `path` holds, which is what `field` names. The error is a sentence.
+pub(super) fn read_material_file(path: &str, field: &str, base_dir: &Path) -> Result<MaterialFile, String> {
+    let unreadable = |error: String| format!("{path}: {error}");
+    let (text, is_world_readable) = read(path, field, Content::Material, base_dir).map_err(unreadable)?;
+    Ok(MaterialFile { text, is_world_readable })
 }
 
 fn one_line_of(bytes: &[u8]) -> Result<Zeroizing<String>, String> {

@@ -3,10 +3,13 @@
 //! CoAP timing: RFC 7252 section 4.8. NoSec: a listener is unprotected only where the file says so in so many words.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::listener_certificates::{self, ListenerCertificates};
+use crate::provision::material::CertificateName;
 use crate::provision::{Problem, Transport};
 
 /// ACK_TIMEOUT in seconds (RFC 7252 section 4.8.2).
@@ -37,6 +40,8 @@ pub struct Listener {
     pub ack_random_factor: f64,
     /// How often a request is sent again (MAX_RETRANSMIT).
     pub max_retransmit: u32,
+    /// What certificates and raw public keys take; DTLS listeners only.
+    pub certificates: ListenerCertificates,
 }
 
 /// What protects a listener's datagrams.
@@ -78,11 +83,17 @@ pub(super) struct ListenDefinition {
     ack_timeout: Option<f64>,
     ack_random_factor: Option<f64>,
     max_retransmit: Option<u32>,
+    certificate: Option<String>,
+    key: Option<String>,
+    trust_anchors: Option<Vec<String>>,
+    raw_public_keys: bool,
+    endpoint_name: Option<CertificateName>,
 }
 
 impl ListenDefinition {
-    /// The listener, if its address is one, and everything that is wrong with it.
-    pub(super) fn check(&self) -> (Option<Listener>, Vec<Problem>) {
+    /// The listener, if its address is one, and everything that is wrong with it; the files that it names are relative to
+    /// `base_dir`, and `now` is in seconds since 1970.
+    pub(super) fn check(&self, base_dir: &Path, now: Option<u64>) -> (Option<Listener>, Vec<Problem>) {
         let mut problems = Vec::new();
         let bind = self.address().map_err(|problem| problems.push(problem)).ok();
         if self.transport == Transport::Tcp && self.security == ListenerSecurity::Dtls {
@@ -107,6 +118,7 @@ impl ListenDefinition {
                 "`max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
             ));
         }
+        let certificates = listener_certificates::load(&self.certificate_fields(), base_dir, now, &mut problems);
         let listener = bind.map(|bind| Listener {
             bind,
             security: self.security,
@@ -116,8 +128,20 @@ impl ListenDefinition {
             ack_timeout,
             ack_random_factor,
             max_retransmit,
+            certificates,
         });
         (listener, problems)
+    }
+
+    fn certificate_fields(&self) -> listener_certificates::Fields<'_> {
+        listener_certificates::Fields {
+            security: self.security,
+            certificate: self.certificate.as_deref(),
+            key: self.key.as_deref(),
+            trust_anchors: self.trust_anchors.as_deref(),
+            raw_public_keys: self.raw_public_keys,
+            endpoint_name: self.endpoint_name,
+        }
     }
 
     fn address(&self) -> Result<SocketAddr, Problem> {
@@ -150,22 +174,28 @@ impl ListenDefinition {
         let unknown = self.unknown.as_deref().unwrap_or("refuse");
         match unknown {
             "refuse" => {}
-            "pending" | "accept" if self.security == ListenerSecurity::Dtls => problems.push(
-                Problem::error(
-                    "unknown",
-                    format!(
-                        "`{unknown}` works on listeners with `security = \"nosec\"` only: over DTLS a client that no \
-                         device stands for has no key to prove itself with, and gets no further"
-                    ),
-                )
-                .following_from(&["security"]),
-            ),
+            "pending" | "accept" if self.security == ListenerSecurity::Dtls && self.trust_anchors.is_none() => {
+                problems.push(
+                    Problem::error(
+                        "unknown",
+                        format!(
+                            "`{unknown}` works on listeners with `security = \"nosec\"` or `trust_anchors` only: over \
+                             DTLS a client that no device stands for has nothing else to prove itself with, and gets no \
+                             further"
+                        ),
+                    )
+                    .following_from(&["security", "trust_anchors"]),
+                );
+            }
             "pending" => {}
             "accept" => {
-                problems.push(Problem::warning(
-                    "unknown",
-                    "every client that can reach this listener is given the profile, whatever it calls itself",
-                ));
+                let who = match self.security {
+                    ListenerSecurity::NoSec => {
+                        "that can reach this listener is given the profile, whatever it calls itself"
+                    }
+                    ListenerSecurity::Dtls => "with a certificate of these trust anchors is given the profile",
+                };
+                problems.push(Problem::warning("unknown", format!("every client {who}")));
                 if self.profile.is_none() {
                     let message = "`profile` is missing: name the profile that unknown clients are given";
                     problems.push(Problem::error("profile", message));

@@ -12,6 +12,7 @@ mod document;
 mod fleet;
 mod key_file;
 mod listener;
+mod listener_certificates;
 mod print;
 mod report;
 mod source;
@@ -27,6 +28,7 @@ use crate::provision::{DeviceDefinition, ModelDefinition, ProfileDefinition, Ser
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use fleet::{FleetDefinitions, read_fleet};
 pub use listener::{Listener, ListenerSecurity, UnknownClients};
+pub use listener_certificates::ListenerCertificates;
 pub use print::{Printed, print_fleet};
 pub use unresolved::{Reference, Refusal, Unresolved};
 

@@ -34,7 +34,7 @@ static SECRET_KEYS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
 
 /// The keys that may name a file and be given a key by mistake.
 static FILE_KEYS: LazyLock<BTreeSet<&str>> =
-    LazyLock::new(|| SERVER_FILES.iter().chain(DEVICE_FILES).copied().collect());
+    LazyLock::new(|| SERVER_FILES.iter().chain(DEVICE_FILES).chain(&["key"]).copied().collect());
 
 /// The keys whose values may be shown: all that there are, but those of secrets.
 static HARMLESS_KEYS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {

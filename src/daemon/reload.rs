@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::{error, info, warn};
 
@@ -10,7 +10,9 @@ use super::check;
 use crate::admin::api::ReloadSummary;
 use crate::coap::Timing;
 use crate::config::{self, Config, Diagnostic};
-use crate::driver::{Handle, ListenerConfiguration, Security, UnknownClients};
+use crate::driver::{
+    Certificates, Handle, Identity, ListenerConfiguration, Security, ShownCertificate, UnknownClients,
+};
 use crate::store::{FileApplied, FileDefinitions, FileMode, Store, StoreError};
 
 /// Why the daemon is not all it should be, as sentences; `status` shows them.
@@ -45,7 +47,39 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
             config::UnknownClients::Pending => UnknownClients::Pending,
             config::UnknownClients::Accept { profile } => UnknownClients::Accept { profile: Some(profile.clone()) },
         },
+        certificates: certificates(&listener.certificates),
     }
+}
+
+fn certificates(from_files: &config::ListenerCertificates) -> Certificates {
+    let config::ListenerCertificates { chain, private_key, trust_anchors, raw_public_keys, endpoint_name, certificate } =
+        from_files.clone();
+    let shown = certificate.map(|certificate| ShownCertificate {
+        subject: certificate.subject_common_name().unwrap_or("without a CN").to_owned(),
+        not_after: UNIX_EPOCH + Duration::from_secs(certificate.not_after()),
+    });
+    let identity = private_key.map(|private_key| Identity { chain, private_key });
+    Certificates { identity, trust_anchors, raw_public_keys, name: endpoint_name, shown }
+}
+
+/// Certificates that the DTLS engine takes, and that are worth taking the place of those in force.
+fn check_certificates(old: &Config, new: &Config) -> Result<(), String> {
+    let now = SystemTime::now();
+    for (at, listener) in new.listeners.iter().enumerate() {
+        let configuration = self::listener(listener);
+        let refused =
+            |why: String| format!("The certificates of the listener {} stay as they were: {why}.", listener.bind);
+        configuration.check_certificates().map_err(|error| refused(error.to_string()))?;
+        let was = old.listeners.get(at).map(|listener| &listener.certificates.chain);
+        let is_new = was != Some(&listener.certificates.chain);
+        if let Some(shown) = configuration.certificates.shown.filter(|shown| is_new && shown.not_after < now) {
+            return Err(refused(format!(
+                "the new certificate `{}` has expired: give one that is valid",
+                shown.subject
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Takes the definitions out of the config: once they are in the store, their keys have no business in memory.
@@ -126,6 +160,7 @@ async fn try_reload(
     if let Some(what) = needs_restart(old, &new) {
         return Err(format!("`{what}` has changed, which takes a restart."));
     }
+    check_certificates(old, &new)?;
     let (servers, profiles, devices) = (new.servers.len(), new.profiles.len(), new.devices.len());
     let applied = apply(&mut new, store, FileMode::Reload, degraded).await.map_err(|error| format!("{error}."))?;
     driver.reconfigure(listeners(&new)).await;

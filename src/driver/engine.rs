@@ -20,7 +20,8 @@ use self::streams::udp_sockets;
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
 use super::listener::{
-    AFTER_SOCKET_ERROR, Claim, Listener, ListenerConfiguration, ListenerError, ListenerSocket, association_endpoint,
+    AFTER_SOCKET_ERROR, Claim, Claimed, Listener, ListenerConfiguration, ListenerError, ListenerSocket,
+    association_endpoint,
 };
 use super::log::SessionLog;
 use super::lookup::{Directory, Fingerprint};
@@ -228,7 +229,7 @@ impl Driver {
         for _ in 0..BATCHES_PER_TURN {
             let now = Instant::now();
             let Driver { listeners, server, buffers, datagrams_in, .. } = self;
-            let Listener { socket: ListenerSocket::Datagrams(socket), dtls } = &mut listeners[index] else {
+            let Listener { socket: ListenerSocket::Datagrams(socket), dtls, .. } = &mut listeners[index] else {
                 return Ok(());
             };
             let more = socket.receive(buffers, |route, bytes| {
@@ -347,7 +348,7 @@ impl Driver {
                 dtls::Output::NeedPsk { association, route, identity } => match self.directory.psk(&identity) {
                     Ok(key) => {
                         let fingerprint = key.as_ref().map(|key| self.directory.fingerprint(key));
-                        let claim = Claim { route, identity, key: fingerprint };
+                        let claim = Claim { route, by: Claimed::PskIdentity(identity), key: fingerprint };
                         if claim.key.is_none() {
                             self.log.identity_unknown(now, &claim);
                         }
@@ -360,13 +361,25 @@ impl Driver {
                         front.server.close(now, association);
                     }
                 },
-                dtls::Output::NeedClientKey { association, offered, .. } => {
-                    let verdict = match offered {
-                        dtls::Offered::Certificate(_) => dtls::Verdict::Unpinned { at: SystemTime::now() },
-                        dtls::Offered::RawPublicKey(_) => dtls::Verdict::Unknown,
-                    };
-                    front.server.handle_client_key(now, association, verdict);
-                }
+                dtls::Output::NeedClientKey { association, route, offered } => match self
+                    .directory
+                    .is_on_record(&offered)
+                {
+                    Ok(is_on_record) => {
+                        let verdict = match (&offered, is_on_record) {
+                            (dtls::Offered::Certificate(_), true) => dtls::Verdict::Pinned,
+                            (dtls::Offered::Certificate(_), false) => dtls::Verdict::Unpinned { at: SystemTime::now() },
+                            (dtls::Offered::RawPublicKey(_), true) => dtls::Verdict::Known,
+                            (dtls::Offered::RawPublicKey(_), false) => dtls::Verdict::Unknown,
+                        };
+                        front.claim(association, Claim { route, by: offered.into(), key: None });
+                        front.server.handle_client_key(now, association, verdict);
+                    }
+                    Err(error) => {
+                        error!(%error, "the store cannot be read");
+                        front.server.close(now, association);
+                    }
+                },
                 dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
                 dtls::Output::ApplicationData { association, bytes } => {
                     if let Some(known) = front.association(association) {
@@ -375,11 +388,11 @@ impl Driver {
                         self.server.handle_datagram(now, origin, &bytes);
                     }
                 }
-                dtls::Output::Closed { association, reason, .. } => {
+                dtls::Output::Closed { association, route, reason } => {
                     if front.forget(association) {
                         self.server.handle_closed(now, association_endpoint(index, association));
-                    } else if let Some(claim) = front.withdraw(association) {
-                        self.log.handshake_ended(now, &claim, reason);
+                    } else {
+                        self.log.handshake_ended(now, front.withdraw(association).as_ref(), route, reason);
                     }
                 }
             }
@@ -442,6 +455,9 @@ impl Driver {
                 for (listener, configuration) in self.listeners.iter_mut().zip(&configurations) {
                     if let Some(streams) = listener.socket.streams_mut() {
                         streams.set_timing(configuration.timing);
+                    }
+                    if let Err(error) = listener.reconfigure(configuration) {
+                        error!(%error, "the certificates of {} stay as they were", configuration.bind);
                     }
                 }
                 let _ = answer.send(());

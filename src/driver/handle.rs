@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::history::SessionRecord;
 use super::inbox::HeldClient;
-use super::listener::ListenerConfiguration;
+use super::listener::{ListenerConfiguration, ShownCertificate};
 use crate::bootstrap::Outcome;
 
 /// Which sessions are asked for.
@@ -32,6 +32,8 @@ pub struct ListenerStatus {
     pub security: String,
     /// `udp` or `tcp`.
     pub transport: String,
+    /// The certificate by which it proves itself, if it has one.
+    pub certificate: Option<ShownCertificate>,
 }
 
 /// What the driver is doing.
@@ -99,7 +101,8 @@ impl Handle {
         self.ask(Command::Status).await.unwrap_or_default()
     }
 
-    /// Puts new timing and NoSec rules of the same listeners in force.
+    /// Puts new timing, NoSec rules, certificates and keys of the same listeners in force. Ask
+    /// [`ListenerConfiguration::check_certificates`] before: where the engine refuses some, the old ones stay.
     pub async fn reconfigure(&self, listeners: Vec<ListenerConfiguration>) {
         self.ask(|answer| Command::Reconfigure(listeners, answer)).await.unwrap_or_default()
     }

@@ -100,6 +100,7 @@ mod tests {
             reason: String::new(),
             duration: Duration::ZERO,
             steps: Vec::new(),
+            looping: None,
         };
         SessionRecord { started: SystemTime::UNIX_EPOCH, running, report }
     }

@@ -16,6 +16,8 @@ const LENGTH: usize = 1_000;
 pub struct HeldClient {
     /// The endpoint name that it claims.
     pub endpoint: String,
+    /// Whether somebody has come whose certificate says this name, and a trust anchor vouches for that.
+    pub is_verified: bool,
     /// Where it asked: our own address.
     pub listener: std::net::SocketAddr,
     /// Where it last came from.
@@ -36,10 +38,18 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// A client has asked.
-    pub(super) fn note(&mut self, endpoint: &str, listener: std::net::SocketAddr, route: Route, at: SystemTime) {
+    pub(super) fn note(
+        &mut self,
+        endpoint: &str,
+        is_verified: bool,
+        listener: std::net::SocketAddr,
+        route: Route,
+        at: SystemTime,
+    ) {
         let remote = route.to_string();
         if let Some(client) = self.clients.get_mut(endpoint) {
             client.requests += 1;
+            client.is_verified |= is_verified;
             *client = HeldClient { listener, remote, last_seen: at, ..client.clone() };
             return;
         }
@@ -49,10 +59,16 @@ impl Inbox {
                 self.clients.remove(&endpoint);
             }
         }
-        let endpoint = endpoint.to_owned();
-        let client =
-            HeldClient { endpoint: endpoint.clone(), listener, remote, first_seen: at, last_seen: at, requests: 1 };
-        self.clients.insert(endpoint, client);
+        let client = HeldClient {
+            endpoint: endpoint.to_owned(),
+            is_verified,
+            listener,
+            remote,
+            first_seen: at,
+            last_seen: at,
+            requests: 1,
+        };
+        self.clients.insert(endpoint.to_owned(), client);
     }
 
     /// Takes a client out; says whether it was there.
@@ -82,14 +98,15 @@ mod tests {
         let route = Route { remote: "192.0.2.1:40000".parse().unwrap(), local: None };
         let mut inbox = Inbox::default();
         for number in 0..LENGTH as u64 {
-            inbox.note(&format!("m{number}"), address, route, UNIX_EPOCH + Duration::from_secs(number));
+            inbox.note(&format!("m{number}"), false, address, route, UNIX_EPOCH + Duration::from_secs(number));
         }
-        inbox.note("m0", address, route, UNIX_EPOCH + Duration::from_secs(5_000));
-        inbox.note("new", address, route, UNIX_EPOCH + Duration::from_secs(5_001));
+        inbox.note("m0", true, address, route, UNIX_EPOCH + Duration::from_secs(5_000));
+        inbox.note("new", false, address, route, UNIX_EPOCH + Duration::from_secs(5_001));
         let held = inbox.list();
         assert_eq!(held.len(), LENGTH);
         assert_eq!((&*held[0].endpoint, held[0].requests), ("new", 1));
         assert_eq!((&*held[1].endpoint, held[1].requests, held[1].first_seen), ("m0", 2, UNIX_EPOCH));
+        assert!(held[1].is_verified && !held[0].is_verified);
         assert!(!inbox.remove("m1"), "it was unseen for longest");
         assert!(inbox.remove("m2") && !inbox.remove("m2"));
     }

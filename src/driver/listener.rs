@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -16,6 +16,7 @@ use crate::net::tcp::{TcpEvent, TcpListener};
 use crate::net::{BindError, UdpListener};
 use crate::peer::Peer;
 use crate::provision::Transport;
+use crate::provision::material::CertificateName;
 use crate::route::Route;
 
 /// How clients prove themselves on a listener.
@@ -23,7 +24,7 @@ use crate::route::Route;
 pub enum Security {
     /// Not at all.
     NoSec,
-    /// By DTLS 1.2 with a pre-shared key.
+    /// By DTLS 1.2 with a pre-shared key, a certificate or a raw public key.
     Dtls,
 }
 
@@ -40,11 +41,37 @@ pub struct ListenerConfiguration {
     pub insecure_secrets: bool,
     /// CoAP retransmission.
     pub timing: Timing,
-    /// What becomes of clients that are on no record; means something for NoSec only.
+    /// What becomes of clients that are on no record; means something for NoSec and verified certificates only.
     pub unknown: UnknownClients,
+    /// What certificates and raw public keys take; means something for DTLS only.
+    pub certificates: Certificates,
 }
 
-/// What becomes of clients that are on no record and prove nothing.
+/// What a listener needs in order to serve clients without a pre-shared key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Certificates {
+    /// What the server proves itself with; none: pre-shared keys only.
+    pub identity: Option<dtls::Identity>,
+    /// Certificates in DER that clients' chains may lead to.
+    pub trust_anchors: Vec<Vec<u8>>,
+    /// Whether clients may use raw public keys.
+    pub raw_public_keys: bool,
+    /// Which name of a verified certificate is the endpoint name, or one that is mapped to it.
+    pub name: CertificateName,
+    /// The server's own certificate, for people to read.
+    pub shown: Option<ShownCertificate>,
+}
+
+/// The server's own certificate, for people to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownCertificate {
+    /// CN of its subject, or where it has none its fingerprint.
+    pub subject: String,
+    /// End of its validity.
+    pub not_after: SystemTime,
+}
+
+/// What becomes of clients that are on no record and prove nothing, or only that an authority knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum UnknownClients {
     /// They are refused with 4.00.
@@ -64,7 +91,23 @@ impl ListenerConfiguration {
     pub(super) fn policy(&self) -> ListenerPolicy {
         // Over DTLS nothing is unprotected.
         let insecure_secrets = self.insecure_secrets || self.security == Security::Dtls;
-        ListenerPolicy { timing: self.timing, insecure_secrets }
+        ListenerPolicy { timing: self.timing, insecure_secrets, certificate_name: self.certificates.name }
+    }
+
+    fn dtls(&self) -> dtls::Configuration {
+        let Certificates { identity, trust_anchors, raw_public_keys, .. } = self.certificates.clone();
+        dtls::Configuration { identity, trust_anchors, raw_public_keys, ..dtls::Configuration::default() }
+    }
+
+    /// Whether the DTLS engine takes its certificates and keys.
+    ///
+    /// # Errors
+    /// What it refuses.
+    pub fn check_certificates(&self) -> Result<(), dtls::EngineError> {
+        match self.security {
+            Security::NoSec => Ok(()),
+            Security::Dtls => dtls::Server::new(self.dtls(), [0; 32]).map(drop),
+        }
     }
 }
 
@@ -83,6 +126,7 @@ pub enum ListenerError {
 pub(super) struct Listener {
     pub(super) socket: ListenerSocket,
     pub(super) dtls: Option<DtlsFront>,
+    certificate: Option<ShownCertificate>,
 }
 
 /// What clients reach.
@@ -138,9 +182,27 @@ pub(super) struct DtlsFront {
 /// What a client claims in a handshake that it has not finished.
 pub(super) struct Claim {
     pub(super) route: Route,
-    pub(super) identity: Vec<u8>,
-    /// The key that the client is to prove; none where nobody has this identity.
+    pub(super) by: Claimed,
+    /// The pre-shared key that the client is to prove; none where nobody has this identity.
     pub(super) key: Option<Fingerprint>,
+}
+
+/// By what a client wants to prove itself.
+pub(super) enum Claimed {
+    PskIdentity(Vec<u8>),
+    /// Its leaf certificate, in DER.
+    Certificate(Vec<u8>),
+    /// A SubjectPublicKeyInfo, in DER.
+    RawPublicKey(Vec<u8>),
+}
+
+impl From<dtls::Offered> for Claimed {
+    fn from(offered: dtls::Offered) -> Claimed {
+        match offered {
+            dtls::Offered::Certificate(chain) => Claimed::Certificate(chain.into_iter().next().unwrap_or_default()),
+            dtls::Offered::RawPublicKey(key) => Claimed::RawPublicKey(key),
+        }
+    }
 }
 
 /// An association whose client has proven itself.
@@ -164,7 +226,7 @@ impl Listener {
         let dtls = match configuration.security {
             Security::NoSec => None,
             Security::Dtls => Some(DtlsFront {
-                server: dtls::Server::new(dtls::Configuration::default(), seed)?,
+                server: dtls::Server::new(configuration.dtls(), seed)?,
                 associations: HashMap::new(),
                 claims: HashMap::new(),
             }),
@@ -176,7 +238,26 @@ impl Listener {
                 ListenerSocket::Streams(StreamFront::new(listener, configuration.timing, seed))
             }
         };
-        Ok(Listener { socket, dtls })
+        let certificate = configuration.certificates.shown.clone();
+        Ok(Listener { socket, dtls, certificate })
+    }
+
+    /// The way to the client of an association or connection; none where it is gone.
+    pub(super) fn route(&self, number: u64) -> Option<Route> {
+        match (&self.socket, &self.dtls) {
+            (ListenerSocket::Streams(streams), _) => streams.route(number),
+            (_, Some(front)) => front.route(number),
+            _ => None,
+        }
+    }
+
+    /// Takes other certificates and keys; the old ones stay where the engine refuses them.
+    pub(super) fn reconfigure(&mut self, configuration: &ListenerConfiguration) -> Result<(), dtls::EngineError> {
+        if let Some(front) = &mut self.dtls {
+            front.server.reconfigure(configuration.dtls())?;
+        }
+        self.certificate = configuration.certificates.shown.clone();
+        Ok(())
     }
 
     pub(super) fn status(&self) -> ListenerStatus {
@@ -186,6 +267,7 @@ impl Listener {
             address: self.socket.address(),
             security: security.to_owned(),
             transport: transport.to_owned(),
+            certificate: self.certificate.clone(),
         }
     }
 }
@@ -204,6 +286,11 @@ impl DtlsFront {
     /// The key that was proven on an association.
     pub(super) fn proof(&self, number: u64) -> Option<Fingerprint> {
         self.associations.get(&number).and_then(|association| association.proof)
+    }
+
+    /// Where the client of an association is.
+    pub(super) fn route(&self, number: u64) -> Option<Route> {
+        self.associations.get(&number).map(|association| association.route)
     }
 
     pub(super) fn association(&self, id: AssociationId) -> Option<&Association> {

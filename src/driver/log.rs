@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::listener::Claim;
+use super::listener::{Claim, Claimed};
 use crate::bootstrap::SessionReport;
-use crate::bootstrap::authorisation::printable;
-use crate::dtls::CloseReason;
+use crate::bootstrap::authorisation::{describe_certificate, describe_psk_identity, describe_public_key};
+use crate::dtls::{CertificateFault, CloseReason};
+use crate::provision::material::shown_validity;
+use crate::route::Route;
 
 /// Lines per second about clients that are on no record.
 const STRANGERS_PER_SECOND: u32 = 10;
@@ -41,20 +43,52 @@ impl SessionLog {
         self.handshake_failed(now, claim, "no device has this identity");
     }
 
-    /// A handshake ended in which a client had claimed the identity of a device. A wrong key is the commonest fault in
-    /// the field, and the client meets silence.
-    pub(super) fn handshake_ended(&mut self, now: Instant, claim: &Claim, reason: CloseReason) {
-        match reason {
-            _ if claim.key.is_none() => {}
-            CloseReason::KeyMismatch => self.handshake_failed(now, claim, "its key is not the one on record"),
+    /// A handshake ended, in which a client may have claimed something. A wrong key is the commonest fault in the field,
+    /// and many clients say nothing of what they met.
+    pub(super) fn handshake_ended(&mut self, now: Instant, claim: Option<&Claim>, route: Route, reason: CloseReason) {
+        let Some(claim) = claim else { return self.turned_away(now, route, reason) };
+        match (&claim.by, reason) {
+            // That nobody has this identity has been said.
+            (Claimed::PskIdentity(_), _) if claim.key.is_none() => {}
+            (Claimed::Certificate(leaf), CloseReason::CertificateRefused(fault)) => {
+                let validity = match fault {
+                    CertificateFault::Expired | CertificateFault::NotYetValid => shown_validity(leaf),
+                    _ => None,
+                };
+                let validity = validity.map(|validity| format!(" (it is valid {validity})")).unwrap_or_default();
+                self.handshake_failed(now, claim, &format!("{fault}{validity}"));
+            }
+            (_, CloseReason::CertificateRefused(fault)) => self.handshake_failed(now, claim, &fault.to_string()),
+            (Claimed::PskIdentity(_), CloseReason::KeyMismatch) => {
+                self.handshake_failed(now, claim, "its key is not the one on record");
+            }
+            (_, CloseReason::KeyMismatch) => self.handshake_failed(now, claim, "it did not prove that it has the key"),
             _ => self.handshake_failed(now, claim, "the client gave up or fell silent"),
+        }
+    }
+
+    /// A client got nowhere, before it claimed anything.
+    fn turned_away(&mut self, now: Instant, route: Route, reason: CloseReason) {
+        let why = match reason {
+            CloseReason::CertificateRefused(fault) => fault.to_string(),
+            CloseReason::NoCommonSuite => "the client offers no cipher suite, curve or signature algorithm that this \
+                                           listener serves; certificates take `certificate` and `key` there"
+                .to_owned(),
+            _ => return,
+        };
+        if self.admits_stranger(now) {
+            warn!("handshake failed: a client from {route}: {why}");
         }
     }
 
     fn handshake_failed(&mut self, now: Instant, claim: &Claim, why: &str) {
         if self.admits_stranger(now) {
-            let identity = printable(&String::from_utf8_lossy(&claim.identity));
-            warn!("handshake failed: PSK identity `{identity}` from {}: {why}", claim.route);
+            let who = match &claim.by {
+                Claimed::PskIdentity(identity) => describe_psk_identity(identity),
+                Claimed::Certificate(leaf) => describe_certificate(leaf),
+                Claimed::RawPublicKey(key) => describe_public_key(key),
+            };
+            warn!("handshake failed: {who} from {}: {why}", claim.route);
         }
     }
 

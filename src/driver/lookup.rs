@@ -9,10 +9,12 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tracing::error;
 
-use crate::bootstrap::{KnownDevice, Lookup, LookupKey, Withheld};
+use crate::bootstrap::{Credentials, KnownDevice, Lookup, LookupKey, Withheld};
+use crate::dtls::Offered;
+use crate::provision::material::fingerprint;
 use crate::provision::{
-    Catalog, Client, DeviceState, Inheritance, IssuedCredentials, LearnedKnowledge, Model, Models, NewCredentials,
-    Resolution, ResolveError, issue, resolve,
+    Catalog, Client, DeviceIdentity, DeviceState, IdentityKind, Inheritance, IssuedCredentials, LearnedKnowledge,
+    Model, Models, NewCredentials, Resolution, ResolveError, issue, resolve,
 };
 use crate::secret::Secret;
 use crate::store::{DeviceRecord, Reader, StoreError, UnixMillis};
@@ -112,6 +114,20 @@ impl Directory {
         self.reader.psk_for_identity(identity)
     }
 
+    /// Whether this certificate, or this raw public key, is on record of a device, byte for byte.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn is_on_record(&mut self, offered: &Offered) -> Result<bool, StoreError> {
+        let (kind, der) = match offered {
+            Offered::Certificate(chain) => {
+                (IdentityKind::Certificate, chain.first().map(Vec::as_slice).unwrap_or_default())
+            }
+            Offered::RawPublicKey(key) => (IdentityKind::PublicKey, key.as_slice()),
+        };
+        Ok(self.identified(kind, &fingerprint(der))?.is_some())
+    }
+
     /// What stands for a key in the memory of an association.
     pub(super) fn fingerprint(&self, key: &Secret) -> Fingerprint {
         let mut mac = self.fingerprints.clone();
@@ -128,8 +144,11 @@ impl Directory {
     ) -> Result<Found, StoreError> {
         let Some(record) = self.record(key, proof)? else {
             return Ok(match key {
-                LookupKey::EndpointName(_) => Lookup::Unknown.into(),
-                LookupKey::PskIdentity(_) => Lookup::Outdated.into(),
+                LookupKey::EndpointName(_) | LookupKey::Certificate { name: Some(_), .. } => Lookup::Unknown.into(),
+                // It was on record during the handshake.
+                LookupKey::PskIdentity(_) | LookupKey::Certificate { .. } | LookupKey::RawPublicKey(_) => {
+                    Lookup::Outdated.into()
+                }
             });
         };
         let inheritance = self.inheritance(&record, unwritten)?;
@@ -139,12 +158,11 @@ impl Directory {
             Err(error) => Err(Withheld::Invalid(error.to_string())),
         };
         let unproven = record.proof.filter(|proof| !proof.is_confirmed).map(|proof| proof.id);
-        // A device that has proven what was issued to it has that to prove, whatever its definition says.
-        let psk_identity = record.identity.or_else(|| record.retired.then(Vec::new));
+        let credentials = credentials(&record);
         let blocked = record.definition.state == DeviceState::Blocked;
         let device = KnownDevice {
             endpoint: record.definition.endpoint,
-            psk_identity,
+            credentials,
             blocked,
             knowledge: inheritance.together(),
             provision,
@@ -180,7 +198,23 @@ impl Directory {
                 let found = self.reader.device_and_key(identity)?;
                 Ok(found.filter(|(_, key)| proof == Some(self.fingerprint(key))).map(|(record, _)| record))
             }
+            LookupKey::Certificate { fingerprint, name } => {
+                if let Some(record) = self.identified(IdentityKind::Certificate, fingerprint)? {
+                    return Ok(Some(record));
+                }
+                let Some(name) = name else { return Ok(None) };
+                match self.identified(IdentityKind::CertificateName, name.as_bytes())? {
+                    Some(record) => Ok(Some(record)),
+                    // Whether a name alone is enough for this device is not decided here.
+                    None => self.reader.device_by_endpoint(name),
+                }
+            }
+            LookupKey::RawPublicKey(fingerprint) => self.identified(IdentityKind::PublicKey, fingerprint),
         }
+    }
+
+    fn identified(&mut self, kind: IdentityKind, value: &[u8]) -> Result<Option<DeviceRecord>, StoreError> {
+        self.reader.device_by_identity(&DeviceIdentity { kind, value: value.to_vec() })
     }
 
     /// What the client is to receive, and the issued credentials that this was resolved with.
@@ -225,6 +259,21 @@ impl Directory {
             self.generation = generation;
         }
         Ok(())
+    }
+}
+
+/// What the device must prove: once it has proven what was issued to it that alone, whatever its definition says.
+fn credentials(record: &DeviceRecord) -> Credentials {
+    if record.retired {
+        let psk_identity = record.proof.and_then(|_| record.identity.clone());
+        return Credentials { psk_identity, only_issued: true, ..Credentials::default() };
+    }
+    Credentials {
+        psk_identity: record.identity.clone(),
+        certificate: record.certificate_fingerprint,
+        certificate_name: record.definition.certificate_name.clone(),
+        public_key: record.public_key_fingerprint,
+        only_issued: false,
     }
 }
 

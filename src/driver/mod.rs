@@ -30,4 +30,6 @@ pub use engine::{DriverError, start};
 pub use handle::{DriverStatus, Handle, ListenerStatus, SessionQuery};
 pub use history::SessionRecord;
 pub use inbox::HeldClient;
-pub use listener::{ListenerConfiguration, Security, UnknownClients};
+pub use listener::{Certificates, ListenerConfiguration, Security, ShownCertificate, UnknownClients};
+
+pub use crate::dtls::Identity;

@@ -10,7 +10,7 @@
 //! | `chain` | whether a client's certificate leads to a trust anchor |
 //! | `association` | the engine's seam: one handshake, then one association |
 //! | `server`, `table` | the associations of one listener: what arrives, and what is kept within bounds |
-//! | `openssl` | the engine that stands behind the seam today |
+//! | `openssl`, `wire`, `credentials` | the engine that stands behind the seam today |
 //!
 //! Nothing outside this room may know which engine runs, and nothing in it knows CoAP, LwM2M or sockets. It is
 //! sans-IO: time and randomness come in as arguments. `openssl` is the one exemption, because OpenSSL reads the clock
@@ -31,6 +31,8 @@ mod association;
 #[cfg(feature = "service")]
 mod chain;
 #[cfg(feature = "service")]
+mod credentials;
+#[cfg(feature = "service")]
 mod openssl;
 #[cfg(feature = "service")]
 mod server;
@@ -39,13 +41,15 @@ mod suites;
 mod table;
 #[cfg(all(test, feature = "service"))]
 mod tests;
+#[cfg(feature = "service")]
+mod wire;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use self::certificate::{CertificateFault, Identity, Offered, Verdict};
 #[cfg(feature = "service")]
-pub use self::openssl::EngineError;
+pub use self::credentials::EngineError;
 #[cfg(feature = "service")]
 pub use self::server::Server;
 pub use self::suites::CipherSuite;

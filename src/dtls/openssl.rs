@@ -12,7 +12,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_long, c_uint, c_void};
-use std::io::{self, Read, Write};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use std::time::Duration;
 use foreign_types_shared::ForeignTypeRef;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
-use openssl::pkey::{PKey, PKeyRef, Public};
+use openssl::pkey::{PKeyRef, Public};
 use openssl::ssl::{
     ErrorCode, Ssl, SslCipherRef, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef,
     SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
@@ -30,39 +29,12 @@ use openssl_sys as ffi;
 
 use super::certificate::{CertificateFault, Identity, KeyType, Offered, Verdict};
 use super::chain::{self, Believed, Trust};
+use super::credentials::{self, EngineError};
 use super::gate::Flight;
-use super::record::{ContentType, Record, Records, VERSION_1_2};
+use super::record::Records;
+use super::wire::{Wire, is_plausible};
 use super::{CipherSuite, Configuration};
 use crate::secret::Secret;
-
-/// The configuration of the engine cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// OpenSSL's own reasons.
-    #[error("OpenSSL refuses the configuration of the DTLS engine: {0}")]
-    Refused(#[from] ErrorStack),
-    /// In the server's chain, counted from 1.
-    #[error("certificate {number} of the server's chain is no X.509 certificate in DER")]
-    Certificate {
-        /// Which one.
-        number: usize,
-    },
-    /// A private key without a certificate, where clients may not use raw public keys.
-    #[error("the server has a private key but no certificate: name one, or allow raw public keys")]
-    NoCertificate,
-    /// Unreadable, or of another kind.
-    #[error("the server's private key is none in DER on the curve P-256 or P-384")]
-    PrivateKey,
-    /// Certificate and key are no pair.
-    #[error("the server's private key does not belong to the first certificate of its chain")]
-    NoPair,
-    /// Among the trust anchors, counted from 1.
-    #[error("trust anchor {number} is no X.509 certificate in DER")]
-    TrustAnchor {
-        /// Which one.
-        number: usize,
-    },
-}
 
 /// SSL_OP_NO_ENCRYPT_THEN_MAC of ssl.h, which the crate does not name.
 const NO_ENCRYPT_THEN_MAC: u64 = 1 << 19;
@@ -380,53 +352,6 @@ impl Connection {
     }
 }
 
-/// Whether a record may be genuine. OpenSSL drops one of another version but reads on within its body, chokes on one
-/// beyond the length that RFC 6347 section 4.1 allows, and lets one below the cipher's overhead end an association.
-fn is_plausible(record: &Record<'_>, shortest: usize) -> bool {
-    let is_early_alert = record.epoch == 0 && record.content_type == ContentType::Alert;
-    (record.version == VERSION_1_2 || is_early_alert && record.fragment.len() == ALERT_LENGTH)
-        && record.fragment.len() <= LONGEST_FRAGMENT
-        && (record.epoch == 0 || record.fragment.len() >= shortest)
-}
-
-/// Length of an alert in the clear (RFC 5246 section 7.2).
-const ALERT_LENGTH: usize = 2;
-
-/// 2^14 bytes of plaintext and what a cipher may add (RFC 5246 section 6.2.3, without compression).
-const LONGEST_FRAGMENT: usize = (1 << 14) + 1024;
-
-/// What OpenSSL reads from and writes to: one read is one datagram, one write is one datagram.
-#[derive(Default)]
-struct Wire {
-    /// The datagram to read; empty when there is none.
-    datagram: Vec<u8>,
-    written: Vec<Vec<u8>>,
-}
-
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.datagram.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        // As a socket does: what does not fit is lost.
-        let length = self.datagram.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&self.datagram[..length]);
-        self.datagram.clear();
-        Ok(length)
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.written.push(bytes.to_vec());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Longest key that OpenSSL takes, in bytes: PSK_MAX_PSK_LEN of ssl.h. LwM2M asks for 64 (Transport 1.2, 5.2.8.1).
 const PSK_MAX: usize = 512;
 
@@ -471,40 +396,16 @@ fn set_key_callback(builder: &mut SslContextBuilder) {
 const CERTIFICATE_TYPE_X509: c_int = 0;
 const CERTIFICATE_TYPE_RPK: c_int = 2;
 
-/// Groups of the key exchange, and of clients' keys: P-256 is what LwM2M demands.
-const GROUPS: &str = "P-256:X25519:P-384";
-
-/// RFC 7925 section 4.4: ecdsa with SHA-256. The longer ones go with keys on P-384.
-const SIGNATURE_ALGORITHMS: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
-
 /// Gives the server what it proves itself with, and demands the same of clients that use no pre-shared key.
 fn set_identity(
     builder: &mut SslContextBuilder,
     identity: &Identity,
     raw_public_keys: bool,
 ) -> Result<(), EngineError> {
-    let key = PKey::private_key_from_der(identity.private_key.expose()).map_err(|_| EngineError::PrivateKey)?;
-    if !chain::is_on_a_served_curve(&key) {
-        return Err(EngineError::PrivateKey);
-    }
-    for (index, der) in identity.chain.iter().enumerate() {
-        let certificate = chain::read_certificate(der).ok_or(EngineError::Certificate { number: index + 1 })?;
-        match index {
-            0 => builder.set_certificate(&certificate)?,
-            _ => builder.add_extra_chain_cert(certificate)?,
-        }
-    }
-    builder.set_private_key(&key).map_err(|_| EngineError::NoPair)?;
-    if !identity.chain.is_empty() {
-        builder.check_private_key().map_err(|_| EngineError::NoPair)?;
-    } else if !raw_public_keys {
-        return Err(EngineError::NoCertificate);
-    }
+    credentials::load(builder, identity, raw_public_keys)?;
     if raw_public_keys {
         allow_raw_public_keys(builder, !identity.chain.is_empty())?;
     }
-    builder.set_groups_list(GROUPS)?;
-    builder.set_sigalgs_list(SIGNATURE_ALGORITHMS)?;
     builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
     // SAFETY: the context is valid, and the callback has the signature that OpenSSL asks for and no argument.
     unsafe { SSL_CTX_set_cert_verify_callback(builder.as_ptr(), Some(verify_client), std::ptr::null_mut()) };
@@ -647,3 +548,43 @@ fn cipher_list(configuration: &Configuration) -> String {
     }
     list + "@SECLEVEL=0"
 }
+
+#[cfg(test)]
+mod client_side {
+    //! What the clients of the tests need of OpenSSL and the crate lacks.
+
+    use std::ffi::c_int;
+
+    use foreign_types_shared::ForeignTypeRef;
+    use openssl::ssl::SslRef;
+    use openssl_sys as ffi;
+
+    unsafe extern "C" {
+        // openssl/ssl.h: int SSL_set1_client_cert_type(SSL *s, const unsigned char *val, size_t len);
+        fn SSL_set1_client_cert_type(ssl: *mut ffi::SSL, types: *const u8, length: usize) -> c_int;
+        // openssl/ssl.h: int SSL_set1_server_cert_type(SSL *s, const unsigned char *val, size_t len);
+        fn SSL_set1_server_cert_type(ssl: *mut ffi::SSL, types: *const u8, length: usize) -> c_int;
+        // openssl/ssl.h: int SSL_set_tlsext_max_fragment_length(SSL *ssl, uint8_t mode);
+        fn SSL_set_tlsext_max_fragment_length(ssl: *mut ffi::SSL, mode: u8) -> c_int;
+    }
+
+    /// Raw public keys and nothing else, both ways (RFC 7250).
+    pub(in crate::dtls) fn offer_raw_public_keys(ssl: &mut SslRef) {
+        // SAFETY: the pointer is valid, and OpenSSL copies the byte.
+        let set = unsafe {
+            (
+                SSL_set1_client_cert_type(ssl.as_ptr(), [2].as_ptr(), 1),
+                SSL_set1_server_cert_type(ssl.as_ptr(), [2].as_ptr(), 1),
+            )
+        };
+        assert_eq!(set, (1, 1));
+    }
+
+    /// max_fragment_length of 2^9 (RFC 6066, section 4).
+    pub(in crate::dtls) fn request_fragments_of_512(ssl: &mut SslRef) {
+        // SAFETY: the pointer is valid.
+        assert_eq!(unsafe { SSL_set_tlsext_max_fragment_length(ssl.as_ptr(), 1) }, 1);
+    }
+}
+#[cfg(test)]
+pub(super) use client_side::{offer_raw_public_keys, request_fragments_of_512};

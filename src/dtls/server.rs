@@ -14,7 +14,7 @@ use super::association::{Engine, Handshake, Reception, Turn};
 use super::certificate::Verdict;
 use super::client_hello::ClientHello;
 use super::cookie::{self, Cookies};
-use super::openssl::EngineError;
+use super::credentials::EngineError;
 use super::record::Records;
 use super::table::Table;
 use super::{AssociationId, CloseReason, Configuration, Output, Statistics};

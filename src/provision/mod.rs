@@ -9,6 +9,7 @@ pub mod account_key;
 pub mod catalog;
 pub mod check;
 pub mod definition;
+pub mod device_identity;
 pub mod expression;
 mod fitting;
 pub mod identity_text;
@@ -36,6 +37,7 @@ pub use definition::{
     AccountType, CertificateUsage, DeviceDefinition, DeviceState, MatchingType, ModelDefinition, ProfileDefinition,
     Rotation, Rule, SecurityMode, ServerDefinition, SmsSecurity, Transport, WriteDefinition,
 };
+pub use device_identity::{DeviceIdentity, IdentityKind};
 pub use issued::{BootstrapCredentials, IssuedCredentials, IssuedReference, IssuedValues, NewCredentials};
 pub use key_text::KeyText;
 pub use knowledge::{ClientKnowledge, Inheritance, LearnedKnowledge, Model, Models};

@@ -1,7 +1,7 @@
 //! Many devices at once: all of them or none, and every row that cannot be written is named.
 //!
 //! Rows are compared with each other and with the database before the first is written, so that two devices may exchange
-//! a PSK identity, and so that one mistake does not hide the next.
+//! an identity, and so that one mistake does not hide the next.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,9 @@ use super::issued;
 use super::noun::{self, Noun};
 use super::profiles;
 use super::writer::Work;
-use crate::provision::{Catalog, DeviceDefinition, DeviceState, check_device, check_device_in};
+use crate::provision::{
+    Catalog, DeviceDefinition, DeviceIdentity, DeviceState, IdentityKind, check_device, check_device_in,
+};
 
 /// Problems that are kept in words; of the rest only the number.
 const PROBLEMS: usize = 1000;
@@ -38,6 +40,12 @@ pub struct Kept {
     pub psk_identity: bool,
     /// The key.
     pub psk: bool,
+    /// The pinned certificate.
+    pub certificate: bool,
+    /// The name that its certificate says.
+    pub certificate_name: bool,
+    /// The raw public key.
+    pub public_key: bool,
     /// The profile.
     pub profile: bool,
     /// Whether it is blocked: leaving that out must not let in a device that was blocked for cause.
@@ -129,7 +137,7 @@ pub(super) enum Change {
 struct Merged {
     old: Option<Entry<DeviceDefinition>>,
     new: DeviceDefinition,
-    identity: Option<Vec<u8>>,
+    identities: Vec<DeviceIdentity>,
 }
 
 impl Merged {
@@ -238,9 +246,9 @@ fn merge(
         for problem in check_device(&new).into_iter().chain(among).filter(|problem| problem.is_error()) {
             problems.add(number, None, problem.field, problem.message);
         }
-        // Of what is there already, its identity is no news.
-        let identity = if problems.total == refused { devices::identity(&new) } else { None };
-        merged.push(Merged { old, new, identity });
+        // Of what is there already, its identities are no news.
+        let identities = if problems.total == refused { new.identities() } else { Vec::new() };
+        merged.push(Merged { old, new, identities });
     }
     Ok(merged)
 }
@@ -259,12 +267,21 @@ fn existing(work: &Work<'_>, endpoint: &str, update: bool) -> Result<Option<Entr
 
 /// Takes over the fields of which the row says nothing.
 fn keep(new: &mut DeviceDefinition, old: &DeviceDefinition, kept: Kept) {
-    let Kept { psk_identity, psk, profile, state, tags, properties } = kept;
+    let Kept { psk_identity, psk, certificate, certificate_name, public_key, profile, state, tags, properties } = kept;
     if psk_identity {
         new.psk_identity.clone_from(&old.psk_identity);
     }
     if psk {
         new.psk.clone_from(&old.psk);
+    }
+    if certificate {
+        new.certificate.clone_from(&old.certificate);
+    }
+    if certificate_name {
+        new.certificate_name.clone_from(&old.certificate_name);
+    }
+    if public_key {
+        new.public_key.clone_from(&old.public_key);
     }
     if profile {
         new.profile.clone_from(&old.profile);
@@ -280,43 +297,56 @@ fn keep(new: &mut DeviceDefinition, old: &DeviceDefinition, kept: Kept) {
     }
 }
 
-/// Names each PSK identity that two rows want, or that a device has which keeps it.
+/// Names each identity that two rows want, or that a device has which keeps it.
 fn find_taken_identities(
     connection: &Connection,
     rows: &[Merged],
     problems: &mut RowProblems,
 ) -> Result<(), StoreError> {
-    let mut wanted: HashMap<&[u8], usize> = HashMap::with_capacity(rows.len());
-    // Whoever is in the rows has been looked at above: it keeps its identity, or lets go of it.
+    let mut wanted: HashMap<&DeviceIdentity, usize> = HashMap::with_capacity(rows.len());
+    // Whoever is in the rows has been looked at above: it keeps its identities, or lets go of them.
     let here: HashSet<i64> = rows.iter().filter_map(|row| row.old.as_ref()).map(|old| old.id).collect();
-    let mut statement = connection
-        .prepare_cached("SELECT id, endpoint, shadowed FROM devices WHERE identity = ?1 ORDER BY shadowed")?;
     for (number, row) in rows.iter().enumerate() {
-        let Some(identity) = &row.identity else { continue };
-        let text = || String::from_utf8_lossy(identity).into_owned();
-        if let Some(first) = wanted.insert(identity, number) {
-            // That a device stands here twice has been said.
-            if rows[first].new.endpoint != row.new.endpoint {
-                let message = format!("device `{}` has the PSK identity `{}` too", rows[first].new.endpoint, text());
-                problems.add(number, Some(first), "psk_identity", message);
+        for identity in &row.identities {
+            let field = identity.kind.field();
+            if let Some(first) = wanted.insert(identity, number) {
+                // That a device stands here twice has been said.
+                if rows[first].new.endpoint != row.new.endpoint {
+                    let message = format!("device `{}` has {identity} too", rows[first].new.endpoint);
+                    problems.add(number, Some(first), field, message);
+                }
+                continue;
             }
-            continue;
-        }
-        if let Some(endpoint) = issued::holder(connection, identity, &row.new.endpoint)? {
-            let taken = StoreError::IdentityTaken { identity: text(), endpoint, shadowed: None };
-            problems.add(number, None, "psk_identity", taken.to_string());
-            continue;
-        }
-        let mut others = statement.query([identity])?;
-        while let Some(other) = others.next()? {
-            let (id, endpoint, hidden): (i64, String, bool) = (other.get(0)?, other.get(1)?, other.get(2)?);
-            if !here.contains(&id) {
-                let shadowed = hidden.then_some(id);
-                let taken = StoreError::IdentityTaken { identity: text(), endpoint, shadowed };
-                problems.add(number, None, "psk_identity", taken.to_string());
-                break;
+            if let Some((endpoint, shadowed)) = holder_elsewhere(connection, identity, &row.new.endpoint, &here)? {
+                let taken = StoreError::IdentityTaken { identity: identity.clone(), endpoint, shadowed };
+                problems.add(number, None, field, taken.to_string());
             }
         }
     }
     Ok(())
+}
+
+/// Endpoint of a device that is not in the rows (`here`) and has the identity; and its number, where it is not in force.
+fn holder_elsewhere(
+    connection: &Connection,
+    identity: &DeviceIdentity,
+    own: &str,
+    here: &HashSet<i64>,
+) -> Result<Option<(String, Option<i64>)>, StoreError> {
+    if identity.kind == IdentityKind::Psk
+        && let Some(endpoint) = issued::holder(connection, &identity.value, own)?
+    {
+        return Ok(Some((endpoint, None)));
+    }
+    let column = devices::column_of(identity.kind);
+    let sql = format!("SELECT id, endpoint, shadowed FROM devices WHERE {column} = ?1 ORDER BY shadowed");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut others = statement.query([devices::column_value(identity)])?;
+    while let Some(other) = others.next()? {
+        let (id, endpoint, hidden): (i64, String, bool) = (other.get(0)?, other.get(1)?, other.get(2)?);
+        if !here.contains(&id) {
+            return Ok(Some((endpoint, hidden.then_some(id))));
+        }
+    }
+    Ok(None)
 }

@@ -1,7 +1,7 @@
 //! Devices as rows, and the lookups that every bootstrap makes.
 //!
 //! The column `identity` is the effective PSK identity in bytes: the explicit one or the endpoint, and null where the
-//! device has no key, because then nobody can prove it. Tags stand in a table of their own, so that devices are found by
+//! device has no key, because then nobody can prove it. Certificates and raw public keys are found by their fingerprints. Tags stand in a table of their own, so that devices are found by
 //! them.
 
 use rusqlite::types::Value;
@@ -18,8 +18,9 @@ use super::profiles::Profiles;
 use super::sealing::Sealer;
 use super::search;
 use super::servers::{check_reference, from_json, to_json};
-use crate::provision::identity_text::identity_bytes;
-use crate::provision::{DeviceDefinition, DeviceState, KeyText, SecretFields, SecretText};
+use crate::provision::{
+    DeviceDefinition, DeviceIdentity, DeviceState, IdentityKind, KeyText, SecretFields, SecretText,
+};
 use crate::secret::Secret;
 
 /// The noun `device`.
@@ -31,7 +32,18 @@ impl Noun for Devices {
     const KIND: Kind = Kind::Device;
     const TABLE: &'static str = "devices";
     const NAME: &'static str = "endpoint";
-    const COLUMNS: &'static [&'static str] = &["psk_identity", "profile", "identity", "properties", "state"];
+    const COLUMNS: &'static [&'static str] = &[
+        "psk_identity",
+        "profile",
+        "identity",
+        "properties",
+        "state",
+        "certificate",
+        "certificate_name",
+        "public_key",
+        "certificate_fingerprint",
+        "public_key_fingerprint",
+    ];
     const SECRETS: &'static str = "psk";
     const SECRET_NAMES: &'static str = r#"CASE WHEN psk IS NULL THEN '[]' ELSE '["psk"]' END"#;
 
@@ -57,6 +69,9 @@ impl Noun for Devices {
             profile: row.get(first + 1)?,
             properties: from_json(Kind::Device, name, row.get_ref(first + 3)?.as_str().unwrap_or_default())?,
             state: state(name, row.get_ref(first + 4)?.as_str().unwrap_or_default())?,
+            certificate: row.get(first + 5)?,
+            certificate_name: row.get(first + 6)?,
+            public_key: row.get(first + 7)?,
             ..DeviceDefinition::default()
         })
     }
@@ -72,9 +87,14 @@ impl Noun for Devices {
         Ok(vec![
             definition.psk_identity.clone().into(),
             definition.profile.clone().into(),
-            identity(definition).into(),
+            definition.effective_psk_identity().into(),
             properties.into(),
             definition.state.name().to_owned().into(),
+            definition.certificate.clone().into(),
+            definition.certificate_name.clone().into(),
+            definition.public_key.clone().into(),
+            definition.certificate_fingerprint().map(Vec::from).into(),
+            definition.public_key_fingerprint().map(Vec::from).into(),
         ])
     }
 
@@ -88,7 +108,9 @@ impl Noun for Devices {
     }
 
     fn release(connection: &Connection, id: i64) -> Result<(), StoreError> {
-        connection.prepare_cached("UPDATE devices SET identity = NULL WHERE id = ?1")?.execute([id])?;
+        let sql = "UPDATE devices SET identity = NULL, certificate_fingerprint = NULL, certificate_name = NULL,
+             public_key_fingerprint = NULL WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute([id])?;
         Ok(())
     }
 
@@ -105,7 +127,7 @@ impl Noun for Devices {
         {
             check_reference::<Profiles>(connection, profile)?;
         }
-        check_identity_free(connection, old.map(|(id, _)| id), new)
+        check_identities_free(connection, old.map(|(id, _)| id), new)
     }
 
     fn verb_of_change(old: &DeviceDefinition, new: &DeviceDefinition) -> Verb {
@@ -123,7 +145,7 @@ impl Noun for Devices {
         old: &Entry<DeviceDefinition>,
         new: &DeviceDefinition,
     ) -> Result<(), StoreError> {
-        let is_same = old.definition.psk == new.psk && identity(&old.definition) == identity(new);
+        let is_same = old.definition.psk == new.psk && old.definition.identities() == new.identities();
         if is_same { Ok(()) } else { issued::replace_credentials(connection, old.id) }
     }
 
@@ -139,16 +161,22 @@ impl Noun for Devices {
     }
 }
 
-/// The PSK identity that the device must prove, in bytes; none where it has no key.
-///
-/// An identity that cannot be read is kept as it was written: the checks refuse it before it gets here.
-pub(super) fn identity(definition: &DeviceDefinition) -> Option<Vec<u8>> {
-    definition.psk.as_ref()?;
-    let identity = definition.psk_identity.as_deref().unwrap_or(&definition.endpoint);
-    Some(match &definition.psk_identity {
-        Some(text) => identity_bytes(text).unwrap_or_else(|_| identity.as_bytes().to_vec()),
-        None => identity.as_bytes().to_vec(),
-    })
+/// The column in which an identity stands.
+pub(super) fn column_of(kind: IdentityKind) -> &'static str {
+    match kind {
+        IdentityKind::Psk => "identity",
+        IdentityKind::Certificate => "certificate_fingerprint",
+        IdentityKind::CertificateName => "certificate_name",
+        IdentityKind::PublicKey => "public_key_fingerprint",
+    }
+}
+
+/// An identity as its column holds it.
+pub(super) fn column_value(identity: &DeviceIdentity) -> Value {
+    match identity.kind {
+        IdentityKind::CertificateName => String::from_utf8_lossy(&identity.value).into_owned().into(),
+        _ => identity.value.clone().into(),
+    }
 }
 
 fn state(endpoint: &str, name: &str) -> Result<DeviceState, StoreError> {
@@ -160,7 +188,8 @@ fn state(endpoint: &str, name: &str) -> Result<DeviceState, StoreError> {
 
 /// What [`record`] reads.
 const RECORD: &str = "id, endpoint, psk_identity, profile, identity, properties, state, rotation_requested,
-    (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk";
+    (SELECT json_group_array(tag) FROM device_tags WHERE device = devices.id), psk, certificate_name,
+    certificate_fingerprint, public_key_fingerprint";
 
 /// A record, and its key as it is sealed.
 type Found = (DeviceRecord, Option<Vec<u8>>);
@@ -180,6 +209,16 @@ fn in_force(
 /// The device with this endpoint that is in force.
 pub(super) fn by_endpoint(connection: &Connection, endpoint: &str) -> Result<Option<DeviceRecord>, StoreError> {
     Ok(in_force(connection, "endpoint = ?1", endpoint)?.map(|(record, _)| record))
+}
+
+/// The device in force that proves itself by this, in its definition and not in what was issued to it.
+pub(super) fn by_identity(
+    connection: &Connection,
+    identity: &DeviceIdentity,
+) -> Result<Option<DeviceRecord>, StoreError> {
+    let condition = format!("{} = ?1", column_of(identity.kind));
+    let found = in_force(connection, &condition, column_value(identity))?;
+    Ok(found.map(|(record, _)| record).filter(|record| !record.retired))
 }
 
 /// The device with this effective PSK identity that is in force, and its key, as they are at one moment.
@@ -215,13 +254,18 @@ fn record(row: &Row<'_>) -> Result<DeviceRecord, StoreError> {
         properties: from_json(Kind::Device, &endpoint, row.get_ref(5)?.as_str().unwrap_or_default())?,
         tags: from_json(Kind::Device, &endpoint, row.get_ref(8)?.as_str().unwrap_or_default())?,
         state: state(&endpoint, row.get_ref(6)?.as_str().unwrap_or_default())?,
+        certificate: None,
+        certificate_name: row.get(10)?,
+        public_key: None,
         endpoint,
     };
     Ok(DeviceRecord {
         id: row.get(0)?,
         definition,
         identity: row.get(4)?,
-        retired: row.get(10)?,
+        certificate_fingerprint: row.get(11)?,
+        public_key_fingerprint: row.get(12)?,
+        retired: row.get(13)?,
         rotation_requested: row.get(7)?,
         proof: None,
     })
@@ -252,19 +296,37 @@ fn unseal_key(sealer: &Sealer, id: i64, endpoint: &str, sealed: &[u8]) -> Result
     Ok(key.ok_or_else(corrupt)?.key().clone())
 }
 
-/// Refuses a PSK identity that another device has, be it one that is not in force.
-fn check_identity_free(connection: &Connection, own: Option<i64>, new: &DeviceDefinition) -> Result<(), StoreError> {
-    let Some(identity) = identity(new) else { return Ok(()) };
-    let mut statement = connection.prepare_cached(
-        "SELECT id, endpoint, shadowed FROM devices WHERE identity = ?1 AND id IS NOT ?2 ORDER BY shadowed LIMIT 1",
-    )?;
-    let other: Option<(i64, String, bool)> =
-        statement.query_row((&identity, own), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    let other = match other {
-        Some((id, endpoint, hidden)) => Some((endpoint, hidden.then_some(id))),
-        None => issued::holder(connection, &identity, &new.endpoint)?.map(|endpoint| (endpoint, None)),
-    };
-    let Some((endpoint, shadowed)) = other else { return Ok(()) };
-    let identity = String::from_utf8_lossy(&identity).into_owned();
-    Err(StoreError::IdentityTaken { identity, endpoint, shadowed })
+/// Refuses an identity that another device has, be it one that is not in force.
+fn check_identities_free(connection: &Connection, own: Option<i64>, new: &DeviceDefinition) -> Result<(), StoreError> {
+    for identity in new.identities() {
+        if let Some((endpoint, shadowed)) = holder(connection, own, &identity, &new.endpoint)? {
+            return Err(StoreError::IdentityTaken { identity, endpoint, shadowed });
+        }
+    }
+    Ok(())
+}
+
+/// Endpoint of another device than `own` that has this identity, and its number where it is not in force. A PSK identity
+/// may have been issued to it.
+fn holder(
+    connection: &Connection,
+    own: Option<i64>,
+    identity: &DeviceIdentity,
+    endpoint: &str,
+) -> Result<Option<(String, Option<i64>)>, StoreError> {
+    let sql = format!(
+        "SELECT id, endpoint, shadowed FROM devices WHERE {} = ?1 AND id IS NOT ?2 ORDER BY shadowed LIMIT 1",
+        column_of(identity.kind)
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let other: Option<(i64, String, bool)> = statement
+        .query_row((column_value(identity), own), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    if let Some((id, endpoint, hidden)) = other {
+        return Ok(Some((endpoint, hidden.then_some(id))));
+    }
+    if identity.kind != IdentityKind::Psk {
+        return Ok(None);
+    }
+    Ok(issued::holder(connection, &identity.value, endpoint)?.map(|endpoint| (endpoint, None)))
 }

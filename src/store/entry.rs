@@ -65,10 +65,14 @@ pub struct LastOutcome {
 pub struct DeviceRecord {
     /// Number of the entry.
     pub id: i64,
-    /// The definition, `psk` left out.
+    /// The definition; `psk`, `certificate` and `public_key` left out.
     pub definition: DeviceDefinition,
     /// The PSK identity that the device must prove, in bytes; none where it has no key.
     pub identity: Option<Vec<u8>>,
+    /// SHA-256 of its pinned certificate.
+    pub certificate_fingerprint: Option<[u8; 32]>,
+    /// SHA-256 of its raw public key.
+    pub public_key_fingerprint: Option<[u8; 32]>,
     /// Whether it has proven issued credentials towards us: those of its definition are good no more, and it is not to be
     /// served without a proof.
     pub retired: bool,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::entry::Key;
 use super::sealing::SealError;
+use crate::provision::DeviceIdentity;
 
 /// Why the store was not opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -107,11 +108,11 @@ pub enum StoreError {
         /// Its number, where it is hidden behind the config file.
         shadowed: Option<i64>,
     },
-    /// Another device has the PSK identity.
-    #[error("device `{endpoint}` already has the PSK identity `{identity}`{}", hidden_note(*shadowed))]
+    /// Another device proves itself by the same.
+    #[error("device `{endpoint}` already has {identity}{}", hidden_note(*shadowed))]
     IdentityTaken {
-        /// The identity that is explicit or follows from the endpoint.
-        identity: String,
+        /// What both have.
+        identity: DeviceIdentity,
         /// Endpoint of the other device.
         endpoint: String,
         /// The other device's number, where it is hidden behind the config file.
@@ -327,10 +328,10 @@ pub enum FileConflict {
         /// Number of the database's entry.
         id: i64,
     },
-    /// A device of the file has the PSK identity of a device of the database.
+    /// A device of the file proves itself by what a device of the database has.
     Identity {
-        /// The identity.
-        identity: String,
+        /// What both have.
+        identity: DeviceIdentity,
         /// Endpoint in the file.
         file: String,
         /// Endpoint in the database.
@@ -362,10 +363,9 @@ impl fmt::Display for FileConflict {
             FileConflict::Name { kind, name, id } => {
                 write!(formatter, "{kind} `{name}` is also in the database, as number {id}")
             }
-            FileConflict::Identity { identity, file, database, id } => write!(
-                formatter,
-                "device `{file}` has the PSK identity `{identity}` of device `{database}` in the database, number {id}"
-            ),
+            FileConflict::Identity { identity, file, database, id } => {
+                write!(formatter, "device `{file}` has {identity} of device `{database}` in the database, number {id}")
+            }
             FileConflict::IssuedIdentity { identity, file, holder } => {
                 write!(
                     formatter,

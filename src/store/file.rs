@@ -20,7 +20,9 @@ use super::open;
 use super::profiles::Profiles;
 use super::servers::Servers;
 use super::writer::Work;
-use crate::provision::{DeviceDefinition, ModelDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::{
+    DeviceDefinition, DeviceIdentity, IdentityKind, ModelDefinition, ProfileDefinition, ServerDefinition,
+};
 
 /// Everything that the config file defines.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -222,11 +224,10 @@ fn check_contradictions(definitions: &FileDefinitions) -> Result<(), StoreError>
     }
     let mut identities = HashMap::new();
     for device in &definitions.devices {
-        if let Some(identity) = devices::identity(device)
-            && let Some(other) = identities.insert(identity.clone(), &device.endpoint)
-        {
-            let (identity, endpoint) = (String::from_utf8_lossy(&identity).into_owned(), other.clone());
-            return Err(StoreError::IdentityTaken { identity, endpoint, shadowed: None });
+        for identity in device.identities() {
+            if let Some(other) = identities.insert(identity.clone(), &device.endpoint) {
+                return Err(StoreError::IdentityTaken { identity, endpoint: other.clone(), shadowed: None });
+            }
         }
     }
     Ok(())
@@ -284,24 +285,34 @@ fn device_conflicts(
     conflicts: &mut Vec<FileConflict>,
 ) -> rusqlite::Result<()> {
     let endpoints: HashSet<&str> = definitions.iter().map(|device| device.endpoint.as_str()).collect();
-    let identities: HashMap<Vec<u8>, &DeviceDefinition> =
-        definitions.iter().filter_map(|device| Some((devices::identity(device)?, device))).collect();
-    let sql = "SELECT id, endpoint, identity FROM devices WHERE origin = 'database' ORDER BY endpoint";
-    let mut statement = connection.prepare(sql)?;
+    let identities: HashMap<DeviceIdentity, &DeviceDefinition> = definitions
+        .iter()
+        .flat_map(|device| device.identities().into_iter().map(move |identity| (identity, device)))
+        .collect();
+    // A database that is only looked at may be of an earlier release, which knew PSK identities alone.
+    let known: HashSet<String> = connection
+        .prepare("SELECT name FROM pragma_table_info('devices')")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let column = |kind| if known.contains(devices::column_of(kind)) { devices::column_of(kind) } else { "NULL" };
+    let columns = IdentityKind::ALL.map(|kind| format!("CAST({} AS BLOB)", column(kind))).join(", ");
+    let sql = format!("SELECT id, endpoint, {columns} FROM devices WHERE origin = 'database' ORDER BY endpoint");
+    let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (id, endpoint, identity): (i64, String, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (id, endpoint): (i64, String) = (row.get(0)?, row.get(1)?);
         if endpoints.contains(endpoint.as_str()) {
             conflicts.push(FileConflict::Name { kind: Kind::Device, name: endpoint, id });
-        } else if let Some(identity) = identity
-            && let Some(device) = identities.get(&identity)
-        {
-            conflicts.push(FileConflict::Identity {
-                identity: String::from_utf8_lossy(&identity).into_owned(),
-                file: device.endpoint.clone(),
-                database: endpoint,
-                id,
-            });
+            continue;
+        }
+        for (at, kind) in (2..).zip(IdentityKind::ALL) {
+            let Some(value) = row.get::<_, Option<Vec<u8>>>(at)? else { continue };
+            let identity = DeviceIdentity { kind, value };
+            if let Some(device) = identities.get(&identity) {
+                let (file, database) = (device.endpoint.clone(), endpoint);
+                conflicts.push(FileConflict::Identity { identity, file, database, id });
+                break;
+            }
         }
     }
     Ok(())
@@ -319,7 +330,7 @@ fn issued_conflicts(
         return Ok(());
     }
     for device in definitions {
-        let Some(identity) = devices::identity(device) else { continue };
+        let Some(identity) = device.effective_psk_identity() else { continue };
         if let Some(holder) = issued::holder(connection, &identity, &device.endpoint)? {
             let identity = String::from_utf8_lossy(&identity).into_owned();
             conflicts.push(FileConflict::IssuedIdentity { identity, file: device.endpoint.clone(), holder });

@@ -22,7 +22,7 @@ use super::profiles::{self, Profiles};
 use super::sealing::Sealer;
 use super::servers::{self, Servers};
 use super::{audit, file, issued, knowledge, models, open, outcomes, search};
-use crate::provision::{DeviceDefinition, IssuedCredentials};
+use crate::provision::{DeviceDefinition, DeviceIdentity, IssuedCredentials};
 use crate::secret::Secret;
 
 /// A read-only connection to the store.
@@ -53,6 +53,15 @@ impl Reader {
     /// As for [`Reader::device_by_endpoint`], and [`StoreError::Seal`].
     pub fn device_and_key(&mut self, identity: &[u8]) -> Result<Option<(DeviceRecord, Secret)>, StoreError> {
         devices::by_identity_with_key(&self.connection, &self.sealer, identity)
+    }
+
+    /// The device that proves itself by this certificate, name of a certificate, or raw public key; none where it has
+    /// proven issued credentials since, for then those of its definition are good no more.
+    ///
+    /// # Errors
+    /// As for [`Reader::device_by_endpoint`].
+    pub fn device_by_identity(&mut self, identity: &DeviceIdentity) -> Result<Option<DeviceRecord>, StoreError> {
+        devices::by_identity(&self.connection, identity)
     }
 
     /// The key of this PSK identity.

@@ -23,7 +23,8 @@ const SEAL_CHECK_PLACE: Place = Place { table: "seal_check", row: 1, column: "se
 /// One step from a version to the next.
 type Step = fn(&Transaction<'_>, &Sealer) -> Result<(), SchemaError>;
 
-const STEPS: &[Step] = &[first_tables, issued_credentials, indexes_of_lists, client_knowledge];
+const STEPS: &[Step] =
+    &[first_tables, issued_credentials, indexes_of_lists, certificates_and_public_keys, client_knowledge];
 
 /// Why a database was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +150,28 @@ fn indexes_of_lists(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), Sch
     transaction.execute(&search::index_all(), [])?;
     Ok(())
 }
+
+/// Devices prove themselves by certificates and raw public keys, too.
+fn certificates_and_public_keys(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
+    Ok(transaction.execute_batch(CERTIFICATES_AND_PUBLIC_KEYS)?)
+}
+
+/// What operators wrote, and the SHA-256 of its DER: that is what a client is found by. Most devices have none of it, and
+/// then take no room in these indexes.
+const CERTIFICATES_AND_PUBLIC_KEYS: &str = "
+ALTER TABLE devices ADD COLUMN certificate TEXT;
+ALTER TABLE devices ADD COLUMN certificate_name TEXT;
+ALTER TABLE devices ADD COLUMN public_key TEXT;
+ALTER TABLE devices ADD COLUMN certificate_fingerprint BLOB;
+ALTER TABLE devices ADD COLUMN public_key_fingerprint BLOB;
+
+CREATE UNIQUE INDEX devices_certificate_fingerprint ON devices (certificate_fingerprint, shadowed)
+    WHERE certificate_fingerprint IS NOT NULL;
+CREATE UNIQUE INDEX devices_certificate_name ON devices (certificate_name, shadowed)
+    WHERE certificate_name IS NOT NULL;
+CREATE UNIQUE INDEX devices_public_key_fingerprint ON devices (public_key_fingerprint, shadowed)
+    WHERE public_key_fingerprint IS NOT NULL;
+";
 
 /// What is known of clients, and the models of the config file.
 fn client_knowledge(transaction: &Transaction<'_>, _: &Sealer) -> Result<(), SchemaError> {
@@ -389,7 +412,12 @@ mod tests {
     }
 
     /// Columns of bytes that hold no secret.
-    const CLEAR: &[(&str, &str)] = &[("devices", "identity"), ("issued_credentials", "identity")];
+    const CLEAR: &[(&str, &str)] = &[
+        ("devices", "identity"),
+        ("devices", "certificate_fingerprint"),
+        ("devices", "public_key_fingerprint"),
+        ("issued_credentials", "identity"),
+    ];
 
     /// A column that is missing in the list would keep the seals of the old key when the key is changed.
     #[test]

@@ -70,6 +70,7 @@ fn a_lost_2_04_is_sent_again_and_starts_no_second_session() {
             nothing(),
             CLIENT.repeats_its_request(),
             CLIENT.gets(Code::CHANGED),
+            CLIENT.is_asked_again(),
             looked_up(1),
             running(1),
             CLIENT.answers(Code::CONTENT, FRESH),
@@ -81,6 +82,38 @@ fn a_lost_2_04_is_sent_again_and_starts_no_second_session() {
         .into_iter()
         .chain(rest_of_a_fresh_client()),
     );
+}
+
+#[test]
+fn what_was_sent_before_the_2_04_arrived_counts_for_nothing() {
+    let mut world = world();
+    world.play(up_to_discover());
+    for _ in 0..4 {
+        world.pass_until_something_happens();
+        world.play([CLIENT.is_asked_again()]);
+    }
+    // The fifth was the last; but the client had nothing to answer before it has the 2.04.
+    world.play([CLIENT.repeats_its_request(), CLIENT.gets(Code::CHANGED), CLIENT.is_asked_again()]);
+    let first = world.pass_until_something_happens();
+    assert!((2.0..=3.0).contains(&first.as_secs_f64()), "{first:?}");
+    world.play([CLIENT.is_asked_again()]);
+    for doublings in [1_u32, 2, 3] {
+        assert_eq!(world.pass_until_something_happens(), first * 2_u32.pow(doublings));
+        world.play([CLIENT.is_asked_again()]);
+    }
+    assert_eq!(world.pass_until_something_happens(), first * 16);
+    world.play([CLIENT.ends(Outcome::TimedOut, "did not answer")]);
+}
+
+#[test]
+fn a_flood_of_copies_of_a_request_moves_nothing_but_its_answer() {
+    let copy = || [CLIENT.repeats_its_request(), CLIENT.gets(Code::CHANGED)];
+    let mut world = world();
+    world.play(up_to_discover());
+    for _ in 0..4 {
+        world.play(copy()).play([CLIENT.is_asked_again()]);
+    }
+    world.play(copy()).play([nothing()]).play(copy()).play([nothing()]);
 }
 
 #[test]

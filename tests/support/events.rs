@@ -10,11 +10,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bootstrapd::bootstrap::{
-    CoapEndpoint, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId, Withheld,
+    CoapEndpoint, Credentials, KnownDevice, Limits, ListenerPolicy, Lookup, Origin, Outcome, Output, Server, SessionId,
+    Withheld,
 };
 use bootstrapd::coap::{BlockOption, Code, Message, MessageType, Timing, Token};
 use bootstrapd::lwm2m::Path;
 use bootstrapd::peer::Peer;
+use bootstrapd::provision::material::CertificateName;
 use bootstrapd::provision::{
     AccessControl, AccountCredentials, AccountRole, ClientKnowledge, Discover, ProfileChoice, Provision,
     ProvisionedAccount, ServerSettings, TimingOverride, Writing,
@@ -106,8 +108,12 @@ struct Field<'a> {
 
 impl<'a> Field<'a> {
     fn new(input: &'a [u8]) -> Field<'a> {
-        let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
-        let limits = Limits { sessions: 4, remembered_requests: 40 };
+        let policy = ListenerPolicy {
+            timing: Timing::default(),
+            insecure_secrets: false,
+            certificate_name: CertificateName::Cn,
+        };
+        let limits = Limits { sessions: 4, queue: 3, remembered_requests: 40, ..Limits::default() };
         let association = |number| CoapEndpoint::Association { listener: 0, number };
         let address = |port| {
             let route = Route::to(SocketAddr::from(([192, 0, 2, 1], port)));
@@ -439,14 +445,15 @@ impl<'a> Field<'a> {
 /// The rule in its own words: the key goes to the identity that the record names, under the name of the record.
 fn may_have_the_key(peer: &Peer, claimed: Option<&str>, lookup: &Lookup) -> bool {
     let Lookup::Known(device) = lookup else { return false };
-    let proven = matches!(peer, Peer::PskIdentity(identity) if Some(identity) == device.psk_identity.as_ref());
+    let proven =
+        matches!(peer, Peer::PskIdentity(identity) if Some(identity) == device.credentials.psk_identity.as_ref());
     proven && claimed.is_none_or(|name| name == device.endpoint) && device.provision.is_ok()
 }
 
 fn known(psk_identity: Option<Vec<u8>>, provision: Result<Provision, Withheld>) -> Lookup {
     Lookup::Known(Box::new(KnownDevice {
         endpoint: "dev1".to_owned(),
-        psk_identity,
+        credentials: Credentials { psk_identity, ..Credentials::default() },
         blocked: false,
         knowledge: ClientKnowledge::default(),
         provision,

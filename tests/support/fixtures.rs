@@ -1,6 +1,6 @@
 //! Devices, accounts and the resources that a client must be found to hold of them.
 
-use bootstrapd::bootstrap::{KnownDevice, Lookup, Withheld};
+use bootstrapd::bootstrap::{Credentials, KnownDevice, Lookup, Withheld};
 use bootstrapd::lwm2m::path::ResourceId;
 use bootstrapd::lwm2m::{ContentFormat, Path, Resource, Value};
 use bootstrapd::provision::{
@@ -121,7 +121,7 @@ pub fn known(identity: Option<&[u8]>, provision: Result<Provision, String>) -> L
     let psk_identity = identity.map(<[u8]>::to_vec);
     Lookup::Known(Box::new(KnownDevice {
         endpoint: ENDPOINT.to_owned(),
-        psk_identity,
+        credentials: Credentials { psk_identity, ..Credentials::default() },
         blocked: false,
         knowledge: ClientKnowledge::default(),
         provision,

@@ -31,7 +31,11 @@ pub struct Ended {
 pub fn bootstrap(provision: &Provision, knowledge: &ClientKnowledge, configuration: ClientConfiguration) -> Ended {
     let begin = Instant::now();
     let mut now = begin;
-    let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
+    let policy = ListenerPolicy {
+        timing: Timing::default(),
+        insecure_secrets: false,
+        certificate_name: bootstrapd::provision::material::CertificateName::Cn,
+    };
     let mut server = Server::new(vec![policy], Limits::default(), [7; 32]);
     let mut client = Client::new(configuration, [3; 32]);
     let endpoint = CoapEndpoint::Association { listener: 0, number: 1 };

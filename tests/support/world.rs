@@ -15,6 +15,7 @@ use bootstrapd::coap::{Code, Message, MessageType, Timing, Token};
 use bootstrapd::lwm2m::{self, ContentFormat, Path};
 use bootstrapd::peer::Peer;
 use bootstrapd::provision::ClientKnowledge;
+use bootstrapd::provision::material::CertificateName;
 use bootstrapd::route::Route;
 
 use super::fixtures::{IDENTITY, PLANTED_KEY};
@@ -67,7 +68,7 @@ pub struct World {
 
 /// The policy of the rows: the parameters of RFC 7252, and no key in the clear.
 pub fn policy() -> ListenerPolicy {
-    ListenerPolicy { timing: Timing::default(), insecure_secrets: false }
+    ListenerPolicy { timing: Timing::default(), insecure_secrets: false, certificate_name: CertificateName::Cn }
 }
 
 impl World {

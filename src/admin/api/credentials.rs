@@ -105,8 +105,12 @@ pub struct BatchChanged {
 /// An unknown client that waits to be approved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldClient {
-    /// The endpoint name that it claims; nothing has proven it.
+    /// The endpoint name that it claims.
     pub endpoint: String,
+    /// Whether a client has come whose certificate says this name, and a trust anchor vouches for that; otherwise nothing
+    /// has proven it. The device of such a client has to come with its certificate from then on.
+    #[serde(default)]
+    pub verified: bool,
     /// The listener at which it asked.
     pub listener: String,
     /// Where it last came from.

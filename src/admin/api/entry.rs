@@ -121,6 +121,15 @@ pub struct Record {
     /// Which bootstrap credentials a device proves itself by; none where it has none, or for what is no device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrap_credentials: Option<BootstrapCredentials>,
+    /// SHA-256 of the certificate of a device, as `sha256:...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_fingerprint: Option<String>,
+    /// CN of the subject of that certificate, where it is known and has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_subject: Option<String>,
+    /// SHA-256 of the SubjectPublicKeyInfo of a device's raw public key, as `sha256:...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key_fingerprint: Option<String>,
     /// What is known of the client of a device; only where one is shown by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<Knowledge>,
@@ -214,6 +223,9 @@ mod tests {
             changed: Timestamp::from_milliseconds(1000),
             last_session: None,
             bootstrap_credentials: None,
+            certificate_fingerprint: None,
+            certificate_subject: None,
+            public_key_fingerprint: None,
             knowledge: None,
         }
     }

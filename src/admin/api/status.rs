@@ -51,6 +51,20 @@ pub struct Listener {
     pub transport: String,
     /// `dtls` or `nosec`.
     pub security: String,
+    /// The certificate by which it proves itself, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<ServerCertificate>,
+}
+
+/// The certificate of a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerCertificate {
+    /// CN of its subject.
+    pub subject: String,
+    /// End of its validity.
+    pub not_after: Timestamp,
+    /// Whole days until then; negative once it is over.
+    pub days_left: i64,
 }
 
 /// Numbers of definitions in force, of both origins.

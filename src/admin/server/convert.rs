@@ -1,11 +1,13 @@
 //! What the store says, as types of the API; its errors, as problem details.
 
 use axum::http::StatusCode;
+use data_encoding::HEXLOWER;
 
 use super::failure::Failure;
 use crate::admin::api::{
     AuditLine, BootstrapCredentials, Entry, FieldProblem, LastSession, Origin, Record, Resource, Timestamp,
 };
+use crate::provision::material::PinnedCertificate;
 use crate::provision::{DeviceDefinition, Problem};
 use crate::store::{self, ChangeError, StoreError, UnixMillis};
 
@@ -24,6 +26,9 @@ pub fn entry<D: Resource>(stored: store::Entry<D>) -> Entry<D> {
         changed: timestamp(stored.changed),
         last_session: None,
         bootstrap_credentials: None,
+        certificate_fingerprint: None,
+        certificate_subject: None,
+        public_key_fingerprint: None,
         knowledge: None,
     };
     Entry::of(record, stored.definition)
@@ -31,9 +36,18 @@ pub fn entry<D: Resource>(stored: store::Entry<D>) -> Entry<D> {
 
 /// A device with the end of its last session.
 pub fn device(stored: store::DeviceEntry) -> Entry<DeviceDefinition> {
-    let has_key = stored.entry.secrets.iter().any(|field| field == "psk");
+    let definition = &stored.entry.definition;
+    let has_any = stored.entry.secrets.iter().any(|field| field == "psk") || definition.has_bootstrap_credentials();
+    let pinned = definition.certificate.as_deref().and_then(|text| PinnedCertificate::parse(text).ok());
+    let shown = |fingerprint: [u8; 32]| format!("sha256:{}", HEXLOWER.encode(&fingerprint));
+    let public_key_fingerprint = definition.public_key_fingerprint().map(shown);
     let mut entry = entry(stored.entry);
-    entry.record.bootstrap_credentials = match (stored.retired, has_key) {
+    entry.record.certificate_fingerprint = pinned.as_ref().map(|pinned| shown(pinned.fingerprint()));
+    let certificate = pinned.as_ref().and_then(PinnedCertificate::certificate);
+    entry.record.certificate_subject =
+        certificate.and_then(|certificate| certificate.subject_common_name()).map(str::to_owned);
+    entry.record.public_key_fingerprint = public_key_fingerprint;
+    entry.record.bootstrap_credentials = match (stored.retired, has_any) {
         (true, _) => Some(BootstrapCredentials::Issued),
         (false, true) => Some(BootstrapCredentials::Defined),
         (false, false) => None,

@@ -1,7 +1,7 @@
 //! What only looks, and the reload: `/v1/sessions`, `/v1/status`, `/v1/audit`, `/v1/reload`.
 
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::{Service, Shared, convert};
-use crate::admin::api::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, Timestamp};
+use crate::admin::api::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, ServerCertificate, Timestamp};
 use crate::admin::api::{List, Session, SessionSummary, Status};
 use crate::driver;
 
@@ -20,6 +20,8 @@ use crate::driver;
 const DEFAULT_LIMIT: usize = 100;
 /// Sessions or audit lines at most.
 const MAXIMUM_LIMIT: usize = 10_000;
+/// Days before the end of a certificate from which on it is warned about.
+const EXPIRY_NOTICE: i64 = 30;
 /// A file with a hundred thousand devices takes a while to seal.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(100);
 
@@ -74,18 +76,15 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
     degraded.extend(dangling.iter().map(|reference| format!("{reference}.")));
     degraded.extend(driver.degraded);
     let outcomes = driver.outcomes.into_iter().filter(|(_, count)| *count > 0);
-    let listeners = driver.listeners.into_iter().map(|listener| Listener {
-        address: listener.address.to_string(),
-        transport: listener.transport,
-        security: listener.security,
-    });
+    let listeners: Vec<Listener> = driver.listeners.into_iter().map(listener).collect();
+    degraded.extend(listeners.iter().filter_map(expiry));
     Ok(Json(Status {
         version: service.version.to_owned(),
         config: service.config.as_ref().map(|path| path.display().to_string()),
         started: Timestamp::at(service.started),
         uptime_s: service.clock.elapsed().as_secs(),
         degraded,
-        listeners: listeners.collect(),
+        listeners,
         definitions: Definitions {
             servers: counts.servers,
             profiles: counts.profiles,
@@ -102,6 +101,43 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
         datagrams_out: driver.datagrams_out,
         drops: driver.drops.into_iter().collect(),
     }))
+}
+
+fn listener(status: driver::ListenerStatus) -> Listener {
+    let certificate = status.certificate.map(|shown| ServerCertificate {
+        subject: shown.subject,
+        not_after: Timestamp::at(shown.not_after),
+        days_left: days_until(shown.not_after, SystemTime::now()),
+    });
+    let address = status.address.to_string();
+    Listener { address, transport: status.transport, security: status.security, certificate }
+}
+
+/// Whole days from `now` to `end`, rounded down: on the last day 0, and then negative.
+fn days_until(end: SystemTime, now: SystemTime) -> i64 {
+    const DAY: u64 = 24 * 60 * 60;
+    let days = |duration: Duration| i64::try_from(duration.as_secs() / DAY).unwrap_or(i64::MAX);
+    match end.duration_since(now) {
+        Ok(left) => days(left),
+        Err(since) => -days(since.duration()) - 1,
+    }
+}
+
+/// What is to be said of a certificate that will soon be good no more: there is no way to tell clients of another one
+/// once it is not.
+fn expiry(listener: &Listener) -> Option<String> {
+    let certificate = listener.certificate.as_ref().filter(|certificate| certificate.days_left < EXPIRY_NOTICE)?;
+    let ServerCertificate { subject, not_after, days_left } = certificate;
+    let (address, end) = (&listener.address, not_after.whole_seconds());
+    Some(match days_left {
+        ..0 => format!("The certificate `{subject}` of the listener {address} expired at {end}: renew it and reload."),
+        0 => format!(
+            "The certificate `{subject}` of the listener {address} expires today, at {end}: renew it and reload."
+        ),
+        days => format!(
+            "The certificate `{subject}` of the listener {address} expires in {days} days, at {end}: renew it and reload."
+        ),
+    })
 }
 
 pub async fn reload(State(service): State<Shared>) -> Result<Json<ReloadSummary>, Failure> {

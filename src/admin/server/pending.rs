@@ -18,6 +18,7 @@ use crate::provision::DeviceDefinition;
 pub async fn list(State(service): State<Shared>) -> Json<List<HeldClient>> {
     let held = service.driver.held().await.into_iter().map(|client| HeldClient {
         endpoint: client.endpoint,
+        verified: client.is_verified,
         listener: client.listener.to_string(),
         remote: client.remote,
         first_seen: Timestamp::at(client.first_seen),
@@ -35,11 +36,16 @@ pub async fn approve(
 ) -> Result<(StatusCode, Json<Entry<DeviceDefinition>>), Failure> {
     let endpoint = segment?.0;
     let Approval { profile, tags, properties } = body(input::object(request, &[input::JSON]).await?)?;
-    if !service.driver.held().await.iter().any(|client| client.endpoint == endpoint) {
-        return Err(does_not_wait(&endpoint));
-    }
-    let definition =
-        DeviceDefinition { endpoint: endpoint.clone(), profile, tags, properties, ..DeviceDefinition::default() };
+    let held = service.driver.held().await;
+    let client = held.iter().find(|client| client.endpoint == endpoint).ok_or_else(|| does_not_wait(&endpoint))?;
+    let definition = DeviceDefinition {
+        endpoint: endpoint.clone(),
+        certificate_name: client.is_verified.then(|| endpoint.clone()),
+        profile,
+        tags,
+        properties,
+        ..DeviceDefinition::default()
+    };
     let others = service.store.read(|reader| reader.catalog()).await?;
     let stamp = stamp(peer);
     let warnings = checked(&definition, &others, stamp.at)?;

@@ -1,7 +1,8 @@
 //! Devices as a table: CSV (RFC 4180) whose header names the columns.
 //!
-//! `endpoint, psk_identity, psk, profile, state, tags` and `property.NAME`. A column that is not there, and an empty cell
-//! under `psk` or `state`, leave a device that exists as it is in this; any other empty cell says that there is nothing.
+//! `endpoint, psk_identity, psk, certificate, certificate_name, public_key, profile, state, tags` and `property.NAME`. A
+//! column that is not there, and an empty cell under `psk` or `state`, leave a device that exists as it is in this; any
+//! other empty cell says that there is nothing.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -13,7 +14,8 @@ use crate::provision::{DeviceDefinition, DeviceState, KeyText, nearest};
 use crate::store::{DeviceRow, Kept};
 
 /// Columns in the order in which they are written.
-const COLUMNS: [&str; 6] = ["endpoint", "psk_identity", "psk", "profile", "state", "tags"];
+const COLUMNS: [&str; 9] =
+    ["endpoint", "psk_identity", "psk", "certificate", "certificate_name", "public_key", "profile", "state", "tags"];
 /// Of columns of properties.
 const PROPERTY: &str = "property.";
 /// Problems that are kept in words.
@@ -92,6 +94,9 @@ fn kept(columns: &[String]) -> Kept {
     Kept {
         psk_identity: misses("psk_identity"),
         psk: misses("psk"),
+        certificate: misses("certificate"),
+        certificate_name: misses("certificate_name"),
+        public_key: misses("public_key"),
         profile: misses("profile"),
         state: misses("state"),
         tags: misses("tags"),
@@ -212,6 +217,9 @@ fn put(row: &mut DeviceRow, column: &str, cell: &str) -> Result<(), String> {
         "psk_identity" => device.psk_identity = (!cell.is_empty()).then(|| cell.to_owned()),
         "psk" if trimmed.is_empty() => row.kept.psk = true,
         "psk" => device.psk = Some(KeyText::parse(trimmed).map_err(|error| error.to_string())?),
+        "certificate" => device.certificate = (!trimmed.is_empty()).then(|| trimmed.to_owned()),
+        "certificate_name" => device.certificate_name = (!cell.is_empty()).then(|| cell.to_owned()),
+        "public_key" => device.public_key = (!trimmed.is_empty()).then(|| trimmed.to_owned()),
         "profile" => device.profile = (!trimmed.is_empty()).then(|| trimmed.to_owned()),
         "state" if trimmed.is_empty() => row.kept.state = true,
         "state" => {
@@ -269,7 +277,9 @@ impl<W: Write> Writer<W> {
         if self.keys {
             self.writer.write_field(device.psk.as_ref().map_or("", KeyText::expose_text))?;
         }
-        self.writer.write_field(device.profile.as_deref().unwrap_or_default())?;
+        for text in [&device.certificate, &device.certificate_name, &device.public_key, &device.profile] {
+            self.writer.write_field(text.as_deref().unwrap_or_default())?;
+        }
         self.writer.write_field(device.state.name())?;
         self.writer.write_field(device.tags.iter().map(String::as_str).collect::<Vec<_>>().join(";"))?;
         for name in &self.properties {

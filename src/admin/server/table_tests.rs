@@ -21,15 +21,17 @@ fn mistakes(table: &str) -> Vec<String> {
 
 #[test]
 fn a_table_reads_and_writes_back() {
-    let table = "endpoint,psk_identity,psk,profile,state,tags,property.site\r\n\
-                 \"a,\"\"b\",me,hex:0011,p,blocked,x;y,Berlin\r\n\
-                 c,,,,enabled,,\r\n";
+    let table = "endpoint,psk_identity,psk,certificate,certificate_name,public_key,profile,state,tags,property.site\r\n\
+                 \"a,\"\"b\",me,hex:0011,sha256:00,,base64:AA,p,blocked,x;y,Berlin\r\n\
+                 c,,,\"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\",urn:c,,,enabled,,\r\n";
     let rows = read(table.as_bytes()).unwrap();
     assert_eq!(rows.lines, [2, 3]);
+    assert_eq!(rows.rows[1].definition.certificate_name.as_deref(), Some("urn:c"));
     let device = &rows.rows[0].definition;
     assert_eq!((device.endpoint.as_str(), device.state), ("a,\"b", DeviceState::Blocked));
     assert_eq!(device.tags.iter().collect::<Vec<_>>(), ["x", "y"]);
     assert_eq!(device.properties["site"], "Berlin");
+    assert_eq!((device.certificate.as_deref(), device.public_key.as_deref()), (Some("sha256:00"), Some("base64:AA")));
     let only_key = Kept { psk: true, ..Kept::default() };
     assert_eq!((rows.rows[0].kept, rows.rows[1].kept), (Kept::default(), only_key));
     let mut written = Vec::new();
@@ -67,8 +69,17 @@ fn columns_that_are_not_there_are_kept_and_blanks_separate_tags_too() {
     let rows = read("\u{feff}tags, endpoint\na b ;c,d\n".as_bytes()).unwrap();
     let row = &rows.rows[0];
     assert_eq!(row.definition.tags.iter().collect::<Vec<_>>(), ["a", "b", "c"]);
-    let all_but_tags =
-        Kept { psk_identity: true, psk: true, profile: true, state: true, tags: false, properties: true };
+    let all_but_tags = Kept {
+        psk_identity: true,
+        psk: true,
+        certificate: true,
+        certificate_name: true,
+        public_key: true,
+        profile: true,
+        state: true,
+        tags: false,
+        properties: true,
+    };
     assert_eq!(row.kept, all_but_tags);
     let rows = read("endpoint,state\na,\nb,enabled\n".as_bytes()).unwrap().rows;
     assert_eq!((rows[0].kept.state, rows[1].kept.state), (true, false));

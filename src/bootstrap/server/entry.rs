@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::bootstrap::admission::Network;
 use crate::bootstrap::boundary::Output;
 use crate::bootstrap::conversation::{Conversation, MessageIds, Wire};
 use crate::bootstrap::session::Session;
@@ -19,6 +20,8 @@ pub(super) const PIGGYBACK_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Entry {
     pub(super) session: Session,
     pub(super) message_ids: MessageIds,
+    /// Where its client is, for the share of that network.
+    pub(super) network: Network,
     pub(super) unanswered: Option<Unanswered>,
     /// The earliest deadline of this session in the heap.
     pub(super) scheduled: Option<Instant>,

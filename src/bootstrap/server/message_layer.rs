@@ -63,12 +63,23 @@ impl Server {
             Verdict::New(ticket) => Some(ticket),
             Verdict::Duplicate { reply } => {
                 self.statistics.duplicates += 1;
-                if let Some(reply) = reply {
-                    conversation::send(&mut self.outputs, from, reply);
+                match reply {
+                    Some(reply) => conversation::send(&mut self.outputs, from, reply),
+                    None => self.admission.heard_again(now, from),
                 }
                 None
             }
         }
+    }
+
+    /// A client that repeats its request has not got the 2.04, which has just been repeated to it.
+    pub(super) fn handle_repeated_request(&mut self, now: Instant, from: CoapEndpoint) {
+        let Some(id) = self.by_endpoint.get(&from).copied() else { return };
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
+        let timing = &self.listeners[from.listener()].timing;
+        let (session, mut wire) = entry.speaking(timing, &mut self.conversation, &mut self.outputs);
+        session.handle_repeated_request(now, &mut wire);
+        self.settle(now, id, Turn::Continue);
     }
 
     /// Answers a request that starts no session, or that is refused.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{SOUND, beside_shared_keys, parse, said};
-use crate::config::{Config, Listener, ListenerSecurity, Reference, UnknownClients, read_fleet};
+use crate::config::{Config, Listener, ListenerCertificates, ListenerSecurity, Reference, UnknownClients, read_fleet};
 use crate::provision::resolve::Client;
 use crate::provision::{Catalog, DeviceDefinition, Provision, Resolution, Transport, resolve};
 
@@ -37,6 +37,7 @@ fn a_minimal_file_has_the_documented_defaults() {
             ack_timeout: Duration::from_secs(2),
             ack_random_factor: 1.5,
             max_retransmit: 4,
+            certificates: ListenerCertificates::default(),
         }]
     );
     let catalog = Catalog::new(config.servers.clone(), config.profiles.clone());

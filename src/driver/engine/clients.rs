@@ -41,6 +41,21 @@ impl Awaited {
     }
 }
 
+/// A client that is on no record.
+struct Stranger {
+    name: String,
+    /// Whether its certificate says the name, and a trust anchor vouches for that.
+    is_verified: bool,
+}
+
+impl Stranger {
+    /// The device that it becomes where it is accepted: one that came with a certificate has to come with one again.
+    fn definition(&self, profile: Option<String>) -> DeviceDefinition {
+        let certificate_name = self.is_verified.then(|| self.name.clone());
+        DeviceDefinition { endpoint: self.name.clone(), profile, certificate_name, ..DeviceDefinition::default() }
+    }
+}
+
 /// What becomes of clients that are on no record.
 pub(super) struct Strangers {
     /// Those that wait to be approved.
@@ -76,10 +91,14 @@ impl Driver {
         let at = SystemTime::now();
         let unwritten = |endpoint: &str| self.lessons.unwritten(endpoint);
         let found = self.directory.look_up(&key, self.proof(endpoint), at.into(), unwritten);
-        if let (LookupKey::EndpointName(name), Some(route)) = (&key, self.unproven_route(endpoint)) {
+        if let LookupKey::EndpointName(name) | LookupKey::Certificate { name: Some(name), .. } = &key {
             match &found.lookup {
-                Lookup::Unknown => return self.handle_stranger(now, session, name, endpoint, route),
-                Lookup::Known(_) => drop(self.strangers.inbox.remove(name)),
+                Lookup::Unknown => {
+                    let stranger =
+                        Stranger { name: name.clone(), is_verified: matches!(key, LookupKey::Certificate { .. }) };
+                    return self.handle_stranger(now, Awaited::of(session, endpoint, key), stranger);
+                }
+                Lookup::Known(device) => drop(self.strangers.inbox.remove(&device.endpoint)),
                 _ => {}
             }
         }
@@ -159,40 +178,40 @@ impl Driver {
         self.tell(now, session, endpoint, lookup.into());
     }
 
-    /// The way to a client that has proven nothing; none where it has, or is gone.
-    fn unproven_route(&self, endpoint: CoapEndpoint) -> Option<Route> {
-        match endpoint {
-            CoapEndpoint::Address { route, .. } => Some(route),
-            CoapEndpoint::Association { listener, number } => self.listeners[listener].socket.streams()?.route(number),
-        }
-    }
-
-    /// A client that proves nothing claims a name that no device has.
-    fn handle_stranger(&mut self, now: Instant, session: SessionId, name: &str, endpoint: CoapEndpoint, route: Route) {
+    /// A client that is on no record, and that has proven nothing or that an authority gave it its name.
+    fn handle_stranger(&mut self, now: Instant, awaited: Awaited, stranger: Stranger) {
+        let Awaited { session, endpoint, .. } = awaited;
         let listener = endpoint.listener();
         let policy = self.strangers.listeners.get(listener).cloned().unwrap_or_default();
         let profile = if let UnknownClients::Accept { profile } = &policy { profile.clone() } else { None };
-        let definition = DeviceDefinition { endpoint: name.to_owned(), profile, ..DeviceDefinition::default() };
+        let definition = stranger.definition(profile);
         let is_possible = !check_device(&definition).iter().any(|problem| problem.is_error());
-        let lookup = match policy {
-            UnknownClients::Pending if is_possible => {
+        let lookup = match (policy, self.route(endpoint)) {
+            (UnknownClients::Pending, Some(route)) if is_possible => {
                 let address = self.listeners[listener].socket.address();
-                self.strangers.inbox.note(name, address, route, SystemTime::now());
+                self.strangers.inbox.note(&stranger.name, stranger.is_verified, address, route, SystemTime::now());
                 Lookup::Held("The client is unknown and waits to be approved.".to_owned())
             }
-            UnknownClients::Accept { .. } if is_possible => {
+            (UnknownClients::Accept { .. }, _) if is_possible => {
                 if self.strangers.full_until.is_some_and(|until| now < until) {
                     let error = StoreError::TooManyAccepted(MAXIMUM_ACCEPTED);
                     Lookup::Held(format!("The client is unknown and was not taken in: {error}."))
                 } else {
                     let accepted = self.store.accept_device(SystemTime::now().into(), definition, MAXIMUM_ACCEPTED);
-                    let awaited = Awaited::of(session, endpoint, LookupKey::EndpointName(name.to_owned()));
                     return self.await_store(awaited, accepted);
                 }
             }
             _ => Lookup::Unknown,
         };
         self.tell(now, session, endpoint, lookup.into());
+    }
+
+    /// The way to a client; none where it is gone.
+    fn route(&self, endpoint: CoapEndpoint) -> Option<Route> {
+        match endpoint {
+            CoapEndpoint::Address { route, .. } => Some(route),
+            CoapEndpoint::Association { listener, number } => self.listeners[listener].route(number),
+        }
     }
 
     /// Comes back to the loop when the store has answered.

@@ -16,6 +16,7 @@ use crate::lwm2m::path::ObjectId;
 use crate::lwm2m::{ObjectInstance, Value};
 use crate::peer::Peer;
 use crate::provision::issued::Made;
+use crate::provision::material::CertificateName;
 use crate::provision::{DeviceDefinition, KeyText, ProfileDefinition, ServerDefinition};
 use crate::route::Route;
 use crate::secret::Secret;
@@ -85,7 +86,8 @@ impl World {
         let device = DeviceDefinition { endpoint: ENDPOINT.to_owned(), psk, ..DeviceDefinition::default() };
         store.add_device(OPERATOR, at, device).wait().unwrap();
         let directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
-        let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: true };
+        let policy =
+            ListenerPolicy { timing: Timing::default(), insecure_secrets: true, certificate_name: CertificateName::Cn };
         World {
             store,
             directory,

@@ -5,9 +5,13 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVersion};
+use openssl::ssl::{
+    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion,
+};
+use openssl::x509::X509;
 
-use super::super::openssl::prepare_handshake;
+use super::super::openssl::{offer_raw_public_keys, prepare_handshake, request_fragments_of_512};
+use super::pki::Holder;
 
 pub(super) const IDENTITY: &str = "urn:imei:490154203237518";
 pub(super) const KEY: &[u8] = b"0123456789abcdef";
@@ -22,6 +26,21 @@ pub(super) struct Profile {
     pub(super) key: Vec<u8>,
     pub(super) options: u64,
     pub(super) timeout: Duration,
+    /// What it proves itself with where the suite takes no pre-shared key.
+    pub(super) holder: Option<Holder>,
+    /// Whom it lets certify the server; none: anybody.
+    pub(super) trusts: Option<X509>,
+    pub(super) offers_raw_public_keys: bool,
+    /// max_fragment_length (RFC 6066, section 4).
+    pub(super) wants_fragments_of_512: bool,
+    pub(super) mtu: u32,
+}
+
+impl Profile {
+    /// A client with a certificate and CCM_8.
+    pub(super) fn of(holder: &Holder) -> Profile {
+        Profile { ciphers: "ECDHE-ECDSA-AES128-CCM8", holder: Some(holder.clone()), ..Profile::default() }
+    }
 }
 
 impl Default for Profile {
@@ -32,6 +51,11 @@ impl Default for Profile {
             key: KEY.to_vec(),
             options: 0,
             timeout: Duration::from_secs(60),
+            holder: None,
+            trusts: None,
+            offers_raw_public_keys: false,
+            wants_fragments_of_512: false,
+            mtu: 1232,
         }
     }
 }
@@ -40,6 +64,8 @@ pub(super) struct Client {
     stream: SslStream<Pipe>,
     pub(super) is_established: bool,
     pub(super) has_failed: bool,
+    /// The server's fatal alert.
+    pub(super) alert: Option<i32>,
     pub(super) is_closed: bool,
     pub(super) received: Vec<Vec<u8>>,
 }
@@ -75,6 +101,7 @@ impl Client {
         builder.set_min_proto_version(Some(SslVersion::DTLS1_2)).unwrap();
         builder.set_cipher_list(&format!("{}:@SECLEVEL=0", profile.ciphers)).unwrap();
         builder.set_options(SslOptions::NO_QUERY_MTU | SslOptions::from_bits_retain(profile.options as _));
+        prove(&mut builder, &profile);
         let (identity, key) = (profile.identity, profile.key);
         builder.set_psk_client_callback(move |_, _, identity_buffer, key_buffer| {
             identity_buffer[..identity.len()].copy_from_slice(identity.as_bytes());
@@ -83,10 +110,17 @@ impl Client {
             Ok(key.len())
         });
         let mut ssl = Ssl::new(&builder.build()).unwrap();
-        ssl.set_mtu(1232).unwrap();
+        ssl.set_mtu(profile.mtu).unwrap();
+        if profile.offers_raw_public_keys {
+            offer_raw_public_keys(&mut ssl);
+        }
+        if profile.wants_fragments_of_512 {
+            request_fragments_of_512(&mut ssl);
+        }
         prepare_handshake(&mut ssl, profile.timeout).unwrap();
         let stream = SslStream::new(ssl, Pipe::default()).unwrap();
-        Client { stream, is_established: false, has_failed: false, is_closed: false, received: Vec::new() }
+        let (is_established, has_failed, is_closed) = (false, false, false);
+        Client { stream, is_established, has_failed, alert: None, is_closed, received: Vec::new() }
     }
 
     /// Reads what there is, goes on, and returns what it wants sent.
@@ -95,7 +129,12 @@ impl Client {
         if !self.is_established && !self.has_failed {
             match self.stream.connect() {
                 Ok(()) => self.is_established = true,
-                Err(error) => self.has_failed = error.code() != ErrorCode::WANT_READ,
+                Err(error) => {
+                    self.has_failed = error.code() != ErrorCode::WANT_READ;
+                    // OpenSSL reports an alert as a reason of 1000 and its number.
+                    let first = error.ssl_error().and_then(|stack| stack.errors().first());
+                    self.alert = first.map(|first| first.reason_code() - 1000).filter(|alert| *alert >= 0);
+                }
             }
         }
         let mut buffer = [0; 2048];
@@ -125,7 +164,32 @@ impl Client {
         self.stream.get_mut().outbox.pop().unwrap()
     }
 
+    /// The certificates that the server sent, leaf first.
+    pub(super) fn server_chain(&self) -> Vec<Vec<u8>> {
+        let chain = self.stream.ssl().peer_cert_chain();
+        chain.map_or(Vec::new(), |chain| chain.iter().map(|certificate| certificate.to_der().unwrap()).collect())
+    }
+
     pub(super) fn cipher(&self) -> String {
         self.stream.ssl().current_cipher().unwrap().standard_name().unwrap().to_owned()
+    }
+}
+
+fn prove(builder: &mut SslContextBuilder, profile: &Profile) {
+    if let Some(holder) = &profile.holder {
+        for (index, certificate) in holder.chain.iter().enumerate() {
+            match index {
+                0 => builder.set_certificate(certificate).unwrap(),
+                _ => builder.add_extra_chain_cert(certificate.clone()).unwrap(),
+            }
+        }
+        builder.set_private_key(&holder.key).unwrap();
+    }
+    match &profile.trusts {
+        Some(root) => {
+            builder.cert_store_mut().add_cert(root.clone()).unwrap();
+            builder.set_verify(SslVerifyMode::PEER);
+        }
+        None => builder.set_verify(SslVerifyMode::NONE),
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::super::{AssociationId, CloseReason, Configuration, Output, Server};
+use super::super::{AssociationId, CloseReason, Configuration, Offered, Output, Server, Verdict};
 use super::client::{Client, IDENTITY, KEY, Profile};
+use super::pki::wall_clock;
 use crate::peer::Peer;
 use crate::route::Route;
 use crate::secret::Secret;
@@ -17,6 +18,10 @@ pub(super) struct World {
     pub(super) events: Vec<Output>,
     /// Lookups asked for, answered or not.
     pub(super) lookups: Vec<(AssociationId, Vec<u8>)>,
+    /// What is on record of devices: leaf certificates and raw public keys.
+    pub(super) on_record: Vec<Vec<u8>>,
+    /// What clients offered, answered or not.
+    pub(super) offers: Vec<(AssociationId, Offered)>,
     /// Whether lookups are answered at once.
     pub(super) answers_lookups: bool,
 }
@@ -33,6 +38,8 @@ impl World {
             keys: HashMap::from([(IDENTITY.as_bytes().to_vec(), Secret::from(KEY))]),
             events: Vec::new(),
             lookups: Vec::new(),
+            on_record: Vec::new(),
+            offers: Vec::new(),
             answers_lookups: true,
         }
     }
@@ -56,10 +63,27 @@ impl World {
                         self.server.handle_psk(self.now, association, self.keys.get(&identity));
                     }
                 }
+                Output::NeedClientKey { association, offered, .. } => {
+                    let verdict = self.verdict(&offered);
+                    self.offers.push((association, offered));
+                    if self.answers_lookups {
+                        self.server.handle_client_key(self.now, association, verdict);
+                    }
+                }
                 event => self.events.push(event),
             }
         }
         datagrams
+    }
+
+    /// What is on record of what a client offers.
+    pub(super) fn verdict(&self, offered: &Offered) -> Verdict {
+        match offered {
+            Offered::Certificate(chain) if self.on_record.contains(&chain[0]) => Verdict::Pinned,
+            Offered::Certificate(_) => Verdict::Unpinned { at: wall_clock() },
+            Offered::RawPublicKey(key) if self.on_record.contains(key) => Verdict::Known,
+            Offered::RawPublicKey(_) => Verdict::Unknown,
+        }
     }
 
     /// Lets a client and the server talk until neither has more to say.
@@ -77,20 +101,25 @@ impl World {
         }
     }
 
-    /// A client with a proven association.
+    /// A client with an association proven by its pre-shared key.
     pub(super) fn connect(&mut self, route: Route, profile: Profile) -> (Client, AssociationId) {
+        let (client, association, peer) = self.prove(route, profile);
+        assert_eq!(peer, Peer::PskIdentity(self.lookups.last().unwrap().1.clone()));
+        (client, association)
+    }
+
+    /// A client with a proven association, and who it proved to be.
+    pub(super) fn prove(&mut self, route: Route, profile: Profile) -> (Client, AssociationId, Peer) {
         let mut client = Client::new(profile);
         self.talk(route, &mut client);
-        assert!(client.is_established);
+        assert!(client.is_established, "alert {:?}, {:?}", client.alert, self.events);
         let events = std::mem::take(&mut self.events);
-        let established = events.iter().find_map(|event| match event {
-            Output::Established { association, route: at, peer } if *at == route => {
-                assert_eq!(*peer, Peer::PskIdentity(self.lookups.last().unwrap().1.clone()));
-                Some(*association)
-            }
+        let established = events.into_iter().find_map(|event| match event {
+            Output::Established { association, route: at, peer } if at == route => Some((association, peer)),
             _ => None,
         });
-        (client, established.expect("established"))
+        let (association, peer) = established.expect("established");
+        (client, association, peer)
     }
 
     /// Lets time pass, by the server's table; OpenSSL has its own clock.

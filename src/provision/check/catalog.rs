@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{check_device_in, check_profile_in};
 use crate::provision::catalog::Catalog;
 use crate::provision::definition::{DeviceDefinition, ProfileDefinition, ServerDefinition};
+use crate::provision::device_identity::{DeviceIdentity, IdentityKind};
 use crate::provision::identity_text::identity_bytes;
 use crate::provision::problem::Problem;
 
@@ -102,7 +103,7 @@ fn find_second_defaults(profiles: &[ProfileDefinition], findings: &mut Vec<Findi
 
 fn find_duplicate_devices(devices: &[DeviceDefinition], findings: &mut Vec<Finding>) {
     let mut endpoints: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut identities: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let mut identities: BTreeMap<DeviceIdentity, usize> = BTreeMap::new();
     let mut keys: BTreeMap<[u8; 32], usize> = BTreeMap::new();
     for (index, device) in devices.iter().enumerate().filter(|(_, device)| !device.endpoint.is_empty()) {
         let mut collide = |first: usize, problem| {
@@ -115,17 +116,20 @@ fn find_duplicate_devices(devices: &[DeviceDefinition], findings: &mut Vec<Findi
             continue; // that its identity and key are there too says nothing new
         }
         endpoints.insert(&device.endpoint, index);
-        let Some(psk) = &device.psk else { continue };
-        // In bytes, as it is in the handshake; one that cannot be read is named by the check of the device.
-        let identity = device.psk_identity.as_deref().map(identity_bytes);
-        if let Ok(identity) = identity.unwrap_or_else(|| Ok(device.endpoint.as_bytes().to_vec())) {
+        for identity in device.identities() {
+            // A PSK identity that cannot be read is named by the check of the device.
+            let text = device.psk_identity.as_deref().filter(|_| identity.kind == IdentityKind::Psk);
+            if text.is_some_and(|text| identity_bytes(text).is_err()) {
+                continue;
+            }
             match identities.get(&identity) {
-                Some(first) => collide(*first, shared_identity(device, &devices[*first])),
+                Some(first) => collide(*first, shared_identity(&identity, &devices[*first])),
                 None => {
                     identities.insert(identity, index);
                 }
             }
         }
+        let Some(psk) = &device.psk else { continue };
         // A digest stands for the key, so that the table of all keys is none.
         let digest = Sha256::digest(psk.key().expose()).into();
         match keys.get(&digest) {
@@ -143,13 +147,9 @@ fn find_duplicate_devices(devices: &[DeviceDefinition], findings: &mut Vec<Findi
     }
 }
 
-fn shared_identity(device: &DeviceDefinition, first: &DeviceDefinition) -> Problem {
-    let identity = device.psk_identity.as_deref().unwrap_or(&device.endpoint).escape_debug();
-    let message = format!(
-        "the PSK identity `{identity}` is that of device `{}` already: an identity names one device",
-        first.endpoint
-    );
-    Problem::error("psk_identity", message)
+fn shared_identity(identity: &DeviceIdentity, first: &DeviceDefinition) -> Problem {
+    let message = format!("{identity} is that of device `{}` already: an identity names one device", first.endpoint);
+    Problem::error(identity.kind.field(), message)
 }
 
 #[cfg(test)]

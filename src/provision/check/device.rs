@@ -6,6 +6,7 @@ use super::refuse_expression;
 use crate::provision::catalog::Catalog;
 use crate::provision::definition::{DeviceDefinition, SecurityMode, ServerDefinition};
 use crate::provision::expression::Template;
+use crate::provision::material::{KeyKind, PinnedCertificate, PublicKey};
 use crate::provision::problem::Problem;
 
 /// Longest endpoint name in bytes: with `ep=` in front it fills a Uri-Query option (RFC 7252 section 5.10).
@@ -21,6 +22,66 @@ pub fn check_device(device: &DeviceDefinition) -> Vec<Problem> {
     problems.extend(device.properties.iter().flat_map(|(name, value)| check_property("properties", name, value)));
     problems.extend(device.tags.iter().filter_map(|tag| check_tag("tags", tag)));
     problems
+}
+
+/// Longest name of a certificate in bytes; nobody's is near that.
+const MAX_CERTIFICATE_NAME_BYTES: usize = 1024;
+
+/// Certificates and raw public keys that a client proves itself by.
+fn check_asymmetric_credentials(device: &DeviceDefinition, problems: &mut Vec<Problem>) {
+    if let Some(text) = &device.certificate {
+        match PinnedCertificate::parse(text) {
+            Ok(pinned) => problems.extend(
+                pinned.certificate().and_then(|certificate| check_proving_key("certificate", certificate.kind())),
+            ),
+            Err(error) => {
+                let message = format!("`certificate` cannot be used: {error}; or write `sha256:` and its fingerprint");
+                problems.push(Problem::error("certificate", message));
+            }
+        }
+    }
+    if let Some(text) = &device.public_key {
+        match PublicKey::parse(text) {
+            Ok(key) => problems.extend(check_proving_key("public_key", key.kind())),
+            Err(error) => {
+                problems.push(Problem::error("public_key", format!("`public_key` cannot be used: {error}")));
+            }
+        }
+    }
+    if let Some(name) = &device.certificate_name {
+        problems.extend(check_certificate_name(name));
+        if device.certificate.is_some() {
+            let message = "`certificate` lets in that one certificate, and `certificate_name` any that a trusted authority \
+                           gives this name: remove one of them";
+            problems.push(Problem::error("certificate_name", message));
+        }
+    }
+}
+
+/// Clients sign their handshake with ECDSA, on P-256 where they are LwM2M's (spec sheet `transport.md`, section 4.1).
+fn check_proving_key(field: &'static str, kind: KeyKind) -> Option<Problem> {
+    (!matches!(kind, KeyKind::P256 | KeyKind::P384)).then(|| {
+        let message =
+            format!("the key is {kind}, and clients prove themselves with EC P-256 or P-384: give one of that kind");
+        Problem::error(field, message)
+    })
+}
+
+fn check_certificate_name(name: &str) -> Option<Problem> {
+    const FIELD: &str = "certificate_name";
+    if let Some(problem) = refuse_expression(FIELD, name) {
+        return Some(problem);
+    }
+    let message = if name.is_empty() {
+        "`certificate_name` is empty: write the name as it stands in the certificate, or leave it out".to_owned()
+    } else if let Some(control) = name.chars().find(|letter| letter.is_control()) {
+        format!("`certificate_name` contains the control character {control:?}: remove it")
+    } else if name.len() > MAX_CERTIFICATE_NAME_BYTES {
+        format!("`certificate_name` has {} bytes, and at most {MAX_CERTIFICATE_NAME_BYTES} are taken", name.len())
+    } else {
+        return None;
+    };
+    Some(Problem::error(FIELD, message))
 }
 
 fn check_credentials(device: &DeviceDefinition, problems: &mut Vec<Problem>) {
@@ -51,6 +112,7 @@ fn check_credentials(device: &DeviceDefinition, problems: &mut Vec<Problem>) {
         (None, _) => {}
     }
     problems.extend(device.psk.as_ref().and_then(|psk| check_psk(psk.key())));
+    check_asymmetric_credentials(device, problems);
 }
 
 /// Checks what a device says of the profiles in `catalog`, and whether it has what their accounts ask for.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::is_default;
 use crate::provision::key_text::KeyText;
+use crate::provision::material::{PinnedCertificate, PublicKey, fingerprint};
 
 /// Whether a device is served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,9 +39,22 @@ pub struct DeviceDefinition {
     /// endpoint name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub psk_identity: Option<String>,
-    /// Pre-shared key of the bootstrap credentials; left out, the device is served over NoSec only. Secret.
+    /// Pre-shared key of the bootstrap credentials. Secret. A device without any bootstrap credentials is served over
+    /// NoSec, and where a verified certificate says its endpoint name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub psk: Option<KeyText>,
+    /// The one certificate by which the client proves itself, which no authority need have signed: PEM, DER as
+    /// `base64:...` or `hex:...`, or `sha256:...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The name that the client's certificate says, signed by an authority that the listener trusts; it may differ from
+    /// the endpoint name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_name: Option<String>,
+    /// The raw public key (RFC 7250) by which the client proves itself: PEM, or a DER SubjectPublicKeyInfo as
+    /// `base64:...` or `hex:...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
     /// Name of the profile; left out, that of the first rule that fits, or the default profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
@@ -53,4 +67,22 @@ pub struct DeviceDefinition {
     /// Whether the device is served.
     #[serde(default, skip_serializing_if = "is_default")]
     pub state: DeviceState,
+}
+
+impl DeviceDefinition {
+    /// SHA-256 of the certificate on record; none where there is none, or what stands there cannot be read.
+    pub fn certificate_fingerprint(&self) -> Option<[u8; 32]> {
+        PinnedCertificate::parse(self.certificate.as_deref()?).ok().map(|pinned| pinned.fingerprint())
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo on record; none where there is none, or what stands there cannot be read.
+    pub fn public_key_fingerprint(&self) -> Option<[u8; 32]> {
+        PublicKey::parse(self.public_key.as_deref()?).ok().map(|key| fingerprint(key.der()))
+    }
+
+    /// Whether there is anything by which the client is to prove itself.
+    pub fn has_bootstrap_credentials(&self) -> bool {
+        let texts = [&self.certificate, &self.certificate_name, &self.public_key];
+        self.psk.is_some() || texts.into_iter().any(Option::is_some)
+    }
 }

@@ -24,6 +24,10 @@ pub struct Certificate {
     key: SubjectPublicKey,
     not_before: u64,
     not_after: u64,
+    /// DER of the subject's name.
+    subject: Vec<u8>,
+    /// DER of the issuer's name.
+    issuer: Vec<u8>,
     subject_common_name: Option<String>,
     is_certificate_authority: bool,
 }
@@ -34,17 +38,24 @@ impl Certificate {
     /// # Errors
     /// [`MaterialError`], also for a key in its place or beside it: the text of a certificate is shown to everybody.
     pub fn parse(text: &str) -> Result<Certificate, MaterialError> {
+        let mut all = Certificate::parse_all(text)?.into_iter();
+        let first = all.next().ok_or(MaterialError::NoForm)?;
+        Ok(Certificate { chain: all.map(|certificate| certificate.der).collect(), ..first })
+    }
+
+    /// Reads the same, and gives every certificate of it, in its order; at least one.
+    ///
+    /// # Errors
+    /// As for [`Certificate::parse`].
+    pub fn parse_all(text: &str) -> Result<Vec<Certificate>, MaterialError> {
         let blocks = match text::read(text)? {
-            Form::Der(der) => return Certificate::from_der(text, &der),
+            Form::Der(der) => return Ok(vec![Certificate::from_der(text, &der)?]),
             Form::Pem(blocks) => blocks,
         };
         if let Some(foreign) = blocks.iter().find(|block| block.label != Label::Certificate) {
             return Err(MaterialError::WrongContent { wanted: WANTED, found: foreign.label.content() });
         }
-        let mut read = blocks.iter().map(|block| Certificate::from_der(text, &block.der));
-        let first = read.next().ok_or(MaterialError::NoForm)??;
-        let chain = read.map(|rest| rest.map(|certificate| certificate.der)).collect::<Result<_, _>>()?;
-        Ok(Certificate { chain, ..first })
+        blocks.iter().map(|block| Certificate::from_der(text, &block.der)).collect()
     }
 
     pub(super) fn from_der(text: &str, der: &[u8]) -> Result<Certificate, MaterialError> {
@@ -61,6 +72,8 @@ impl Certificate {
             key: SubjectPublicKey::from_der(&key)?,
             not_before: content.validity().not_before.to_unix_duration().as_secs(),
             not_after: content.validity().not_after.to_unix_duration().as_secs(),
+            subject: content.subject().to_der().map_err(not_certificate)?,
+            issuer: content.issuer().to_der().map_err(not_certificate)?,
             subject_common_name: common_name.map(|name| name.value().into_owned()),
             is_certificate_authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
         })
@@ -104,6 +117,17 @@ impl Certificate {
     /// The subject's CN, which of a client certificate should be the endpoint name (objects.md section 3).
     pub fn subject_common_name(&self) -> Option<&str> {
         self.subject_common_name.as_deref()
+    }
+
+    /// Whether it names itself as its issuer, as roots do (RFC 5280 section 3.2); whether it has signed itself is not looked
+    /// at.
+    pub fn is_self_issued(&self) -> bool {
+        self.names_as_issuer(self)
+    }
+
+    /// Whether it names the subject of `other` as its issuer; whether that one has signed it is not looked at.
+    pub fn names_as_issuer(&self, other: &Certificate) -> bool {
+        self.issuer == other.subject
     }
 
     /// Whether its basic constraints say that it is an authority's (RFC 5280 section 4.2.1.9).

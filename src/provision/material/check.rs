@@ -66,11 +66,12 @@ pub fn check_certificate(field: &'static str, certificate: &Certificate, now: Op
         let message = format!("the text is a chain; only its first certificate is written, {more} more are not");
         problems.push(Problem::warning(field, message));
     }
-    problems.extend(check_kind(field, certificate.kind()));
+    problems.extend(check_key_kind(field, certificate.kind()));
     problems
 }
 
-fn check_validity(field: &'static str, certificate: &Certificate, now: u64) -> Option<Problem> {
+/// The dates of a certificate at `now`, in seconds since 1970: expired, soon to expire, not valid yet.
+pub fn check_validity(field: &'static str, certificate: &Certificate, now: u64) -> Option<Problem> {
     let (start, end) = (certificate.not_before(), certificate.not_after());
     if now > end {
         Some(Problem::error(field, format!("the certificate expired at {}; renew it", date(end))))
@@ -93,10 +94,11 @@ fn date(seconds: u64) -> String {
 
 /// Whether clients are sure to take the kind of a public key (E7).
 pub fn check_public_key(field: &'static str, public_key: &PublicKey) -> Vec<Problem> {
-    check_kind(field, public_key.kind()).into_iter().collect()
+    check_key_kind(field, public_key.kind()).into_iter().collect()
 }
 
-fn check_kind(field: &'static str, kind: KeyKind) -> Option<Problem> {
+/// Whether the other side is sure to take a key of this kind (E7).
+pub fn check_key_kind(field: &'static str, kind: KeyKind) -> Option<Problem> {
     match kind {
         KeyKind::P256 => None,
         kind if kind.curve_bits().is_some_and(|bits| bits < SHORTEST_CURVE) => {

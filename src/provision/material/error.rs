@@ -61,6 +61,9 @@ pub enum MaterialError {
     /// A private key carries the public key of another.
     #[error("the EC private key carries a public key that is not its own")]
     ForeignPublicKey,
+    /// No SHA-256.
+    #[error("what follows `sha256:` must be 64 hexadecimal digits, as `openssl x509 -fingerprint -sha256` prints them")]
+    NotFingerprint,
     /// Neither a certificate nor as long as any digest.
     #[error(
         "this is neither an X.509 certificate nor a digest of one (32, 48 or 64 bytes for SHA-256, SHA-384 or SHA-512)"

@@ -7,6 +7,7 @@
 
 mod certificate;
 mod check;
+mod client_identity;
 mod error;
 mod key_kind;
 mod private_key;
@@ -17,9 +18,10 @@ mod text;
 
 pub use certificate::Certificate;
 pub use check::{
-    check_certificate, check_certificate_usage, check_key_pair, check_matching_type, check_pair, check_public_key,
-    check_server_certificate,
+    check_certificate, check_certificate_usage, check_key_kind, check_key_pair, check_matching_type, check_pair,
+    check_public_key, check_server_certificate, check_validity,
 };
+pub use client_identity::{CertificateName, PinnedCertificate, fingerprint, shown_common_name, shown_validity};
 pub use error::MaterialError;
 pub use key_kind::KeyKind;
 pub use private_key::PrivateKey;

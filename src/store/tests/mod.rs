@@ -4,6 +4,7 @@ mod admin;
 mod backup;
 mod bulk;
 mod cascade;
+mod identities;
 mod issued;
 mod knowledge;
 mod lookups;

@@ -4,7 +4,7 @@ use super::{
     OPERATOR, Scratch, account_key, at, default_profile, device, device_as, device_of, file, key, profile, refusal,
     scratch, server,
 };
-use crate::provision::{DeviceDefinition, ServerDefinition};
+use crate::provision::{DeviceDefinition, DeviceIdentity, IdentityKind, ServerDefinition};
 use crate::store::{
     ChangeError, Dangling, DatabaseNames, FileConflict, FileMode, Key, Kind, Origin, Store, StoreError, file_conflicts,
     names_in_database,
@@ -101,7 +101,12 @@ fn a_reload_with_conflicts_is_refused_as_a_whole() {
         conflict(Kind::Server, "a", 1),
         FileConflict::Default { file: "q".to_owned(), database: "p".to_owned() },
         conflict(Kind::Device, "x", 1),
-        FileConflict::Identity { identity: "why".to_owned(), file: "z".to_owned(), database: "y".to_owned(), id: 2 },
+        FileConflict::Identity {
+            identity: DeviceIdentity { kind: IdentityKind::Psk, value: b"why".to_vec() },
+            file: "z".to_owned(),
+            database: "y".to_owned(),
+            id: 2,
+        },
     ];
     assert_eq!(found[..], expected);
     assert_eq!(file_conflicts(directory.path(), &definitions).unwrap(), expected, "`check` says the same");

@@ -25,6 +25,7 @@ fn furnished() -> Scratch {
             tags: if number % 2 == 0 { BTreeSet::from(["even".to_owned()]) } else { BTreeSet::new() },
             state: if number % 6 == 0 { DeviceState::Blocked } else { DeviceState::Enabled },
             endpoint: format!("ep-{}-{number}", number * 7919 % 61),
+            ..DeviceDefinition::default()
         };
         // Many are of the same moment, as after an import.
         store.add_device(OPERATOR, at(10 + i64::from(number / 20)), definition).wait().unwrap();

@@ -1,6 +1,7 @@
 //! Reading and converting: every form an operator may have, what refuses them, and that nothing panics or shows a key.
 
 mod check;
+mod client_identity;
 mod hostile;
 pub(in crate::provision) mod vectors;
 

@@ -1,0 +1,73 @@
+//! What the server proves itself with, made ready for the engine; and what may be wrong with a configuration.
+//!
+//! Spec sheet `transport.md`, sections 4.1 and 4.5.
+
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::SslContextBuilder;
+
+use super::certificate::Identity;
+use super::chain;
+
+/// The configuration of the engine cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// OpenSSL's own reasons.
+    #[error("OpenSSL refuses the configuration of the DTLS engine: {0}")]
+    Refused(#[from] ErrorStack),
+    /// In the server's chain, counted from 1.
+    #[error("certificate {number} of the server's chain is no X.509 certificate in DER")]
+    Certificate {
+        /// Which one.
+        number: usize,
+    },
+    /// A private key without a certificate, where clients may not use raw public keys.
+    #[error("the server has a private key but no certificate: name one, or allow raw public keys")]
+    NoCertificate,
+    /// Unreadable, or of another kind.
+    #[error("the server's private key is none in DER on the curve P-256 or P-384")]
+    PrivateKey,
+    /// Certificate and key are no pair.
+    #[error("the server's private key does not belong to the first certificate of its chain")]
+    NoPair,
+    /// Among the trust anchors, counted from 1.
+    #[error("trust anchor {number} is no X.509 certificate in DER")]
+    TrustAnchor {
+        /// Which one.
+        number: usize,
+    },
+}
+
+/// Groups of the key exchange, and of clients' keys: P-256 is what LwM2M demands.
+const GROUPS: &str = "P-256:X25519:P-384";
+
+/// RFC 7925 section 4.4: ecdsa with SHA-256. The longer ones go with keys on P-384.
+const SIGNATURE_ALGORITHMS: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
+
+/// Loads a chain and its key. Without certificates they are the engine's only where raw public keys may be used.
+pub(super) fn load(
+    builder: &mut SslContextBuilder,
+    identity: &Identity,
+    raw_public_keys: bool,
+) -> Result<(), EngineError> {
+    let key = PKey::private_key_from_der(identity.private_key.expose()).map_err(|_| EngineError::PrivateKey)?;
+    if !chain::is_on_a_served_curve(&key) {
+        return Err(EngineError::PrivateKey);
+    }
+    for (index, der) in identity.chain.iter().enumerate() {
+        let certificate = chain::read_certificate(der).ok_or(EngineError::Certificate { number: index + 1 })?;
+        match index {
+            0 => builder.set_certificate(&certificate)?,
+            _ => builder.add_extra_chain_cert(certificate)?,
+        }
+    }
+    builder.set_private_key(&key).map_err(|_| EngineError::NoPair)?;
+    if !identity.chain.is_empty() {
+        builder.check_private_key().map_err(|_| EngineError::NoPair)?;
+    } else if !raw_public_keys {
+        return Err(EngineError::NoCertificate);
+    }
+    builder.set_groups_list(GROUPS)?;
+    builder.set_sigalgs_list(SIGNATURE_ALGORITHMS)?;
+    Ok(())
+}

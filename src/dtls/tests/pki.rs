@@ -1,0 +1,188 @@
+//! Keys and certificates, made on the spot.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
+use openssl::x509::{X509, X509Builder, X509Extension, X509NameBuilder};
+
+use super::super::{Configuration, Identity};
+use crate::secret::Secret;
+
+/// The time at which chains are looked at, in seconds since 1970: 2027-01-15.
+const NOW: i64 = 1_800_000_000;
+
+pub(super) const DAY: i64 = 86_400;
+
+/// [`NOW`], as the server is told.
+pub(super) fn wall_clock() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs())
+}
+
+pub(super) fn key() -> PKey<Private> {
+    key_on(Nid::X9_62_PRIME256V1)
+}
+
+pub(super) fn key_on(curve: Nid) -> PKey<Private> {
+    let group = EcGroup::from_curve_name(curve).unwrap();
+    PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+}
+
+/// A key, and the certificates that speak for it, leaf first.
+#[derive(Clone)]
+pub(super) struct Holder {
+    pub(super) chain: Vec<X509>,
+    pub(super) key: PKey<Private>,
+}
+
+/// What a certificate shall say. Days are counted from [`NOW`].
+pub(super) struct Wish {
+    pub(super) name: &'static str,
+    pub(super) days: (i64, i64),
+    pub(super) is_authority: bool,
+    pub(super) path_length: Option<u32>,
+    pub(super) key_usage: Option<KeyUsage>,
+    pub(super) is_for_servers_only: bool,
+    pub(super) digest: MessageDigest,
+    pub(super) dns: Option<&'static str>,
+    /// OID, whether critical, content.
+    pub(super) extension: Option<(&'static str, bool, Vec<u8>)>,
+    pub(super) key: PKey<Private>,
+}
+
+impl Default for Wish {
+    fn default() -> Wish {
+        Wish {
+            name: "device",
+            // Clients look at servers' certificates by the real clock.
+            days: (-20_000, 20_000),
+            is_authority: false,
+            path_length: None,
+            key_usage: None,
+            is_for_servers_only: false,
+            digest: MessageDigest::sha256(),
+            dns: None,
+            extension: None,
+            key: key(),
+        }
+    }
+}
+
+pub(super) fn authority(name: &'static str) -> Wish {
+    Wish { name, is_authority: true, ..Wish::default() }
+}
+
+impl Wish {
+    pub(super) fn self_signed(self) -> Holder {
+        self.certify(None)
+    }
+
+    /// Certified by `issuer`, whose chain follows, as long as it is not its own issuer.
+    pub(super) fn issued_by(self, issuer: &Holder) -> Holder {
+        self.certify(Some(issuer))
+    }
+
+    fn certify(self, issuer: Option<&Holder>) -> Holder {
+        let certificate = self.build(issuer);
+        let above = issuer.map_or(&[][..], |issuer| &issuer.chain);
+        let above = above
+            .iter()
+            .filter(|above| above.subject_name().to_der().unwrap() != above.issuer_name().to_der().unwrap());
+        let chain = std::iter::once(certificate).chain(above.cloned()).collect();
+        Holder { chain, key: self.key }
+    }
+
+    fn build(&self, issuer: Option<&Holder>) -> X509 {
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_nid(Nid::COMMONNAME, self.name).unwrap();
+        let name = name.build();
+        let mut builder = X509Builder::new().unwrap();
+        builder.set_version(2).unwrap();
+        let mut serial = BigNum::new().unwrap();
+        serial.rand(64, MsbOption::MAYBE_ZERO, false).unwrap();
+        builder.set_serial_number(&Asn1Integer::from_bn(&serial).unwrap()).unwrap();
+        builder.set_subject_name(&name).unwrap();
+        builder.set_issuer_name(issuer.map_or(&name, |issuer| issuer.chain[0].subject_name())).unwrap();
+        let time = |days: i64| Asn1Time::from_unix((NOW + days * DAY).max(0)).unwrap();
+        builder.set_not_before(&time(self.days.0)).unwrap();
+        builder.set_not_after(&time(self.days.1)).unwrap();
+        builder.set_pubkey(&self.key).unwrap();
+        self.extend(&mut builder);
+        builder.sign(issuer.map_or(&self.key, |issuer| &issuer.key), self.digest).unwrap();
+        builder.build()
+    }
+
+    fn extend(&self, builder: &mut X509Builder) {
+        if self.is_authority {
+            let mut constraints = BasicConstraints::new();
+            constraints.critical().ca();
+            if let Some(length) = self.path_length {
+                constraints.pathlen(length);
+            }
+            builder.append_extension(constraints.build().unwrap()).unwrap();
+        }
+        if let Some(usage) = &self.key_usage {
+            builder.append_extension(usage.build().unwrap()).unwrap();
+        }
+        if self.is_for_servers_only {
+            builder.append_extension(ExtendedKeyUsage::new().server_auth().build().unwrap()).unwrap();
+        }
+        if let Some(dns) = self.dns {
+            let names = SubjectAlternativeName::new().dns(dns).build(&builder.x509v3_context(None, None)).unwrap();
+            builder.append_extension(names).unwrap();
+        }
+        if let Some((oid, is_critical, content)) = &self.extension {
+            let oid = Asn1Object::from_str(oid).unwrap();
+            let content = Asn1OctetString::new_from_bytes(content).unwrap();
+            builder.append_extension(X509Extension::new_from_der(&oid, *is_critical, &content).unwrap()).unwrap();
+        }
+    }
+}
+
+impl Holder {
+    /// The chain in DER.
+    pub(super) fn der(&self) -> Vec<Vec<u8>> {
+        self.chain.iter().map(|certificate| certificate.to_der().unwrap()).collect()
+    }
+
+    /// The public key as DER SubjectPublicKeyInfo.
+    pub(super) fn spki(&self) -> Vec<u8> {
+        self.key.public_key_to_der().unwrap()
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        Identity { chain: self.der(), private_key: Secret::new(self.key.private_key_to_der().unwrap()) }
+    }
+}
+
+/// A root, a server certified by it, and what a listener needs to know of both.
+pub(super) struct Pki {
+    pub(super) root: Holder,
+    pub(super) server: Holder,
+}
+
+impl Pki {
+    pub(super) fn new() -> Pki {
+        let root = authority("root").self_signed();
+        let server = Wish { name: "server", ..Wish::default() }.issued_by(&root);
+        Pki { root, server }
+    }
+
+    /// A device certified by the root.
+    pub(super) fn device(&self) -> Holder {
+        Wish::default().issued_by(&self.root)
+    }
+
+    pub(super) fn configuration(&self) -> Configuration {
+        Configuration {
+            identity: Some(self.server.identity()),
+            trust_anchors: self.root.der(),
+            ..Configuration::default()
+        }
+    }
+}
