@@ -28,20 +28,21 @@ struct Load {
 
 /// The table in Markdown, with a row for each version, format and way.
 pub fn table() -> String {
-    let mut text = "| LwM2M | Format | Round trips | Datagrams to the client | Bytes | Datagrams to the server | Bytes |\n\
+    let mut text =
+        "| LwM2M | Format | Round trips | Datagrams to the client | Bytes | Datagrams to the server | Bytes |\n\
                     |---|---|---:|---:|---:|---:|---:|\n"
-        .to_owned();
+            .to_owned();
     let mut add = |version: Version, name: String, configuration: ClientConfiguration| {
         let (round_trips, [to_server, to_client]) = measure(configuration);
         let Load { datagrams, bytes } = to_client;
-        let (ours, theirs) = (format!("{datagrams} | {bytes}"), format!("{} | {}", to_server.datagrams, to_server.bytes));
+        let (ours, theirs) =
+            (format!("{datagrams} | {bytes}"), format!("{} | {}", to_server.datagrams, to_server.bytes));
         writeln!(text, "| {version} | {name} | {round_trips} | {ours} | {theirs} |").expect("a string takes it");
     };
     add(Version::V1_0, "TLV".to_owned(), client(Version::V1_0));
-    for (version, formats) in [
-        (Version::V1_1, &LATER[..]),
-        (Version::V1_2, &[&LATER[..], &[ContentFormat::Lwm2mCbor]].concat()),
-    ] {
+    for (version, formats) in
+        [(Version::V1_1, &LATER[..]), (Version::V1_2, &[&LATER[..], &[ContentFormat::Lwm2mCbor]].concat())]
+    {
         for format in formats {
             let preferred_content_format = Some(format.number());
             add(version, name(*format).to_owned(), ClientConfiguration { preferred_content_format, ..client(version) });
