@@ -139,7 +139,7 @@ impl Session {
     ) -> Next {
         if execution.transfer.is_some() {
             match self.handle_block_answer(now, message, execution, wire)? {
-                Blocks::Sent(state) => return Ok(state),
+                Blocks::Sent(state) => return Ok(*state),
                 Blocks::Judge(judged) => execution = *judged,
             }
         }
