@@ -134,7 +134,7 @@ pub(super) enum ListenerSocket {
     /// UDP: one socket for all clients.
     Datagrams(UdpListener),
     /// TCP: a connection for each.
-    Streams(StreamFront),
+    Streams(Box<StreamFront>),
 }
 
 impl ListenerSocket {
@@ -235,7 +235,7 @@ impl Listener {
             Transport::Udp => ListenerSocket::Datagrams(UdpListener::bind(configuration.bind)?),
             Transport::Tcp => {
                 let listener = TcpListener::bind(configuration.bind, index, events.clone())?;
-                ListenerSocket::Streams(StreamFront::new(listener, configuration.timing, seed))
+                ListenerSocket::Streams(Box::new(StreamFront::new(listener, configuration.timing, seed)))
             }
         };
         Ok(Listener { socket, dtls, certificates: configuration.certificates.clone() })
