@@ -429,6 +429,7 @@ impl Server {
             self.forget_pack(endpoint);
         }
         let looping = self.watch_for_loop(now, &entry.session);
+        let reason = looping.iter().fold(reason, |reason, looping| format!("{reason} {looping}"));
         let report = SessionReport { looping, ..entry.session.into_report(now, outcome, reason) };
         self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report: Box::new(report) });
     }

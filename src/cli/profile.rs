@@ -39,7 +39,7 @@ pub struct ProfileFields {
     /// Content format of the writes; `auto`, the default, follows the client.
     ///
     /// The field is called `format`, but `--format` says how answers are printed.
-    #[arg(long = "content-format", id = "content_format", value_name = "FORMAT", value_parser = ["auto", "tlv", "senml-cbor", "senml-json", "lwm2m-cbor"])]
+    #[arg(long = "content-format", id = "content_format", value_name = "FORMAT", value_parser = ["auto", "tlv", "senml-cbor", "senml-json", "lwm2m-cbor", "plain-text", "cbor"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<String>,
     /// Whether to ask the client first what it has: `auto` (asked, and done without where the client refuses), `always`

@@ -145,6 +145,9 @@ impl Simulate {
             Some(like) => like.configuration(&self.endpoint, version),
             None => ClientConfiguration { lwm2m_version: version, ..ClientConfiguration::new(&self.endpoint) },
         };
+        if let Some(like) = self.like.filter(|like| self.pack && !like.versions().contains(&Version::V1_2)) {
+            return Err(Failure::Usage(format!("{like} asks for no packs: leave --pack out")));
+        }
         if self.pack && version < Version::V1_2 {
             return Err(Failure::Usage("--pack is of LwM2M 1.2: leave it out, or give --lwm2m 1.2".into()));
         }
@@ -209,4 +212,80 @@ fn report(given: &ProvisionedView) -> Report {
         }),
     );
     Report::text(given.to_string().trim_end(), table, given)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Failure, Simulate};
+    use crate::lwm2m::{ContentFormat, Version};
+    use crate::simulator::{ClientConfiguration, Like};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        simulate: Simulate,
+    }
+
+    fn client(flags: &str) -> Result<ClientConfiguration, Failure> {
+        let line = format!("simulate --server coap://localhost meter-1 {flags}");
+        Line::try_parse_from(line.split_whitespace()).expect("flags that can be read").simulate.client()
+    }
+
+    #[test]
+    fn the_version_follows_the_client_and_the_pack() {
+        for (flags, version, pct) in [
+            ("", Version::V1_1, None),
+            ("--pack", Version::V1_2, None),
+            ("--like anjay", Version::V1_2, Some(112)),
+            ("--like anjay --lwm2m 1.0", Version::V1_0, None),
+            ("--like zephyr", Version::V1_1, Some(112)),
+            ("--like zephyr --pct 110", Version::V1_1, Some(110)),
+            ("--lwm2m 1.0", Version::V1_0, None),
+        ] {
+            let client = client(flags).unwrap();
+            assert_eq!((client.lwm2m_version, client.preferred_content_format), (version, pct), "{flags}");
+        }
+        assert_eq!(client("--like wakaama").unwrap().behaviour, Like::Wakaama.behaviour());
+        assert!(client("").unwrap().clock > 1_700_000_000, "the clock is that of today");
+    }
+
+    #[test]
+    fn a_pack_is_asked_for_in_the_format_of_pct_and_with_acc() {
+        assert_eq!(client("").unwrap().pack, None);
+        let pack = client("--pack --pct 11544").unwrap().pack.unwrap();
+        assert_eq!((pack.accept, pack.names_own_instances), (ContentFormat::Lwm2mCbor, true));
+        // Anjay asks by itself, and says nothing of its own account.
+        let pack = client("--like anjay --pack").unwrap().pack.unwrap();
+        assert_eq!((pack.accept, pack.names_own_instances), (ContentFormat::SenmlCbor, false));
+    }
+
+    #[test]
+    fn what_no_such_client_does_is_refused_with_a_remedy() {
+        for (flags, words) in [
+            ("--like zephyr --lwm2m 1.2", "zephyr does not speak LwM2M 1.2: give --lwm2m 1.1 or 1.0"),
+            ("--like wakaama --pack", "wakaama asks for no packs: leave --pack out"),
+            ("--lwm2m 1.1 --pack", "--pack is of LwM2M 1.2: leave it out, or give --lwm2m 1.2"),
+        ] {
+            match client(flags) {
+                Err(Failure::Usage(said)) => assert_eq!(said, words, "{flags}"),
+                _ => panic!("{flags} was not refused"),
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_have_the_sizes_of_the_rfc() {
+        for (flags, largest, takes_long) in
+            [("", 6, true), ("--block-size 16", 0, false), ("--block-size 64", 2, false)]
+        {
+            let blocks = client(flags).unwrap().behaviour.blocks;
+            assert_eq!((blocks.largest, blocks.takes_long_payloads), (largest, takes_long), "{flags}");
+        }
+        for size in ["0", "8", "63", "2048", "x"] {
+            let line = ["simulate", "--server", "coap://localhost", "meter-1", "--block-size", size];
+            assert!(Line::try_parse_from(line).is_err(), "{size}");
+        }
+    }
 }

@@ -182,7 +182,7 @@ async fn definitions_go_in_change_and_go_out() {
         (None, &json!(false), &json!("eu.example.com"))
     );
     let table = run(&world, &["device", "list"]).await.unwrap();
-    assert!(table.contains("urn:imei:1") && table.contains("set"), "{table}");
+    assert!(table.contains("urn:imei:1") && table.contains("psk "), "{table}");
     let shown = run(&world, &["server", "show", "eu"]).await.unwrap();
     assert!(shown.contains("eu.example.com") && shown.contains("secrets") && !shown.contains("horse"), "{shown}");
     let csv = run(&world, &["profile", "ls", "--format", "csv"]).await.unwrap();

@@ -1,5 +1,7 @@
 //! The driver's thread: one loop over datagrams, timers, commands and what the store has finished.
 
+mod admission;
+mod certificates;
 mod clients;
 mod lessons;
 mod streams;
@@ -361,25 +363,9 @@ impl Driver {
                         front.server.close(now, association);
                     }
                 },
-                dtls::Output::NeedClientKey { association, route, offered } => match self
-                    .directory
-                    .is_on_record(&offered)
-                {
-                    Ok(is_on_record) => {
-                        let verdict = match (&offered, is_on_record) {
-                            (dtls::Offered::Certificate(_), true) => dtls::Verdict::Pinned,
-                            (dtls::Offered::Certificate(_), false) => dtls::Verdict::Unpinned { at: SystemTime::now() },
-                            (dtls::Offered::RawPublicKey(_), true) => dtls::Verdict::Known,
-                            (dtls::Offered::RawPublicKey(_), false) => dtls::Verdict::Unknown,
-                        };
-                        front.claim(association, Claim { route, by: offered.into(), key: None });
-                        front.server.handle_client_key(now, association, verdict);
-                    }
-                    Err(error) => {
-                        error!(%error, "the store cannot be read");
-                        front.server.close(now, association);
-                    }
-                },
+                dtls::Output::NeedClientKey { association, route, offered } => {
+                    self.judge_client_key(now, index, association, route, offered);
+                }
                 dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
                 dtls::Output::ApplicationData { association, bytes } => {
                     if let Some(known) = front.association(association) {
@@ -461,10 +447,12 @@ impl Driver {
                     if let Some(streams) = listener.socket.streams_mut() {
                         streams.set_timing(configuration.timing);
                     }
-                    if let Err(error) = listener.reconfigure(configuration) {
-                        error!(%error, "the certificates of {} stay as they were", configuration.bind);
-                    }
                 }
+                self.reconfigure_certificates(&configurations);
+                let _ = answer.send(());
+            }
+            Command::Limit(limits, answer) => {
+                self.server.set_limits(Instant::now(), &limits);
                 let _ = answer.send(());
             }
             Command::Held(answer) => {
@@ -526,6 +514,7 @@ impl Driver {
             datagrams_in: self.datagrams_in,
             datagrams_out: self.datagrams_out,
             drops: drops.map(|(cause, count)| (cause.to_owned(), count)).to_vec(),
+            admission: self.admission(),
             draining: self.draining.is_some(),
             degraded: self.strangers.degraded(Instant::now()),
         }

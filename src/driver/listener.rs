@@ -14,7 +14,7 @@ use crate::coap::Timing;
 use crate::dtls::{self, AssociationId};
 use crate::net::tcp::{TcpEvent, TcpListener};
 use crate::net::{BindError, UdpListener};
-use crate::peer::Peer;
+use crate::peer::{CertificateTrust, Peer};
 use crate::provision::Transport;
 use crate::provision::material::CertificateName;
 use crate::route::Route;
@@ -126,7 +126,7 @@ pub enum ListenerError {
 pub(super) struct Listener {
     pub(super) socket: ListenerSocket,
     pub(super) dtls: Option<DtlsFront>,
-    certificate: Option<ShownCertificate>,
+    certificates: Certificates,
 }
 
 /// What clients reach.
@@ -134,7 +134,7 @@ pub(super) enum ListenerSocket {
     /// UDP: one socket for all clients.
     Datagrams(UdpListener),
     /// TCP: a connection for each.
-    Streams(StreamFront),
+    Streams(Box<StreamFront>),
 }
 
 impl ListenerSocket {
@@ -240,11 +240,10 @@ impl Listener {
             Transport::Udp => ListenerSocket::Datagrams(UdpListener::bind(configuration.bind)?),
             Transport::Tcp => {
                 let listener = TcpListener::bind(configuration.bind, index, events.clone())?;
-                ListenerSocket::Streams(StreamFront::new(listener, configuration.timing, seed))
+                ListenerSocket::Streams(Box::new(StreamFront::new(listener, configuration.timing, seed)))
             }
         };
-        let certificate = configuration.certificates.shown.clone();
-        Ok(Listener { socket, dtls, certificate })
+        Ok(Listener { socket, dtls, certificates: configuration.certificates.clone() })
     }
 
     /// The way to the client of an association or connection; none where it is gone.
@@ -256,13 +255,19 @@ impl Listener {
         }
     }
 
-    /// Takes other certificates and keys; the old ones stay where the engine refuses them.
-    pub(super) fn reconfigure(&mut self, configuration: &ListenerConfiguration) -> Result<(), dtls::EngineError> {
+    /// Takes other certificates and keys; the old ones stay where the engine refuses them. Says who is to go: whoever was
+    /// believed on the word of a trust anchor, where one of these is trusted no more.
+    pub(super) fn reconfigure(&mut self, configuration: &ListenerConfiguration) -> Result<Vec<u64>, dtls::EngineError> {
+        let new = &configuration.certificates;
+        let mut going = Vec::new();
         if let Some(front) = &mut self.dtls {
             front.server.reconfigure(configuration.dtls())?;
+            if !self.certificates.trust_anchors.iter().all(|anchor| new.trust_anchors.contains(anchor)) {
+                going = front.anchored();
+            }
         }
-        self.certificate = configuration.certificates.shown.clone();
-        Ok(())
+        self.certificates = new.clone();
+        Ok(going)
     }
 
     pub(super) fn status(&self) -> ListenerStatus {
@@ -272,7 +277,7 @@ impl Listener {
             address: self.socket.address(),
             security: security.to_owned(),
             transport: transport.to_owned(),
-            certificate: self.certificate.clone(),
+            certificate: self.certificates.shown.clone(),
         }
     }
 }
@@ -293,6 +298,14 @@ impl DtlsFront {
     /// The key that was proven on an association.
     pub(super) fn proof(&self, number: u64) -> Option<Fingerprint> {
         self.associations.get(&number).and_then(|association| association.proof)
+    }
+
+    /// The associations of clients that were believed on the word of a trust anchor.
+    fn anchored(&self) -> Vec<u64> {
+        let is_anchored = |association: &Association| {
+            matches!(association.peer, Peer::Certificate { trust: CertificateTrust::Anchored, .. })
+        };
+        self.associations.iter().filter(|(_, it)| is_anchored(it)).map(|(number, _)| *number).collect()
     }
 
     /// Where the client of an association is.

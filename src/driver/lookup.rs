@@ -382,4 +382,49 @@ mod tests {
         assert_eq!(start("x", None), (None, false, None));
         assert_eq!(start("m4", Some(128)), (Some(128), true, of_model), "what is not written yet counts first");
     }
+
+    fn at_first_sight(directory: &mut Directory, key: &LookupKey) -> Result<String, Lookup> {
+        match directory.look_up(key, None, UnixMillis(0), |_| None).lookup {
+            Lookup::Known(device) => Ok(device.endpoint),
+            other => Err(other),
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_looked_for_by_its_pin_then_its_name_then_the_endpoint() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), SealingKey::new([1; 32])).unwrap();
+        let (actor, at) = (Actor::admin_socket(None), SystemTime::now().into());
+        let bare = |endpoint: &str| DeviceDefinition { endpoint: endpoint.to_owned(), ..DeviceDefinition::default() };
+        let pin = format!("sha256:{}", "07".repeat(32));
+        for device in [
+            DeviceDefinition { certificate: Some(pin), ..bare("pinned") },
+            DeviceDefinition { certificate_name: Some("plain".to_owned()), ..bare("mapped") },
+            bare("plain"),
+            bare("other"),
+        ] {
+            store.add_device(actor, at, device).wait().unwrap();
+        }
+        let mut directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
+        let certificate = |fingerprint, name: Option<&str>| LookupKey::Certificate {
+            fingerprint: [fingerprint; 32],
+            name: name.map(str::to_owned),
+        };
+        for (key, found) in [
+            (certificate(7, None), Ok("pinned")),
+            (certificate(7, Some("plain")), Ok("pinned")),
+            (certificate(8, Some("plain")), Ok("mapped")),
+            (certificate(8, Some("other")), Ok("other")),
+            (certificate(8, Some("mapped")), Ok("mapped")),
+            (certificate(8, Some("nobody")), Err(Lookup::Unknown)),
+            (certificate(8, None), Err(Lookup::Outdated)),
+            (LookupKey::RawPublicKey([7; 32]), Err(Lookup::Outdated)),
+        ] {
+            assert_eq!(at_first_sight(&mut directory, &key), found.map(str::to_owned), "{key:?}");
+        }
+        // A pin that is taken away after the handshake is good no more.
+        let unpinned = |old: &DeviceDefinition| Ok::<_, ()>(DeviceDefinition { certificate: None, ..old.clone() });
+        store.update_device(actor, at, Key::Name("pinned".to_owned()), unpinned).wait().unwrap();
+        assert_eq!(at_first_sight(&mut directory, &certificate(7, None)), Err(Lookup::Outdated));
+    }
 }

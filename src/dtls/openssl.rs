@@ -33,7 +33,7 @@ use super::credentials::{self, EngineError};
 use super::gate::Flight;
 use super::record::Records;
 use super::wire::{Wire, is_plausible};
-use super::{CipherSuite, Configuration};
+use super::{CipherSuite, Configuration, suites};
 use crate::secret::Secret;
 
 /// SSL_OP_NO_ENCRYPT_THEN_MAC of ssl.h, which the crate does not name.
@@ -138,7 +138,7 @@ impl Engine {
         let mut builder = SslContext::builder(SslMethod::dtls_server())?;
         builder.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
         builder.set_max_proto_version(Some(SslVersion::DTLS1_2))?;
-        builder.set_cipher_list(&cipher_list(configuration))?;
+        builder.set_cipher_list(&suites::openssl_list(configuration))?;
         builder.set_options(
             SslOptions::NO_QUERY_MTU
                 | SslOptions::NO_RENEGOTIATION
@@ -497,12 +497,12 @@ fn breakdown_of(error: &openssl::ssl::Error) -> Breakdown {
     let errors = error.ssl_error().map_or(&[][..], ErrorStack::errors);
     // Other parts of OpenSSL say first what they saw, in numbers of their own.
     let reasons = errors.iter().filter(|error| error.library_code() == SSL_LIBRARY).map(|error| error.reason_code());
-    let known = reasons.filter_map(|reason| match reason {
+    let mut known = reasons.filter_map(|reason| match reason {
         NO_SHARED_CIPHER | NO_SHARED_GROUPS => Some(Breakdown::NoCommonSuite),
         BAD_SIGNATURE => Some(Breakdown::WrongSignature),
         _ => None,
     });
-    known.last().unwrap_or(Breakdown::Other)
+    known.next_back().unwrap_or(Breakdown::Other)
 }
 
 /// Hangs at `ssl` what the callbacks need, and makes its retransmissions begin after `initial_timeout`.
@@ -572,20 +572,8 @@ fn suite_of(cipher: &SslCipherRef) -> Option<CipherSuite> {
     CipherSuite::ALL.into_iter().find(|suite| suite.number() == cipher.protocol_id())
 }
 
-/// SECLEVEL 0, because the 64-bit tags of CCM_8 are below every other level.
-fn cipher_list(configuration: &Configuration) -> String {
-    let mut list = String::new();
-    for suite in &configuration.suites {
-        if suite.takes_psk() || configuration.identity.is_some() {
-            list.push_str(suite.openssl_name());
-            list.push(':');
-        }
-    }
-    list + "@SECLEVEL=0"
-}
-
 #[cfg(test)]
-mod client_side {
+pub(super) mod client_side {
     //! What the clients of the tests need of OpenSSL and the crate lacks.
 
     use std::ffi::c_int;
@@ -621,5 +609,3 @@ mod client_side {
         assert_eq!(unsafe { SSL_set_tlsext_max_fragment_length(ssl.as_ptr(), 1) }, 1);
     }
 }
-#[cfg(test)]
-pub(super) use client_side::{offer_raw_public_keys, request_fragments_of_512};

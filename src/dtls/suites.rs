@@ -91,3 +91,17 @@ impl CipherSuite {
         }
     }
 }
+
+/// The suites of a configuration in OpenSSL's words. SECLEVEL 0, because the 64-bit tags of CCM_8 are below every other
+/// level.
+#[cfg(feature = "service")]
+pub(super) fn openssl_list(configuration: &super::Configuration) -> String {
+    let mut list = String::new();
+    for suite in &configuration.suites {
+        if suite.takes_psk() || configuration.identity.is_some() {
+            list.push_str(suite.openssl_name());
+            list.push(':');
+        }
+    }
+    list + "@SECLEVEL=0"
+}

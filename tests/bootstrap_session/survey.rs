@@ -134,12 +134,14 @@ fn instances_and_the_root_are_deleted_where_the_profile_says_so() {
 }
 
 #[test]
-fn a_refused_finish_is_repaired_once_by_writing_all_again_and_deleting_nothing() {
+fn a_refused_finish_is_repaired_once_by_writing_all_again() {
     let repaired = || {
         vec![
             CLIENT.says(Code::NOT_ACCEPTABLE),
             CLIENT.is_discovered(),
             CLIENT.answers(Code::CONTENT, "</>;lwm2m=1.1,</0/0>,</0/1>;ssid=101,</1>,</3/0>"),
+            CLIENT.is_deleted("/0"),
+            CLIENT.says(Code::DELETED),
             CLIENT.is_written_with("/0/1", TLV, first_security()),
             CLIENT.says(Code::CHANGED),
             CLIENT.is_written_with("/1/0", TLV, first_server("U")),

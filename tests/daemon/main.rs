@@ -10,6 +10,7 @@ mod api;
 mod at_rest;
 mod bootstraps;
 mod canaries;
+mod certificates;
 mod check;
 mod definitions;
 mod demo;

@@ -8,8 +8,8 @@ use bootstrapd::simulator::{Blocks, ClientConfiguration, Like, Oversized};
 use super::fixtures;
 use super::outcome::{certified_account, trouble_with};
 
-const FORMATS: [Option<ContentFormat>; 4] =
-    [None, Some(ContentFormat::Tlv), Some(ContentFormat::SenmlCbor), Some(ContentFormat::SenmlJson)];
+/// What the client asks for, else TLV; and the one format that grows what is opaque.
+const FORMATS: [Option<ContentFormat>; 2] = [None, Some(ContentFormat::SenmlJson)];
 
 fn provision(level: Level, format: Option<ContentFormat>) -> Provision {
     let accounts = vec![certified_account(), fixtures::first_account()];

@@ -30,5 +30,7 @@ pub use explanation::{Check, DeviceExplanation, IssuedAccount};
 pub use knowledge::{Knowledge, KnownFact, KnownFrom, Model};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
-pub use status::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, ServerCertificate, Status};
+pub use status::{
+    Admission, AuditLine, Definitions, Listener, LoopingDevice, OutcomeCount, ReloadSummary, ServerCertificate, Status,
+};
 pub use timestamp::Timestamp;

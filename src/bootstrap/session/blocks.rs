@@ -25,7 +25,7 @@ const SMALLEST_BLOCK: usize = 16;
 /// What becomes of the answer to a block.
 pub(super) enum Blocks {
     /// The next message is on its way.
-    Sent(State),
+    Sent(Box<State>),
     /// The answer is to be judged as that to any other write.
     Judge(Box<Execution>),
 }
@@ -87,19 +87,19 @@ impl Session {
                 self.trace.note(&format!("the blocks do not fit together: {error}"));
                 let operation = execution.current();
                 return match self.without_blocks(execution) {
-                    Some(execution) => self.perform(now, execution, wire).map(Blocks::Sent),
+                    Some(execution) => self.perform(now, execution, wire).map(sent),
                     None => Err((Outcome::WriteFailed, format!("The client lost its place in {operation}: {error}."))),
                 };
             }
         };
         if goes_on {
-            return self.send_block(now, execution, wire).map(Blocks::Sent);
+            return self.send_block(now, execution, wire).map(sent);
         }
         let is_about_format = message.code == Code::UNSUPPORTED_CONTENT_FORMAT;
         if !is_about_format && can_be_split(&execution) {
             let execution = self.without_blocks(execution);
             return match execution {
-                Some(execution) => self.perform(now, execution, wire).map(Blocks::Sent),
+                Some(execution) => self.perform(now, execution, wire).map(sent),
                 None => Err((Outcome::Internal, "A write could be split, and then not.".to_owned())),
             };
         }
@@ -111,7 +111,7 @@ impl Session {
         if takes_no_blocks {
             self.knowledge.refuses_blocks = true;
             self.trace.note("the client takes no blocks: written in one message");
-            return self.perform(now, execution, wire).map(Blocks::Sent);
+            return self.perform(now, execution, wire).map(sent);
         }
         Ok(Blocks::Judge(Box::new(execution)))
     }
@@ -138,6 +138,10 @@ impl Session {
         execution.split();
         Some(execution)
     }
+}
+
+fn sent(state: State) -> Blocks {
+    Blocks::Sent(Box::new(state))
 }
 
 fn can_be_split(execution: &Execution) -> bool {

@@ -124,8 +124,10 @@ impl Session {
         Ok(State::Executing(exchange, execution))
     }
 
+    /// The format of a request: its own, or that of the session as far as it can say it.
     pub(super) fn format_of(&self, request: &WriteRequest) -> ContentFormat {
-        request.format.or(self.format).unwrap_or(ContentFormat::Tlv)
+        let format = request.format.or(self.format).unwrap_or(ContentFormat::Tlv);
+        request.sayable_in(format)
     }
 
     pub(super) fn handle_operation_answer(
@@ -137,7 +139,7 @@ impl Session {
     ) -> Next {
         if execution.transfer.is_some() {
             match self.handle_block_answer(now, message, execution, wire)? {
-                Blocks::Sent(state) => return Ok(state),
+                Blocks::Sent(state) => return Ok(*state),
                 Blocks::Judge(judged) => execution = *judged,
             }
         }

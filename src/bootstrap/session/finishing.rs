@@ -44,8 +44,8 @@ impl Session {
         ))
     }
 
-    /// Asks anew what the client has, and writes all of every account, whatever was thought to be needless before. What
-    /// the operator did not have deleted is still not deleted.
+    /// Asks anew what the client has, deletes what the operator has deleted (halves of what was written may be there by
+    /// now), and writes all of every account, whatever was thought to be needless before.
     fn repair(&mut self, now: Instant, mut provision: Box<Provision>, wire: &mut Wire<'_>) -> Next {
         self.has_repaired = true;
         self.trace.note("inconsistent, says the client: everything is written again");
@@ -56,7 +56,6 @@ impl Session {
         };
         provision.writing.mode = Mode::Replace;
         provision.writing.level = Level::Instance;
-        provision.writing.delete.clear();
         self.survey(now, provision, wire)
     }
 }

@@ -152,7 +152,8 @@ fn a_diagnostic_quotes_the_line_with_carets_under_the_spot() {
     assert_eq!(
         diagnostics.to_string(),
         "test.toml:3:3: error: unknown key `lifetme`: known here are `ack_random_factor`, `ack_timeout`, `bind`, \
-         `insecure_secrets`, `max_retransmit`, `profile`, `security`, `transport`, `unknown`\n\
+         `certificate`, `endpoint_name`, `insecure_secrets`, `key`, `max_retransmit`, `profile`, `raw_public_keys`, \
+         `security`, `transport`, `trust_anchors`, `unknown`\n\
          3 |   lifetme = *\n  |   ^^^^^^^\n\n\
          test.toml:4:12: warning: this listener is not protected: who is on the way can read and change what clients \
          are given\n\
@@ -378,7 +379,7 @@ fn unknown_clients_are_let_in_where_that_is_safe_and_said_how() {
     for (lines, expected) in [
         (
             "unknown = \"pending\"",
-            "3:11: error: `pending` works on listeners with `security = \"nosec\"` only: over DTLS",
+            "3:11: error: `pending` works on listeners with `security = \"nosec\"` or `trust_anchors` only: over DTLS",
         ),
         ("unknown = \"accept\"\nprofile = \"p\"", "3:11: error: `accept` works on listeners"),
         ("security = \"nosec\"\nunknown = \"accept\"", "1:1: error: `profile` is missing: name the profile"),

@@ -139,9 +139,12 @@ fn certificate_flight(length: usize) -> Vec<Vec<u8>> {
     ]
 }
 
-/// What the engine reads out of records: messages put together again, and then the types of what follows.
-fn heard(records: &[Vec<u8>]) -> (Vec<(u8, u16, Vec<u8>)>, Vec<ContentType>) {
-    let (mut messages, mut others): (Vec<(u8, u16, Vec<u8>)>, _) = (Vec::new(), Vec::new());
+/// A message put together again: type, number and body.
+type Heard = (u8, u16, Vec<u8>);
+
+/// What the engine reads out of records: the messages, and then the types of what follows.
+fn heard(records: &[Vec<u8>]) -> (Vec<Heard>, Vec<ContentType>) {
+    let (mut messages, mut others): (Vec<Heard>, _) = (Vec::new(), Vec::new());
     let mut last = None;
     for bytes in records {
         let record = Records::of(bytes).next().expect("one record");

@@ -10,7 +10,8 @@ use openssl::ssl::{
 };
 use openssl::x509::X509;
 
-use super::super::openssl::{offer_raw_public_keys, prepare_handshake, request_fragments_of_512};
+use super::super::openssl::client_side::{offer_raw_public_keys, request_fragments_of_512};
+use super::super::openssl::prepare_handshake;
 use super::pki::Holder;
 
 pub(super) const IDENTITY: &str = "urn:imei:490154203237518";

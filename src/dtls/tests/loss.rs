@@ -69,11 +69,11 @@ fn certified(holder: &Holder) -> Client {
 
 fn assert_served(world: &mut World, client: &mut Client) {
     assert!(client.is_established);
-    let established = world.events.iter().filter_map(|event| match event {
+    let mut established = world.events.iter().filter_map(|event| match event {
         Output::Established { association, .. } => Some(*association),
         _ => None,
     });
-    let association = established.last().expect("established");
+    let association = established.next_back().expect("established");
     client.step();
     world.assert_alive(route(1), client, association);
     assert_eq!(world.server.statistics().associations, 1);

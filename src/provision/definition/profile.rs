@@ -26,7 +26,8 @@ pub struct ProfileDefinition {
     /// left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule_order: Option<u32>,
-    /// `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`; `auto` where left out.
+    /// `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`, and at the level of resources `plain-text` or `cbor`;
+    /// `auto` where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// `auto`, `always` or `never`; `auto` where left out: asked, and done without where the client refuses.

@@ -30,6 +30,10 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
     });
     let mode = named(MODES, "mode", profile.mode.as_deref(), &mut problems);
     let level = named(LEVELS, "level", profile.level.as_deref(), &mut problems);
+    if matches!(format, Some(ContentFormat::PlainText | ContentFormat::Cbor)) && level != Level::Resource {
+        let message = "it says one value and no more: set `level = \"resource\"` with it, or take another format";
+        problems.push(Problem::error("format", message));
+    }
     let pack = named(PACKS, "pack", profile.pack.as_deref(), &mut problems);
     let delete = deleted(profile.delete.as_deref(), mode, &mut problems);
     let bootstrap_account_instance = profile.bootstrap_account_instance.and_then(|instance| {
@@ -59,9 +63,12 @@ fn format_named(name: Option<&str>) -> Result<Option<ContentFormat>, Problem> {
         Some("senml-cbor") => Ok(Some(ContentFormat::SenmlCbor)),
         Some("senml-json") => Ok(Some(ContentFormat::SenmlJson)),
         Some("lwm2m-cbor") => Ok(Some(ContentFormat::Lwm2mCbor)),
+        Some("plain-text") => Ok(Some(ContentFormat::PlainText)),
+        Some("cbor") => Ok(Some(ContentFormat::Cbor)),
         Some(_) => Err(Problem::error(
             "format",
-            "no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`",
+            "no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`, and for single resources also \
+             `plain-text` or `cbor`",
         )),
     }
 }

@@ -114,13 +114,12 @@ fn files_that_do_not_go_together_are_told_apart() {
     let (certificate, key) = (certificate.to_pem().unwrap(), Secret::new(key.private_key_to_der().unwrap()));
     let other = Secret::new(other.private_key_to_der().unwrap());
     assert!(ClientCertificate::read(&certificate, &key, Some(&certificate)).is_ok());
-    let cases: [(&[u8], &Secret, Option<&[u8]>, &str); 4] = [
-        (b"meter-1", &key, None, "holds no X.509 certificate"),
-        (&certificate, &key, Some(b""), "whom to trust"),
+    for (certificate, key, trust, words) in [
+        (&b"meter-1"[..], &key, None, "holds no X.509 certificate"),
+        (&certificate, &key, Some(&b""[..]), "whom to trust"),
         (&certificate, &Secret::from(&b"key"[..]), None, "holds no private key"),
         (&certificate, &other, None, "does not belong"),
-    ];
-    for (certificate, key, trust, words) in cases {
+    ] {
         let failure = ClientCertificate::read(certificate, key, trust).unwrap_err();
         assert!(failure.to_string().contains(words), "{failure}");
     }

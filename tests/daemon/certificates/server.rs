@@ -1,0 +1,170 @@
+//! The server's own certificate: what the config may say of it, what `status` shows, and how another takes its place.
+
+use serde_json::json;
+
+use super::client::{Device, Proof, bootstrap};
+use super::pki::{Holder, Wish};
+use super::{CERTIFICATES, World, device};
+use crate::harness::Daemon;
+
+fn served_by(daemon: &Daemon, proof: &Proof<'_>) -> String {
+    let device = Device::connect(daemon.dtls, proof).unwrap();
+    let certificate = device.server_certificate();
+    let name = certificate.subject_name().entries().next().expect("it has a name");
+    name.data().to_string().expect("it is text")
+}
+
+#[test]
+fn a_renewed_certificate_takes_no_restart_and_a_bad_one_is_refused() {
+    let world = World::new();
+    let holder = world.certified(Wish::named("meter-7"));
+    let proof = Proof::Certificate(&holder);
+    let daemon = world.start(CERTIFICATES, &device("meter-7", ""));
+    assert_eq!(served_by(&daemon, &proof), "bs.example.com");
+    let mut old = Device::connect(daemon.dtls, &proof).unwrap();
+
+    Wish::named("bs-2.example.com").self_signed().write(&world.site, "server");
+    daemon.signal("HUP");
+    daemon.await_log("reloaded: ");
+    assert_eq!(served_by(&daemon, &proof), "bs-2.example.com");
+    old.bootstrap("meter-7").served();
+
+    // The key of another certificate, an expired certificate, and one that is none: the second one stays.
+    let third = Wish::named("bs-3.example.com").self_signed();
+    world.site.file("server.pem", &third.pem());
+    daemon.ctl(&["reload"]).ended_with(1).explaining(&["the private key does not belong to the certificate"]);
+    Wish { days: (-20, -10), ..Wish::named("bs-4.example.com") }.self_signed().write(&world.site, "server");
+    daemon.ctl(&["reload"]).ended_with(1).explaining(&["`bs-4.example.com` has expired", "stay as they were"]);
+    world.site.file("server.pem", "nothing");
+    daemon.ctl(&["reload"]).ended_with(1).explaining(&["server.pem", "must be PEM text"]);
+    std::fs::remove_file(world.site.path("server.pem")).unwrap();
+    daemon.ctl(&["reload"]).ended_with(1).explaining(&["server.pem", "No such file"]);
+    assert_eq!(served_by(&daemon, &proof), "bs-2.example.com");
+
+    third.write(&world.site, "server");
+    daemon.ctl(&["reload"]).succeeded();
+    assert_eq!(served_by(&daemon, &proof), "bs-3.example.com");
+    bootstrap(daemon.dtls, "meter-7", &proof).served();
+    assert!(!daemon.log().contains("PRIVATE KEY"), "{}", daemon.log());
+}
+
+#[test]
+fn a_trust_anchor_that_is_taken_away_vouches_for_nobody() {
+    let world = World::new();
+    let holder = world.certified(Wish::named("meter-7"));
+    let other = Wish::authority("Other CA").self_signed();
+    let daemon = world.start(CERTIFICATES, &device("meter-7", ""));
+    bootstrap(daemon.dtls, "meter-7", &Proof::Certificate(&holder)).served();
+    // Both may stand in one file.
+    world.site.file("ca.pem", &(other.pem() + &world.authority.pem()));
+    daemon.ctl(&["reload"]).succeeded();
+    bootstrap(daemon.dtls, "meter-7", &Proof::Certificate(&holder)).served();
+    let second = Wish::named("meter-7").issued_by(&other);
+    bootstrap(daemon.dtls, "meter-7", &Proof::Certificate(&second)).served();
+    let mut believed = Device::connect(daemon.dtls, &Proof::Certificate(&holder)).unwrap();
+    believed.bootstrap("meter-7").served();
+    world.site.file("ca.pem", &other.pem());
+    daemon.ctl(&["reload"]).succeeded();
+    believed.bootstrap("meter-7").refused("the association broke");
+    bootstrap(daemon.dtls, "meter-7", &Proof::Certificate(&holder)).turned_away(super::UNKNOWN_CA);
+    bootstrap(daemon.dtls, "meter-7", &Proof::Certificate(&second)).served();
+}
+
+#[test]
+fn status_shows_the_certificate_and_warns_before_it_ends() {
+    let world = World::new();
+    let listener = || {
+        let daemon = world.start(CERTIFICATES, "");
+        let status = daemon.ctl_json(&["status"]);
+        (status["listeners"][0]["certificate"].clone(), status["degraded"].clone())
+    };
+    let (certificate, degraded) = listener();
+    assert_eq!(certificate["subject"], "bs.example.com");
+    assert!([json!(399), json!(400)].contains(&certificate["days_left"]), "{certificate}");
+    assert_eq!(degraded, json!([]));
+    for (days, warning) in [(29, "expires in 2"), (-3, "expired at")] {
+        Wish { days: (-400, days), ..Wish::named("bs.example.com") }.self_signed().write(&world.site, "server");
+        let (certificate, degraded) = listener();
+        assert!(degraded[0].as_str().is_some_and(|reason| reason.contains(warning)), "{certificate} {degraded}");
+    }
+}
+
+#[test]
+fn the_root_is_left_out_and_what_stands_between_is_sent() {
+    let world = World::new();
+    let root = Wish::authority("Root").self_signed();
+    let between = Wish::authority("Between").issued_by(&root);
+    Wish::named("bs.example.com").issued_by(&between).write(&world.site, "server");
+    let daemon = world.start(CERTIFICATES, "");
+    daemon.await_log("the last certificate is the root, which clients have: it is left out");
+    let holder = world.certified(Wish::named("meter-7"));
+    let device = Device::connect(daemon.dtls, &Proof::Certificate(&holder)).unwrap();
+    assert_eq!(device.server_chain_length(), 2);
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_its_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let other = Wish::named("other").self_signed();
+    other.write(&world.site, "other");
+    Wish::named("rsa").self_signed_with_rsa().write(&world.site, "rsa");
+    let chain = Wish::named("leaf").issued_by(&Wish::authority("One").self_signed());
+    let mixed = Holder { chain: vec![chain.chain[0].clone(), other.chain[0].clone(), chain.chain[0].clone()], ..chain };
+    mixed.write(&world.site, "mixed");
+    for (listener, expected) in [
+        ("certificate = \"server.pem\"", "`key` is missing: name the file with the private key of `certificate`"),
+        ("key = \"server.key\"", "`certificate` is missing"),
+        ("raw_public_keys = true", "`key` is missing"),
+        ("trust_anchors = [\"ca.pem\"]", "`certificate` is missing"),
+        ("endpoint_name = \"cn\"", "`endpoint_name` says which name"),
+        ("endpoint_name = \"dns\"", "`endpoint_name` must be one of `cn`, `san-dns`, `san-uri`"),
+        ("certificate = \"server.pem\"\nkey = \"server.key\"\ntrust_anchors = []", "`trust_anchors` is empty"),
+        ("certificate = \"server.pem\"\nkey = \"other.key\"", "the private key does not belong to the certificate"),
+        ("certificate = \"rsa.pem\"\nkey = \"rsa.key\"", "in rsa.pem: the key is RSA 2048"),
+        ("certificate = \"server.key\"\nkey = \"server.key\"", "in server.key: this field wants a certificate"),
+        ("certificate = \"server.pem\"\nkey = \"server.pem\"", "in server.pem: this field wants a private key"),
+        ("certificate = \"server.pem\"\nkey = \"gone.key\"", "gone.key: cannot read the file: No such file"),
+        ("certificate = \"mixed.pem\"\nkey = \"mixed.key\"", "certificate 1 does not name certificate 2 as its issuer"),
+        ("unknown = \"pending\"", "`pending` works on listeners with"),
+    ] {
+        world.configure(listener, "");
+        world.site.check().ended_with(1).explaining(&[expected, "error"]);
+    }
+    world.configure(CERTIFICATES, "");
+    world.site.check().succeeded();
+    let key = world.site.path("server.key");
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    world.site.check().succeeded().saying(&["everyone can read this key file: `chmod o-r` it"]);
+    world.site.configure("[[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"nosec\"\nraw_public_keys = true\n", "");
+    world.site.check().ended_with(1).explaining(&["`raw_public_keys` belongs to listeners with `security = \"dtls\"`"]);
+}
+
+#[test]
+fn what_cannot_prove_a_device_is_named() {
+    let world = World::new();
+    let rsa = Wish::named("rsa").self_signed_with_rsa();
+    rsa.write(&world.site, "rsa");
+    world.site.file("rsa.pub", &rsa.public_key_pem());
+    let pin = format!("certificate = \"sha256:{}\"", "ab".repeat(32));
+    for (devices, expected) in [
+        (device("d", "certificate = \"sha256:abc\""), "64 hexadecimal digits"),
+        (
+            device("d", "certificate_file = \"rsa.pem\""),
+            "the key is RSA 2048, and clients prove themselves with EC P-256",
+        ),
+        (device("d", "public_key_file = \"rsa.pub\""), "the key is RSA 2048"),
+        (device("d", "certificate_file = \"server.key\""), "this field wants a certificate"),
+        (device("d", "public_key_file = \"server.pem\""), "this field wants a public key"),
+        (device("d", "certificate_name = \"\""), "`certificate_name` is empty"),
+        (device("d", &format!("{pin}\ncertificate_name = \"n\"")), "remove one of them"),
+        (device("d", &pin) + &device("e", &pin), "is that of device `d` already"),
+        (
+            device("d", "certificate_name = \"n\"") + &device("e", "certificate_name = \"n\""),
+            "the certificate name `n` is that of device `d` already",
+        ),
+    ] {
+        world.configure(CERTIFICATES, &devices);
+        world.site.check().ended_with(1).explaining(&[expected, "error"]);
+    }
+}
