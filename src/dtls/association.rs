@@ -7,10 +7,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::breakdown::Breakdown;
 use super::certificate::{CertificateFault, Offered, Verdict};
 use super::client_hello::ClientHello;
 use super::gate::{Gate, Step};
-use super::openssl::{Breakdown, Connection};
+use super::openssl::Connection;
 pub(super) use super::openssl::{Engine, Progress, Reception};
 use super::record::Records;
 use super::{AssociationId, CloseReason};

@@ -28,6 +28,7 @@ pub mod record;
 
 #[cfg(feature = "service")]
 mod association;
+mod breakdown;
 #[cfg(feature = "service")]
 mod chain;
 #[cfg(feature = "service")]

@@ -27,6 +27,7 @@ use openssl::ssl::{
 use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
+use super::breakdown::{Breakdown, breakdown_of};
 use super::certificate::{CertificateFault, Identity, KeyType, Offered, Verdict};
 use super::chain::{self, Believed, Trust};
 use super::credentials::{self, EngineError};
@@ -109,17 +110,6 @@ pub(super) enum Progress {
     Proven,
     /// It cannot succeed any more.
     Failed(Breakdown),
-}
-
-/// Why a handshake cannot succeed any more, as far as it matters to anybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Breakdown {
-    /// The ClientHello and the configuration have no suite in common, or no group or signature algorithm for one.
-    NoCommonSuite,
-    /// The signature in CertificateVerify is not by the key that the client offered.
-    WrongSignature,
-    /// Anything else.
-    Other,
 }
 
 /// How an association stands after a datagram.
@@ -484,25 +474,6 @@ unsafe extern "C" fn verify_client(context: *mut ffi::X509_STORE_CTX, _argument:
     // SAFETY: the context is the one of this call.
     unsafe { ffi::X509_STORE_CTX_set_error(context, error) };
     c_int::from(error == ffi::X509_V_OK)
-}
-
-/// ERR_LIB_SSL of err.h, and of its reasons SSL_R_BAD_SIGNATURE, SSL_R_NO_SHARED_CIPHER and SSL_R_NO_SHARED_GROUPS of
-/// sslerr.h.
-const SSL_LIBRARY: c_int = 20;
-const BAD_SIGNATURE: c_int = 123;
-const NO_SHARED_CIPHER: c_int = 193;
-const NO_SHARED_GROUPS: c_int = 410;
-
-fn breakdown_of(error: &openssl::ssl::Error) -> Breakdown {
-    let errors = error.ssl_error().map_or(&[][..], ErrorStack::errors);
-    // Other parts of OpenSSL say first what they saw, in numbers of their own.
-    let reasons = errors.iter().filter(|error| error.library_code() == SSL_LIBRARY).map(|error| error.reason_code());
-    let mut known = reasons.filter_map(|reason| match reason {
-        NO_SHARED_CIPHER | NO_SHARED_GROUPS => Some(Breakdown::NoCommonSuite),
-        BAD_SIGNATURE => Some(Breakdown::WrongSignature),
-        _ => None,
-    });
-    known.next_back().unwrap_or(Breakdown::Other)
 }
 
 /// Hangs at `ssl` what the callbacks need, and makes its retransmissions begin after `initial_timeout`.

@@ -16,7 +16,6 @@ class Direction:
 
     def __init__(self, name, seed, rates, counter):
         random = Random(f"{seed} {name}")
-        # Twice the first fates, so that three losses in a row can be broken up.
         self.fates = iter([random.choices([*rates, "passed"], [*rates.values(), 100 - sum(rates.values())])[0]
                            for _ in range(LIFE)])
         self.name, self.counter, self.held, self.losses = name, counter, [], 0

@@ -1,0 +1,38 @@
+//! Why a handshake failed, read out of what OpenSSL reports.
+//!
+//! It must not know what becomes of the handshake.
+
+use std::ffi::c_int;
+
+use openssl::error::ErrorStack;
+
+/// Why a handshake cannot succeed any more, as far as it matters to anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Breakdown {
+    /// The ClientHello and the configuration have no suite in common, or no group or signature algorithm for one.
+    NoCommonSuite,
+    /// The signature in CertificateVerify is not by the key that the client offered.
+    WrongSignature,
+    /// Anything else.
+    Other,
+}
+
+/// ERR_LIB_SSL of err.h, and of its reasons SSL_R_BAD_SIGNATURE, SSL_R_NO_SHARED_CIPHER and SSL_R_NO_SHARED_GROUPS of
+/// sslerr.h.
+const SSL_LIBRARY: c_int = 20;
+const BAD_SIGNATURE: c_int = 123;
+const NO_SHARED_CIPHER: c_int = 193;
+const NO_SHARED_GROUPS: c_int = 410;
+
+/// What OpenSSL's error says.
+pub(super) fn breakdown_of(error: &openssl::ssl::Error) -> Breakdown {
+    let errors = error.ssl_error().map_or(&[][..], ErrorStack::errors);
+    // Other parts of OpenSSL say first what they saw, in numbers of their own.
+    let reasons = errors.iter().filter(|error| error.library_code() == SSL_LIBRARY).map(|error| error.reason_code());
+    let mut known = reasons.filter_map(|reason| match reason {
+        NO_SHARED_CIPHER | NO_SHARED_GROUPS => Some(Breakdown::NoCommonSuite),
+        BAD_SIGNATURE => Some(Breakdown::WrongSignature),
+        _ => None,
+    });
+    known.next_back().unwrap_or(Breakdown::Other)
+}
