@@ -118,6 +118,7 @@ fn row(number: u64) -> DeviceRow {
         tags: BTreeSet::from([format!("batch-{}", number / 10_000), ["even", "odd"][number as usize % 2].to_owned()]),
         state: if number.is_multiple_of(997) { DeviceState::Blocked } else { DeviceState::Enabled },
         endpoint,
+        ..DeviceDefinition::default()
     };
     DeviceRow { definition, kept: Kept::default() }
 }

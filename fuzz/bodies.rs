@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use bootstrapd::coap::stream::{Connection, FrameDecoder, Output, frame};
 use bootstrapd::coap::{Message, Timing};
+use bootstrapd::dtls::certificate::{KeyType, Offered};
 use bootstrapd::dtls::client_hello::ClientHello;
 use bootstrapd::dtls::cookie::{Cookies, Verdict};
-use bootstrapd::dtls::gate::Gate;
+use bootstrapd::dtls::gate::{Flight, Gate, Step};
 use bootstrapd::dtls::record::{HandshakeFragments, Records};
 use bootstrapd::lwm2m::{self, ContentFormat, DiscoverAnswer, Path};
 use bootstrapd::provision::expression::{Template, Values};
@@ -172,16 +173,23 @@ pub fn dtls_record(data: &[u8]) {
 /// A client's second flight in datagrams, each after its length in one byte; length 0 says that the key is there.
 pub fn dtls_handshake(mut data: &[u8]) {
     let mut gate = Gate::default();
+    let mut certified = Gate::new(Flight::Certificate, [0; 6]);
     let (mut fed, mut arrived) = (0, data.len() + 64);
     while let Some((&length, rest)) = data.split_first() {
         let (datagram, later) = rest.split_at(usize::from(length).min(rest.len()));
         data = later;
         if length == 0 {
             fed += gate.open().len();
+            certified.open();
         }
         for record in Records::of(datagram) {
             arrived += 1;
             fed += gate.handle_record(&record).len();
+            for step in certified.handle_record(&record) {
+                if let Step::Certificate(body) = step {
+                    let _ = (Offered::parse(KeyType::Certificate, &body), Offered::parse(KeyType::RawPublicKey, &body));
+                }
+            }
         }
     }
     assert!(fed <= arrived, "the engine gets more than the client sent");

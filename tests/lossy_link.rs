@@ -1,7 +1,8 @@
 //! Bootstraps over a lossy link of our own: as many succeed as the retransmission of RFC 7252 allows, and no fewer.
 //!
-//! Each row is 100,000 seeded runs in invented time where the build is optimised, as `.ci/run` has it. Success is that the device holds the provision, whatever either
-//! side says of it. What a row is held to stands in [`Row::expected`] as a closed form.
+//! Each row is 100,000 seeded runs in invented time where the build is optimised, as `.ci/run` has it. Success is that the
+//! device holds the provision, whatever either side says of it. What a row is held to stands in [`Row::expected`] as a
+//! closed form.
 
 #[path = "support/fixtures.rs"]
 #[expect(dead_code, reason = "the fixtures serve the tables as well")]
@@ -21,8 +22,10 @@ use bootstrapd::provision::{AccessControl, Discover, Provision, TimingOverride};
 use bootstrapd::simulator::{Behaviour, Client, ClientConfiguration};
 use link::{Attempt, Deeds, Site, Weather};
 
-/// In a build without optimisation a tenth of the runs, which takes as long.
-const RUNS: u64 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
+/// A build without optimisation takes about ten times as long for each.
+const RUNS: u64 = if cfg!(debug_assertions) { 5_000 } else { 100_000 };
+/// 99.9 %; of few runs three standard deviations less.
+const NEARLY_ALL: f64 = if cfg!(debug_assertions) { 0.9977 } else { 0.999 };
 /// Datagrams that arrive twice, and those that are overtaken: so few that the disturbance stated at [`Row::expected`]
 /// stays far below one standard deviation, and so many that each row sees thousands of either kind.
 const REPEATED: f64 = 0.01;
@@ -189,7 +192,7 @@ impl Row {
             self.attempts,
         );
         assert!(deeds.repeated > RUNS / 20 && deeds.overtaken > RUNS / 40, "the link was idle: {deeds:?}");
-        if self.timing == TimingOverride::default() {
+        if self.timing == TimingOverride::default() && self.weather.repeated == REPEATED {
             assert!(distance.abs() < 3.0, "{share:.5} is {distance:+.2} standard deviations from {expected:.5}");
             let negligible = (0.2 * deviation * runs * self.attempts as f64).ceil();
             assert!(
@@ -231,30 +234,43 @@ fn at_ten_per_cent_loss_as_many_succeed_as_can() {
 
 #[test]
 fn at_thirty_per_cent_loss_as_many_succeed_as_can_and_nearly_all_within_six_attempts() {
-    assert!(Row { attempts: 6, ..Row::new(1, 0.3) }.check() >= 0.999);
+    assert!(Row { attempts: 6, ..Row::new(1, 0.3) }.check() >= NEARLY_ALL);
 }
 
-/// Eleven exchanges: four accounts are as long a session as there is among ordinary devices.
+/// Four accounts take eleven exchanges: of such sessions about 99.99, 99.7 and 70 % can succeed at once.
 #[test]
-fn a_long_session_succeeds_within_six_attempts_too() {
-    assert!(Row { attempts: 6, ..Row::new(4, 0.3) }.check() >= 0.999);
+fn of_long_sessions_as_many_succeed_as_can_and_nearly_all_within_six_attempts() {
+    for lost in [0.05, 0.1, 0.3] {
+        assert!(Row { attempts: 6, ..Row::new(4, lost) }.check() >= NEARLY_ALL);
+    }
 }
 
-/// A slow network, such as NB-IoT in bad coverage: round trips of 2 to 15 s, and a profile for it. It waits 20 s for the
-/// first answer and asks nothing that it knows. Here the closed form holds only from above: the 247 s of the whole count.
-fn slow(max_retransmit: u32, attempts: usize) -> Row {
-    let timing = TimingOverride { ack_timeout: Some(Duration::from_secs(20)), max_retransmit: Some(max_retransmit) };
+/// De-duplication and matching at length; the closed form says nothing here.
+#[test]
+fn a_link_that_repeats_and_holds_a_third_of_everything_does_no_harm() {
+    let row = Row::new(1, 0.05);
+    let weather = Weather { repeated: 0.3, held: 0.3, ..row.weather };
+    assert!(Row { weather, ..row }.check() >= NEARLY_ALL);
+}
+
+/// A slow network, such as NB-IoT in bad coverage: round trips of 2 to 15 s, and a profile for it, which asks nothing that
+/// it knows. An exchange must end in less than 200 s, so that a longer ACK_TIMEOUT leaves fewer repetitions. The closed form
+/// holds here only from above: the 247 s of the whole count.
+fn slow(ack_timeout: u64, max_retransmit: u32, attempts: usize) -> Row {
+    let ack_timeout = Some(Duration::from_secs(ack_timeout));
+    let timing = TimingOverride { ack_timeout, max_retransmit: Some(max_retransmit) };
     let row = Row::new(1, 0.05);
     Row { weather: Weather { delay: 1.0..7.5, ..row.weather }, timing, attempts, discover: Discover::Never, ..row }
 }
 
-/// With two repetitions no exchange takes longer than the whole may: MAX_TRANSMIT_WAIT is 210 s.
+/// Some requests are repeated in vain, and none too late.
 #[test]
-fn over_a_slow_network_nearly_all_succeed_within_two_attempts() {
-    assert!(slow(2, 2).check() >= 0.999);
+fn over_a_slow_network_nearly_all_succeed_at_once() {
+    assert!(slow(8, 3, 1).check() >= NEARLY_ALL);
 }
 
+/// Nothing is repeated in vain.
 #[test]
-fn over_a_slow_network_nearly_all_succeed_at_once_with_three_repetitions() {
-    assert!(slow(3, 1).check() >= 0.999);
+fn over_a_slow_network_with_few_repetitions_nearly_all_succeed_within_three_attempts() {
+    assert!(slow(20, 1, 3).check() >= NEARLY_ALL);
 }

@@ -26,6 +26,7 @@ use super::api::{
 use crate::provision::DeviceDefinition;
 
 mod bulk;
+mod knowledge;
 
 /// A reload reads and seals a whole file, which is the longest that a daemon is busy with one request.
 const TIMEOUT: Duration = Duration::from_secs(120);

@@ -276,6 +276,17 @@ fn unknown(request: &BootstrapRequest, key: &LookupKey) -> Refusal {
     Refusal::definite(Outcome::RefusedUnknown, format!("No device is on record for the {who}."))
 }
 
+/// Whether a client may take the place of another one that is being served as the same device, both being authorised:
+/// whoever proved it in the same way, and whoever proved it where the other proved nothing. That a proof is of another
+/// kind says that somebody has one of two secrets, and not that it is the client whose session runs.
+pub fn may_displace(this: &Peer, other: &Peer) -> bool {
+    match (this, other) {
+        (Peer::Unauthenticated, _) => false,
+        (_, Peer::Unauthenticated) => true,
+        _ => std::mem::discriminant(this) == std::mem::discriminant(other),
+    }
+}
+
 /// What a client has proven, for people to read.
 pub(super) fn describe(peer: &Peer) -> String {
     match peer {

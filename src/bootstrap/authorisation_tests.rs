@@ -1,6 +1,9 @@
 //! Every combination of proof, claim and record, and what follows from it.
 
-use super::{Credentials, Grant, KnownDevice, Lookup, LookupKey, Outcome, Withheld, authorise, describe, lookup_key};
+use super::{
+    Credentials, Grant, KnownDevice, Lookup, LookupKey, Outcome, Withheld, authorise, describe, lookup_key,
+    may_displace,
+};
 use crate::bootstrap::request::BootstrapRequest;
 use crate::coap::Code;
 use crate::peer::{CertificateTrust, Peer};
@@ -218,4 +221,26 @@ fn a_blocked_device_is_refused_and_nothing_is_issued_for_whom_has_no_right_to_it
     assert_eq!(decide(&proven, false, invalid), Err((Outcome::InvalidProvision, false)));
     let held = authorise(&request, &stranger, Lookup::Held("it waits".to_owned()), false).unwrap_err();
     assert_eq!((held.outcome, held.answer), (Outcome::RefusedUnknown, None));
+}
+
+#[test]
+fn only_an_equal_proof_takes_the_place_of_a_session() {
+    let certificate = |leaf: &[u8], trust| Peer::Certificate { chain: vec![leaf.to_vec()], trust };
+    let kinds = [
+        vec![Peer::PskIdentity(b"one".to_vec()), Peer::PskIdentity(b"two".to_vec())],
+        vec![certificate(b"one", CertificateTrust::Pinned), certificate(b"two", CertificateTrust::Anchored)],
+        vec![Peer::RawPublicKey(b"one".to_vec()), Peer::RawPublicKey(b"two".to_vec())],
+    ];
+    let nosec = Peer::Unauthenticated;
+    for (kind, peers) in kinds.iter().enumerate() {
+        for this in peers {
+            assert!(may_displace(this, &nosec) && !may_displace(&nosec, this), "{this:?}");
+            for (other_kind, others) in kinds.iter().enumerate() {
+                for other in others {
+                    assert_eq!(may_displace(this, other), kind == other_kind, "{this:?} {other:?}");
+                }
+            }
+        }
+    }
+    assert!(!may_displace(&nosec, &nosec));
 }

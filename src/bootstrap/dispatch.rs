@@ -117,6 +117,24 @@ impl WriteRequest {
         lwm2m::encode(format, &self.target, &[Object { id: self.object(), instances }])
     }
 
+    /// `format`, or what stands in for it where it says single values and this is more than one, or is opaque: plain text
+    /// has those in Base64, and their own format has them as they are (spec sheet `formats.md`, sections 2 and 3).
+    pub(super) fn sayable_in(&self, format: ContentFormat) -> ContentFormat {
+        if !matches!(format, ContentFormat::PlainText | ContentFormat::Cbor) {
+            return format;
+        }
+        let resource = self.writes.first().and_then(|write| write.instance.resources.first());
+        match (self.target, resource.map(|resource| &resource.value)) {
+            (Path::Resource(..), Some(ResourceValue::Single(Value::Opaque(_))))
+                if format == ContentFormat::PlainText =>
+            {
+                ContentFormat::Opaque
+            }
+            (Path::Resource(..), Some(ResourceValue::Single(_))) => format,
+            _ => ContentFormat::Tlv,
+        }
+    }
+
     /// Whether all of it has this purpose.
     pub(super) fn is_for(&self, purpose: Purpose) -> bool {
         self.writes.iter().all(|write| write.purpose == purpose)

@@ -188,6 +188,18 @@ pub struct Looping {
     pub is_first: bool,
 }
 
+/// A sentence for the operator; it follows the reason for the end of the session.
+impl fmt::Display for Looping {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Looping { sessions, since, silence, .. } = self;
+        let (since, silence) = (since.as_secs(), silence.as_secs());
+        write!(
+            formatter,
+            "The client bootstraps in a loop, {sessions} times in {since} s, and its requests meet silence for {silence} s."
+        )
+    }
+}
+
 /// Durations as fractional milliseconds, the form that tables and scripts want.
 mod milliseconds {
     use std::time::Duration;

@@ -300,12 +300,13 @@ impl Server {
         }
     }
 
-    /// Whether this session may serve the device although another one does: the other is displaced by whoever proved
-    /// the same identity, and over NoSec by the same address and port alone.
+    /// Whether this session may serve the device although another one does: the other is displaced by whoever proved the
+    /// device's identity in the same way, and over NoSec by the same address and port alone.
     fn may_displace(&self, session: SessionId, device: &str) -> bool {
         let other = self.by_device.get(device).and_then(|other| self.sessions.get(other));
         let (Some(other), Some(this)) = (other, self.sessions.get(&session)) else { return true };
-        other.session.endpoint == this.session.endpoint || this.session.peer.is_authenticated()
+        let is_same_end = other.session.endpoint == this.session.endpoint;
+        is_same_end || authorisation::may_displace(&this.session.peer, &other.session.peer)
     }
 
     /// This session serves the device from now on, and no other one does.
@@ -333,6 +334,7 @@ impl Server {
         let timing = &self.listeners[endpoint.listener()].timing;
         entry.session.adapt(&mut provision, knowledge);
         entry.session.accept(now, &provision);
+        self.deduplication.raise_lifetime(entry.session.timing(timing).exchange_lifetime());
         entry.session.record_request(now, Code::CHANGED);
         if has_failed_pack {
             entry.session.note_failed_pack();
@@ -427,6 +429,7 @@ impl Server {
             self.forget_pack(endpoint);
         }
         let looping = self.watch_for_loop(now, &entry.session);
+        let reason = looping.iter().fold(reason, |reason, looping| format!("{reason} {looping}"));
         let report = SessionReport { looping, ..entry.session.into_report(now, outcome, reason) };
         self.outputs.push_back(Output::Ended { endpoint, device, confirmed, learned, report: Box::new(report) });
     }
@@ -448,7 +451,8 @@ impl Server {
     }
 }
 
-/// How long requests are remembered: EXCHANGE_LIFETIME of the slowest listener (RFC 7252 section 4.8.2).
+/// How long requests are remembered: EXCHANGE_LIFETIME of the slowest listener (RFC 7252 section 4.8.2). A profile that
+/// is slower makes it longer once it is used.
 fn longest_exchange(listeners: &[ListenerPolicy]) -> Duration {
     listeners.iter().map(|policy| policy.timing.exchange_lifetime()).max().unwrap_or_default()
 }

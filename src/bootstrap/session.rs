@@ -23,6 +23,7 @@ use super::request::{self, BootstrapRequest};
 use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Reaction, Reply, ReplyReaction, Timing};
 use crate::lwm2m::{ContentFormat, Version};
 use crate::peer::Peer;
+use crate::provision::timing::{self, LONGEST_EXCHANGE};
 use crate::provision::{ClientKnowledge, Provision, TimingOverride};
 use crate::route::Route;
 use delivery::Delivery;
@@ -139,19 +140,20 @@ impl Session {
             State::Confirming(reply, _) => reply.deadline(),
             State::Delivering(delivery) => delivery.reply.as_ref().map_or(self.must_end, Reply::deadline),
             State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => {
-                exchange.deadline()
+                // A client that has acknowledged and is slow to answer waits for the next operation all the same.
+                exchange.deadline().min(exchange.started() + LONGEST_EXCHANGE)
             }
         };
         next.min(self.must_end)
     }
 
-    /// Retransmission parameters towards this client: the listener's, but for what its profile says.
+    /// Retransmission parameters towards this client: the listener's, but for what its profile says, and no more
+    /// retransmissions than fit.
     pub(super) fn timing(&self, listener: &Timing) -> Timing {
-        Timing {
-            ack_timeout: self.timing.ack_timeout.unwrap_or(listener.ack_timeout),
-            max_retransmit: self.timing.max_retransmit.unwrap_or(listener.max_retransmit),
-            ..*listener
-        }
+        let ack_timeout = self.timing.ack_timeout.unwrap_or(listener.ack_timeout);
+        let most = timing::most_retransmissions(ack_timeout.as_secs_f64(), listener.ack_random_factor).unwrap_or(0);
+        let max_retransmit = self.timing.max_retransmit.unwrap_or(listener.max_retransmit).min(most);
+        Timing { ack_timeout, max_retransmit, ..*listener }
     }
 
     /// The client has been identified and is to receive this; its request is about to be answered with 2.04.
@@ -320,6 +322,10 @@ impl Session {
             State::Surveying(exchange, ..) | State::Executing(exchange, _) | State::Finishing(exchange, _) => exchange,
             State::Resolving | State::Confirming(..) | State::Delivering(_) | State::Ended => return Turn::Continue,
         };
+        if now >= exchange.started() + LONGEST_EXCHANGE {
+            return self
+                .give_up(now, "the client took longer than the 200 seconds that may pass between two operations");
+        }
         match exchange.handle_timeout(now) {
             Expiry::NotYet => Turn::Continue,
             Expiry::Retransmit(bytes) => {

@@ -16,6 +16,7 @@ use super::confirm::confirm;
 use super::failure::Failure;
 use super::human::{NOTHING, printable};
 use super::key_input::{self, FileValue};
+use super::model;
 use super::report::{Report, Table};
 use super::wording::Wording;
 use crate::admin::api::{Dependents, Entry, List, Origin, Resource};
@@ -325,6 +326,7 @@ pub(super) fn changed<D: Resource>(verb: &str, entry: &Entry<D>) -> Report {
 fn record<D: Resource>(entry: &Entry<D>) -> Table {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(entry) else { return Table::default() };
     fields.remove("warnings");
+    fields.remove("knowledge");
     let mut take = |names: &[&str]| -> Vec<(String, Value)> {
         names.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect()
     };
@@ -344,6 +346,7 @@ fn record<D: Resource>(entry: &Entry<D>) -> Table {
     for (name, value) in all {
         add_rows(&mut rows, name, value);
     }
+    rows.extend(entry.record.knowledge.iter().flat_map(model::rows_of_device));
     Table::new(["field", "value"]).rows(rows)
 }
 

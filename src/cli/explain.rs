@@ -7,6 +7,7 @@ use clap::Args;
 use super::Context;
 use super::failure::Failure;
 use super::human::{NOTHING, or_nothing, printable};
+use super::model::sentence;
 use super::report::{Report, Table};
 use crate::admin::api::DeviceExplanation;
 use crate::admin::client::ExplainQuery;
@@ -82,6 +83,9 @@ fn words(answer: &DeviceExplanation, operations: &Table, resources: bool) -> Str
         let what =
             if account.new { "new credentials would be issued" } else { "its issued credentials are written again" };
         let _ = writeln!(text, "Server `{}`: {what}.", account.server);
+    }
+    for fact in answer.knowledge.iter().flat_map(|known| &known.facts) {
+        let _ = writeln!(text, "Known of its client: {}", printable(&sentence(fact)));
     }
     if let Some(bootstrap) = &answer.bootstrap {
         if let Some(obstacle) = &bootstrap.obstacle {

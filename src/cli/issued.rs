@@ -1,4 +1,4 @@
-//! `bootstrapctl device rotate, credentials, block, unblock, pending, approve, reject`.
+//! `bootstrapctl device rotate, credentials, forget, block, unblock, pending, approve, reject`.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -21,6 +21,8 @@ pub enum Verb {
     Rotate(One),
     /// Lists the credentials that were issued to a device: which are current, and which it may have.
     Credentials(ShowCredentials),
+    /// Forgets what is known of a device's client: its next sessions have to show it anew.
+    Forget(One),
     /// Blocks devices: each is refused from its next request on. Those under way finish.
     Block(States),
     /// Unblocks devices.
@@ -81,6 +83,7 @@ impl Verb {
     pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
         match self {
             Verb::Rotate(One { endpoint }) => rotate(endpoint, context),
+            Verb::Forget(One { endpoint }) => forget(endpoint, context),
             Verb::Credentials(show) => show.run(context),
             Verb::Block(states) => states.run(context, true),
             Verb::Unblock(states) => states.run(context, false),
@@ -95,6 +98,12 @@ fn rotate(endpoint: String, context: &Context) -> Result<Report, Failure> {
     context.wait(context.client.rotate(&endpoint))?;
     let text = format!("device `{}` gets new credentials at its next bootstrap", printable(&endpoint));
     Ok(Report::text(text, Table::new(["rotated"]).row(vec![endpoint]), &()))
+}
+
+fn forget(endpoint: String, context: &Context) -> Result<Report, Failure> {
+    context.wait(context.client.forget_device(&endpoint))?;
+    let text = format!("what the client of device `{}` has shown is forgotten", printable(&endpoint));
+    Ok(Report::text(text, Table::new(["forgotten"]).row(vec![endpoint]), &()))
 }
 
 fn reject(endpoint: String, context: &Context) -> Result<Report, Failure> {

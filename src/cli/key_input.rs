@@ -159,7 +159,11 @@ fn text_of(path: &Path, bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, 
     text.map_err(|_| failed(path)(io::Error::other("it is no text")))
 }
 
-fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+/// Reads a file as it is; `-` is stdin.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = failed(path);
     let source: Box<dyn Read> =
         if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(&failed)?) };

@@ -6,6 +6,7 @@
 //! | `server`, `profile`, `device` | the flags of each kind, and its columns |
 //! | `device_table`, `fleet` | many at once: devices as CSV, a fleet as TOML files |
 //! | `issued` | credentials, blocking and unknown clients: the further verbs of devices |
+//! | `model` | kinds of client, and what is known of clients, in words |
 //! | `session`, `status`, `explain`, `simulate` | the commands that only look or try |
 //! | `backup` | a copy of the live database, into a file |
 //! | `report`, `human`, `failure` | what a command says: table, JSON or CSV; exit codes |
@@ -27,6 +28,7 @@ mod human;
 mod issued;
 mod key_input;
 mod load;
+mod model;
 mod numbers;
 mod profile;
 mod report;
@@ -85,6 +87,9 @@ enum Noun {
     /// Devices: endpoint names, their bootstrap credentials and profiles.
     #[command(subcommand)]
     Device(device::DeviceVerb),
+    /// Models: kinds of client, and what is known of each.
+    #[command(subcommand)]
+    Model(model::Verb),
     /// Sessions: the bootstraps that the daemon remembers, step by step.
     #[command(subcommand)]
     Session(session::Verb),
@@ -167,6 +172,7 @@ impl Noun {
             Noun::Server(verb) => verb.run(context),
             Noun::Profile(verb) => verb.run(context),
             Noun::Device(verb) => verb.run(context),
+            Noun::Model(verb) => verb.run(context),
             Noun::Session(verb) => verb.run(context),
             Noun::Status(status) => status.run(context),
             Noun::Reload(reload) => reload.run(context),

@@ -39,7 +39,7 @@ pub struct ProfileFields {
     /// Content format of the writes; `auto`, the default, follows the client.
     ///
     /// The field is called `format`, but `--format` says how answers are printed.
-    #[arg(long = "content-format", id = "content_format", value_name = "FORMAT", value_parser = ["auto", "tlv", "senml-cbor", "senml-json", "lwm2m-cbor"])]
+    #[arg(long = "content-format", id = "content_format", value_name = "FORMAT", value_parser = ["auto", "tlv", "senml-cbor", "senml-json", "lwm2m-cbor", "plain-text", "cbor"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<String>,
     /// Whether to ask the client first what it has: `auto` (asked, and done without where the client refuses), `always`
@@ -47,8 +47,23 @@ pub struct ProfileFields {
     #[arg(long, value_parser = ["auto", "always", "never"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     discover: Option<String>,
-    /// Objects that are emptied first; /0,/1 where left out. `none` empties nothing and keeps what the client has beside.
-    /// The client's bootstrap account always survives.
+    /// What becomes of what the client has: `replace` (everything is written, the default) or `incremental` (the client is
+    /// asked, and only the difference is written).
+    #[arg(long, value_parser = ["replace", "incremental"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
+    /// How much one write carries: `instance` (works everywhere, the default), `object` (fewer messages; some clients
+    /// refuse it) or `resource`.
+    #[arg(long, value_parser = ["instance", "object", "resource"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<String>,
+    /// How a Bootstrap-Pack-Request of LwM2M 1.2 is answered: `allow` (with the pack, the default), `redirect` (4.05: the
+    /// client is to use Bootstrap-Request) or `never` (5.01).
+    #[arg(long, value_parser = ["allow", "redirect", "never"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pack: Option<String>,
+    /// What is deleted first: objects, object instances or `/`; /0,/1 where left out, and nothing in incremental mode.
+    /// `none` deletes nothing and keeps what the client has beside. The client's bootstrap account always survives.
     #[arg(long, value_name = "PATH,...", value_delimiter = ',')]
     #[serde(skip)]
     delete: Option<Vec<String>>,
@@ -71,7 +86,7 @@ pub struct ProfileFields {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     ack_timeout: Option<f64>,
-    /// How often a request is sent again.
+    /// How often a request is sent again; as often as fits where only the wait is given, at most 4 times.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_retransmit: Option<u32>,

@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::failure::Failure;
-use super::key_input::read_file;
+use super::key_input::{read_bytes, read_file};
 use super::report::{Report, Table};
 use super::{load, numbers, runtime};
 use crate::lwm2m::{ContentFormat, Version};
+use crate::secret::Secret;
 use crate::simulator::load::LoadConfiguration;
-use crate::simulator::shell::{CipherSuite, Psk, Target, bootstrap};
+use crate::simulator::shell::{CipherSuite, ClientCertificate, Psk, Target, bootstrap, bootstrap_with_certificate};
 use crate::simulator::{ClientConfiguration, Like, PackRequest, ProvisionedView};
 
 // Lines short enough that no terminal of 80 columns breaks them, so that they can be copied.
@@ -41,6 +42,15 @@ pub struct Simulate {
     /// File with the pre-shared key, as hex:..., base64:... or text:...; `-` reads it from stdin.
     #[arg(long, value_name = "FILE")]
     psk_file: Option<PathBuf>,
+    /// File with the device's certificate, and those that lead to its authority: PEM, or one in DER.
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["psk_file", "count"])]
+    certificate: Option<PathBuf>,
+    /// File with the certificate's private key: PEM or DER.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// File with the authorities that may certify the server; left out, any server is believed.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    trust: Option<PathBuf>,
     /// Preferred content format as a CoAP number: 110 SenML JSON, 112 SenML CBOR, 11542 TLV, 11544 LwM2M CBOR.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pct: Option<u16>,
@@ -96,6 +106,10 @@ impl Simulate {
         self.check_key()?;
         let psk = self.psk()?;
         let client = self.client()?;
+        if let Some(certificate) = self.certificate()? {
+            let given = runtime()?.block_on(bootstrap_with_certificate(&self.server, &certificate, client))?;
+            return Ok(report(&given.view(self.reveal)));
+        }
         let suites = CipherSuite::ALL;
         let Some(count) = self.count else {
             let given = runtime()?.block_on(bootstrap(&self.server, psk.as_ref(), &suites, client))?;
@@ -131,6 +145,9 @@ impl Simulate {
             Some(like) => like.configuration(&self.endpoint, version),
             None => ClientConfiguration { lwm2m_version: version, ..ClientConfiguration::new(&self.endpoint) },
         };
+        if let Some(like) = self.like.filter(|like| self.pack && !like.versions().contains(&Version::V1_2)) {
+            return Err(Failure::Usage(format!("{like} asks for no packs: leave --pack out")));
+        }
         if self.pack && version < Version::V1_2 {
             return Err(Failure::Usage("--pack is of LwM2M 1.2: leave it out, or give --lwm2m 1.2".into()));
         }
@@ -153,14 +170,24 @@ impl Simulate {
             return Err(Failure::Usage("--count works over UDP only: give coap:// or coaps://".into()));
         }
         match (self.server.secure, &self.psk_file) {
-            (true, None) => {
-                Err(Failure::Usage("a coaps:// server needs --psk-file FILE; without a key, give coap://".into()))
-            }
+            (true, None) if self.certificate.is_some() => Ok(()),
+            (true, None) => Err(Failure::Usage(
+                "a coaps:// server needs --psk-file FILE, or --certificate FILE and --key FILE; without a key, give coap://"
+                    .into(),
+            )),
             (false, Some(_)) => {
                 Err(Failure::Usage("--psk-file is of no use with coap://: leave it out, or give coaps://".into()))
             }
             _ => Ok(()),
         }
+    }
+
+    fn certificate(&self) -> Result<Option<ClientCertificate>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
+        let certificate = read_bytes(certificate)?;
+        let key = Secret::from(read_bytes(key)?.as_slice());
+        let trust = self.trust.as_deref().map(read_bytes).transpose()?;
+        Ok(Some(ClientCertificate::read(&certificate, &key, trust.as_ref().map(|bytes| bytes.as_slice()))?))
     }
 
     fn psk(&self) -> Result<Option<Psk>, Failure> {
@@ -185,4 +212,80 @@ fn report(given: &ProvisionedView) -> Report {
         }),
     );
     Report::text(given.to_string().trim_end(), table, given)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Failure, Simulate};
+    use crate::lwm2m::{ContentFormat, Version};
+    use crate::simulator::{ClientConfiguration, Like};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        simulate: Simulate,
+    }
+
+    fn client(flags: &str) -> Result<ClientConfiguration, Failure> {
+        let line = format!("simulate --server coap://localhost meter-1 {flags}");
+        Line::try_parse_from(line.split_whitespace()).expect("flags that can be read").simulate.client()
+    }
+
+    #[test]
+    fn the_version_follows_the_client_and_the_pack() {
+        for (flags, version, pct) in [
+            ("", Version::V1_1, None),
+            ("--pack", Version::V1_2, None),
+            ("--like anjay", Version::V1_2, Some(112)),
+            ("--like anjay --lwm2m 1.0", Version::V1_0, None),
+            ("--like zephyr", Version::V1_1, Some(112)),
+            ("--like zephyr --pct 110", Version::V1_1, Some(110)),
+            ("--lwm2m 1.0", Version::V1_0, None),
+        ] {
+            let client = client(flags).unwrap();
+            assert_eq!((client.lwm2m_version, client.preferred_content_format), (version, pct), "{flags}");
+        }
+        assert_eq!(client("--like wakaama").unwrap().behaviour, Like::Wakaama.behaviour());
+        assert!(client("").unwrap().clock > 1_700_000_000, "the clock is that of today");
+    }
+
+    #[test]
+    fn a_pack_is_asked_for_in_the_format_of_pct_and_with_acc() {
+        assert_eq!(client("").unwrap().pack, None);
+        let pack = client("--pack --pct 11544").unwrap().pack.unwrap();
+        assert_eq!((pack.accept, pack.names_own_instances), (ContentFormat::Lwm2mCbor, true));
+        // Anjay asks by itself, and says nothing of its own account.
+        let pack = client("--like anjay --pack").unwrap().pack.unwrap();
+        assert_eq!((pack.accept, pack.names_own_instances), (ContentFormat::SenmlCbor, false));
+    }
+
+    #[test]
+    fn what_no_such_client_does_is_refused_with_a_remedy() {
+        for (flags, words) in [
+            ("--like zephyr --lwm2m 1.2", "zephyr does not speak LwM2M 1.2: give --lwm2m 1.1 or 1.0"),
+            ("--like wakaama --pack", "wakaama asks for no packs: leave --pack out"),
+            ("--lwm2m 1.1 --pack", "--pack is of LwM2M 1.2: leave it out, or give --lwm2m 1.2"),
+        ] {
+            match client(flags) {
+                Err(Failure::Usage(said)) => assert_eq!(said, words, "{flags}"),
+                _ => panic!("{flags} was not refused"),
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_have_the_sizes_of_the_rfc() {
+        for (flags, largest, takes_long) in
+            [("", 6, true), ("--block-size 16", 0, false), ("--block-size 64", 2, false)]
+        {
+            let blocks = client(flags).unwrap().behaviour.blocks;
+            assert_eq!((blocks.largest, blocks.takes_long_payloads), (largest, takes_long), "{flags}");
+        }
+        for size in ["0", "8", "63", "2048", "x"] {
+            let line = ["simulate", "--server", "coap://localhost", "meter-1", "--block-size", size];
+            assert!(Line::try_parse_from(line).is_err(), "{size}");
+        }
+    }
 }

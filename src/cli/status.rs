@@ -72,6 +72,32 @@ fn row(line: &AuditLine) -> Vec<String> {
     ]
 }
 
+/// Who waits and who is slowed down, where that has ever happened.
+fn admission(admission: &api::Admission) -> Vec<(&'static str, String)> {
+    let api::Admission { waiting, queued, dropped_from_queue, slowed_down, looping, worst } = admission;
+    let mut rows = Vec::new();
+    if *queued + dropped_from_queue > 0 {
+        let (waiting, queued, dropped) = (count(*waiting as u64), count(*queued), count(*dropped_from_queue));
+        rows.push((
+            "waiting requests",
+            format!("{waiting} now; {queued} had to wait, {dropped} found no turn in time"),
+        ));
+    }
+    if *looping > 0 || *slowed_down > 0 {
+        let (looping, ignored) = (count(*looping as u64), count(*slowed_down));
+        rows.push(("slowed down", format!("{looping} clients in a loop; {ignored} requests met silence")));
+    }
+    rows.extend(worst.iter().map(|device| {
+        let api::LoopingDevice { endpoint, remote, sessions, since, silence_s, .. } = device;
+        let (endpoint, sessions, since) = (printable(endpoint), count((*sessions).into()), since.whole_seconds());
+        (
+            "looping",
+            format!("{endpoint} from {remote}: {sessions} sessions since {since}, silence for {silence_s} s more"),
+        )
+    }));
+    rows
+}
+
 /// The status as rows of name and value; several rows where there are several of a kind.
 fn table(status: &api::Status) -> Table {
     let mut rows: Vec<(&str, String)> = Vec::new();
@@ -102,6 +128,7 @@ fn table(status: &api::Status) -> Table {
         rows.push(("shadowed", format!("{} entries of the database stand behind the file's", count(shadowed))));
     }
     rows.push(("running sessions", count(status.running_sessions as u64)));
+    rows.extend(admission(&status.admission));
     rows.push(("associations", count(status.associations as u64)));
     let (completed, failed) = (count(status.handshakes_completed), count(status.handshakes_failed));
     rows.push(("handshakes", format!("{completed} proven, {failed} failed")));

@@ -4,7 +4,7 @@
 //! own, and between them the body must not change: so it is kept as it was, for the endpoint that asked and for nobody
 //! else, because it carries keys. The receiving side stands in [`super::assembly`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
@@ -91,10 +91,15 @@ impl SnapshotLimits {
 pub struct Snapshots<K> {
     limits: SnapshotLimits,
     held: HashMap<K, Held>,
+    /// By when they expire, and by when they were used: each with its number, so that two of one time stay apart.
+    by_expiry: BTreeMap<(Instant, u64), K>,
+    by_use: BTreeMap<(Instant, u64), K>,
+    last_number: u64,
     bytes: usize,
 }
 
 struct Held {
+    number: u64,
     /// What was asked for.
     request: [u8; 32],
     snapshot: Snapshot,
@@ -105,7 +110,14 @@ struct Held {
 impl<K: Copy + Eq + Hash> Snapshots<K> {
     /// Holds nothing yet.
     pub fn new(limits: SnapshotLimits) -> Snapshots<K> {
-        Snapshots { limits, held: HashMap::new(), bytes: 0 }
+        Snapshots {
+            limits,
+            held: HashMap::new(),
+            by_expiry: BTreeMap::new(),
+            by_use: BTreeMap::new(),
+            last_number: 0,
+            bytes: 0,
+        }
     }
 
     /// Answers a request for a block behind the first one, like [`Snapshot::answer`].
@@ -126,8 +138,14 @@ impl<K: Copy + Eq + Hash> Snapshots<K> {
         let held = self.held.get_mut(&endpoint).filter(|held| held.request == fingerprint(request));
         let held = held.ok_or(Code::REQUEST_ENTITY_INCOMPLETE)?;
         let more = held.snapshot.answer(request, largest_exponent, response)?;
-        held.used = now;
-        held.expires = now + if more { self.limits.lifetime } else { self.limits.grace };
+        let expires = now + if more { self.limits.lifetime } else { self.limits.grace };
+        let (was_used, expired) = ((held.used, held.number), (held.expires, held.number));
+        (held.used, held.expires) = (now, expires);
+        let number = held.number;
+        self.by_use.remove(&was_used);
+        self.by_use.insert((now, number), endpoint);
+        self.by_expiry.remove(&expired);
+        self.by_expiry.insert((expires, number), endpoint);
         Ok(())
     }
 
@@ -157,7 +175,11 @@ impl<K: Copy + Eq + Hash> Snapshots<K> {
         }
         self.make_room(snapshot.body.len());
         self.bytes += snapshot.body.len();
-        let held = Held { request: fingerprint(request), snapshot, used: now, expires: now + self.limits.lifetime };
+        self.last_number += 1;
+        let (number, expires) = (self.last_number, now + self.limits.lifetime);
+        let held = Held { number, request: fingerprint(request), snapshot, used: now, expires };
+        self.by_use.insert((now, number), endpoint);
+        self.by_expiry.insert((expires, number), endpoint);
         self.held.insert(endpoint, held);
         Ok(())
     }
@@ -166,13 +188,18 @@ impl<K: Copy + Eq + Hash> Snapshots<K> {
     pub fn forget(&mut self, endpoint: K) {
         if let Some(held) = self.held.remove(&endpoint) {
             self.bytes -= held.snapshot.body.len();
+            self.by_use.remove(&(held.used, held.number));
+            self.by_expiry.remove(&(held.expires, held.number));
         }
     }
 
     /// Drops what has expired. The other methods do it by themselves; this is for when nothing happens.
     pub fn expire(&mut self, now: Instant) {
-        self.held.retain(|_, held| held.expires > now);
-        self.bytes = self.held.values().map(|held| held.snapshot.body.len()).sum();
+        while let Some((&(expires, _), &endpoint)) = self.by_expiry.first_key_value()
+            && expires <= now
+        {
+            self.forget(endpoint);
+        }
     }
 
     /// Bytes of all bodies that are held.
@@ -182,7 +209,7 @@ impl<K: Copy + Eq + Hash> Snapshots<K> {
 
     fn make_room(&mut self, wanted: usize) {
         while self.bytes + wanted > self.limits.bytes {
-            let oldest = self.held.iter().min_by_key(|(_, held)| held.used).map(|(endpoint, _)| *endpoint);
+            let oldest = self.by_use.first_key_value().map(|(_, endpoint)| *endpoint);
             match oldest {
                 Some(oldest) => self.forget(oldest),
                 None => return,

@@ -72,6 +72,11 @@ impl Deduplication {
         self.lifetime = lifetime;
     }
 
+    /// Remembers messages for at least `lifetime` from now on: a peer has shown up whose exchanges last longer.
+    pub fn raise_lifetime(&mut self, lifetime: Duration) {
+        self.lifetime = self.lifetime.max(lifetime);
+    }
+
     /// Looks at a datagram that is a confirmable message of `peer`, and remembers it if it is new.
     pub fn check<K: Hash>(&mut self, now: Instant, peer: &K, datagram: &[u8]) -> Verdict<'_> {
         self.expire(now);

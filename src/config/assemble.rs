@@ -10,6 +10,7 @@ use toml::de::DeTable;
 
 use super::definitions::{Definitions, read_all, report_all};
 use super::document::Document;
+use super::limits::{Limits, LimitsDefinition};
 use super::listener::{ListenDefinition, Listener, ListenerSecurity};
 use super::report::{self, Report};
 use super::table::{Schema, Table, take_table, take_tables};
@@ -23,8 +24,10 @@ const MAX_SOCKET_PATH_BYTES: usize = 107;
 const LISTEN: Schema = Schema { required: None, file_keys: &[] };
 const MODEL: Schema = Schema { required: Some("name"), file_keys: &[] };
 const ADMIN: Schema = Schema { required: None, file_keys: &[] };
+const LIMITS: Schema = Schema { required: None, file_keys: &[] };
 /// The tables are keys of the root too, and are there only for the suggestion when one is misspelled.
-const ROOT: Schema = Schema { required: None, file_keys: &["admin", "device", "listen", "model", "profile", "server"] };
+const ROOT: Schema =
+    Schema { required: None, file_keys: &["admin", "device", "limits", "listen", "model", "profile", "server"] };
 
 /// What stands before the first table.
 #[derive(Debug, Default, Deserialize)]
@@ -57,11 +60,13 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
     let (mut root, mut report) = document.parse();
     let listens = take_tables(&mut root, "listen", &mut report);
     let admin = take_table(&mut root, "admin", &mut report);
+    let limits = take_table(&mut root, "limits", &mut report);
     let models = take_tables(&mut root, "model", &mut report);
     let mut definitions = Definitions::default();
     definitions.read(0, document, &mut root, &mut report);
     let Root { state_dir, sealing_key_file, fleet } = read_root(root, document, &mut report);
     let admin = read_admin(admin, &document.base_dir, &mut report);
+    let limits = read_limits(limits, &mut report);
     let listens = read_all::<ListenDefinition>(listens, &LISTEN, &mut report);
     let listeners = check_listeners(&listens, document, &mut report);
     let models = check_models(models, &mut report);
@@ -94,6 +99,7 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
         sealing_key_file,
         listeners,
         admin,
+        limits,
         servers,
         profiles,
         devices,
@@ -129,6 +135,14 @@ fn read_admin(table: Option<(Range<usize>, DeTable<'_>)>, base_dir: &Path, repor
         table.report_problem(&Problem::error("read_only_socket", message), report);
     }
     Admin { socket, read_only_socket }
+}
+
+fn read_limits(table: Option<(Range<usize>, DeTable<'_>)>, report: &mut Report<'_>) -> Limits {
+    let table = table.and_then(|(header, entries)| Table::<LimitsDefinition>::read(header, entries, &LIMITS, report));
+    let Some(table) = table else { return Limits::default() };
+    let (limits, problems) = table.definition.check();
+    report_all(&table, problems, report);
+    limits
 }
 
 fn checked_socket<T>(

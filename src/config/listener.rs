@@ -10,16 +10,7 @@ use serde::Deserialize;
 
 use super::listener_certificates::{self, ListenerCertificates};
 use crate::provision::material::CertificateName;
-use crate::provision::{Problem, Transport};
-
-/// ACK_TIMEOUT in seconds (RFC 7252 section 4.8.2).
-const DEFAULT_ACK_TIMEOUT: f64 = 2.0;
-
-/// ACK_RANDOM_FACTOR (RFC 7252 section 4.8.2).
-const DEFAULT_ACK_RANDOM_FACTOR: f64 = 1.5;
-
-/// MAX_RETRANSMIT (RFC 7252 section 4.8.2).
-const DEFAULT_MAX_RETRANSMIT: u32 = 4;
+use crate::provision::{Problem, Transport, timing};
 
 /// One socket for clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +29,7 @@ pub struct Listener {
     pub ack_timeout: Duration,
     /// The first wait is up to this many times longer, by chance (ACK_RANDOM_FACTOR); at least 1.
     pub ack_random_factor: f64,
-    /// How often a request is sent again (MAX_RETRANSMIT).
+    /// How often a request is sent again (MAX_RETRANSMIT), as often as fits into the time that clients wait.
     pub max_retransmit: u32,
     /// What certificates and raw public keys take; DTLS listeners only.
     pub certificates: ListenerCertificates,
@@ -104,20 +95,14 @@ impl ListenDefinition {
         problems.extend(self.check_unknown());
         self.check_security(&mut problems);
         let ack_timeout = self.checked_ack_timeout(&mut problems);
-        let ack_random_factor = self.ack_random_factor.unwrap_or(DEFAULT_ACK_RANDOM_FACTOR);
+        let ack_random_factor = self.ack_random_factor.unwrap_or(timing::RANDOM_FACTOR);
         if !(1.0..=10.0).contains(&ack_random_factor) {
             problems.push(Problem::error(
                 "ack_random_factor",
                 "`ack_random_factor` must be from 1.0 to 10.0 (RFC 7252 section 4.8.1 forbids less); 1.5 where left out",
             ));
         }
-        let max_retransmit = self.max_retransmit.unwrap_or(DEFAULT_MAX_RETRANSMIT);
-        if max_retransmit > 10 {
-            problems.push(Problem::error(
-                "max_retransmit",
-                "`max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
-            ));
-        }
+        let max_retransmit = self.checked_max_retransmit(&mut problems);
         let certificates = listener_certificates::load(&self.certificate_fields(), base_dir, now, &mut problems);
         let listener = bind.map(|bind| Listener {
             bind,
@@ -237,8 +222,30 @@ impl ListenDefinition {
         }
     }
 
+    /// As often as is said, if that fits; else as often as fits, up to the default.
+    fn checked_max_retransmit(&self, problems: &mut Vec<Problem>) -> u32 {
+        if self.max_retransmit.is_some_and(|count| count > 10) {
+            problems.push(Problem::error(
+                "max_retransmit",
+                "`max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
+            ));
+            return timing::MAX_RETRANSMIT; // never used: the file is refused
+        }
+        let ack_timeout = self.ack_timeout.unwrap_or(timing::ACK_TIMEOUT_SECONDS);
+        let random_factor = self.ack_random_factor.unwrap_or(timing::RANDOM_FACTOR);
+        let most = timing::most_retransmissions(ack_timeout, random_factor).unwrap_or(0);
+        let max_retransmit = self.max_retransmit.unwrap_or(timing::MAX_RETRANSMIT.min(most));
+        // Each by itself has been complained of where it is out of bounds.
+        let is_sound = (0.1..=60.0).contains(&ack_timeout) && (1.0..=10.0).contains(&random_factor);
+        if is_sound && let Some(message) = timing::misfit(ack_timeout, random_factor, max_retransmit) {
+            let field = if self.max_retransmit.is_some() { "max_retransmit" } else { "ack_timeout" };
+            problems.push(Problem::error(field, message).following_from(&["ack_timeout", "ack_random_factor"]));
+        }
+        max_retransmit
+    }
+
     fn checked_ack_timeout(&self, problems: &mut Vec<Problem>) -> Duration {
-        let seconds = self.ack_timeout.unwrap_or(DEFAULT_ACK_TIMEOUT);
+        let seconds = self.ack_timeout.unwrap_or(timing::ACK_TIMEOUT_SECONDS);
         if !(0.1..=60.0).contains(&seconds) {
             problems
                 .push(Problem::error("ack_timeout", "`ack_timeout` must be from 0.1 to 60 seconds; 2 where left out"));

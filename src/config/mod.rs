@@ -11,6 +11,7 @@ mod diagnostic;
 mod document;
 mod fleet;
 mod key_file;
+mod limits;
 mod listener;
 mod listener_certificates;
 mod print;
@@ -27,6 +28,7 @@ use crate::provision::{DeviceDefinition, ModelDefinition, ProfileDefinition, Ser
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use fleet::{FleetDefinitions, read_fleet};
+pub use limits::Limits;
 pub use listener::{Listener, ListenerSecurity, UnknownClients};
 pub use listener_certificates::ListenerCertificates;
 pub use print::{Printed, print_fleet};
@@ -52,6 +54,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// The admin socket.
     pub admin: Admin,
+    /// Bounds of the server.
+    pub limits: Limits,
     /// Server accounts, checked.
     pub servers: Vec<ServerDefinition>,
     /// Profiles, checked against the accounts of the file.

@@ -13,7 +13,9 @@ use super::diagnostic::Place;
 use super::key_file::{DEVICE_FILES, SERVER_FILES};
 use super::listener::ListenDefinition;
 use super::table::fields_of;
-use crate::provision::{DeviceDefinition, HoldsSecrets, ProfileDefinition, Rule, ServerDefinition, WriteDefinition};
+use crate::provision::{
+    DeviceDefinition, HoldsSecrets, ModelDefinition, ProfileDefinition, Rule, ServerDefinition, WriteDefinition,
+};
 
 /// Longest part of a line that is quoted, in characters.
 const MAX_QUOTE: usize = 120;
@@ -45,6 +47,7 @@ static HARMLESS_KEYS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
         fields_of::<Rule>(),
         fields_of::<WriteDefinition>(),
         fields_of::<DeviceDefinition>(),
+        fields_of::<ModelDefinition>(),
     ];
     let known = tables.concat().into_iter().chain(FILE_KEYS.iter().copied());
     known.filter(|key| !SECRET_KEYS.contains(key)).collect()

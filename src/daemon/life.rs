@@ -76,6 +76,7 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     let read_only = config.admin.read_only_socket.as_deref().map(AdminSocket::bind).transpose()?;
     reload::apply(&mut config, &store, FileMode::Start, &degraded).await?;
     let driver = driver::start(reload::listeners(&config), store.clone())?;
+    driver.limit(reload::limits(&config)).await;
     let (reload, reloads) = mpsc::channel(1);
     let service = Service {
         store: store.clone(),

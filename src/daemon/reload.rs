@@ -11,7 +11,7 @@ use crate::admin::api::ReloadSummary;
 use crate::coap::Timing;
 use crate::config::{self, Config, Diagnostic};
 use crate::driver::{
-    Certificates, Handle, Identity, ListenerConfiguration, Security, ShownCertificate, UnknownClients,
+    Certificates, Handle, Identity, Limits, ListenerConfiguration, Security, ShownCertificate, UnknownClients,
 };
 use crate::store::{FileApplied, FileDefinitions, FileMode, Store, StoreError};
 
@@ -80,6 +80,20 @@ fn check_certificates(old: &Config, new: &Config) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What the file says of limits, and the server's own where it says nothing.
+pub(super) fn limits(config: &Config) -> Limits {
+    let (stated, default) = (&config.limits, Limits::default());
+    Limits {
+        sessions: stated.sessions.unwrap_or(default.sessions),
+        queue: stated.queue.unwrap_or(default.queue),
+        network_share: stated.network_share.unwrap_or(default.network_share),
+        remembered_requests: default.remembered_requests,
+        loop_sessions: stated.loop_sessions.unwrap_or(default.loop_sessions),
+        loop_window: stated.loop_window.unwrap_or(default.loop_window),
+        loop_longest_silence: stated.loop_longest_silence.unwrap_or(default.loop_longest_silence),
+    }
 }
 
 /// Takes the definitions out of the config: once they are in the store, their keys have no business in memory.
@@ -164,6 +178,7 @@ async fn try_reload(
     let (servers, profiles, devices) = (new.servers.len(), new.profiles.len(), new.devices.len());
     let applied = apply(&mut new, store, FileMode::Reload, degraded).await.map_err(|error| format!("{error}."))?;
     driver.reconfigure(listeners(&new)).await;
+    driver.limit(limits(&new)).await;
     let summary = ReloadSummary {
         servers,
         profiles,

@@ -1,5 +1,6 @@
 //! The driver's thread: one loop over datagrams, timers, commands and what the store has finished.
 
+mod admission;
 mod certificates;
 mod clients;
 mod lessons;
@@ -445,6 +446,10 @@ impl Driver {
                 self.reconfigure_certificates(&configurations);
                 let _ = answer.send(());
             }
+            Command::Limit(limits, answer) => {
+                self.server.set_limits(Instant::now(), &limits);
+                let _ = answer.send(());
+            }
             Command::Held(answer) => {
                 let _ = answer.send(self.strangers.inbox.list());
             }
@@ -504,6 +509,7 @@ impl Driver {
             datagrams_in: self.datagrams_in,
             datagrams_out: self.datagrams_out,
             drops: drops.map(|(cause, count)| (cause.to_owned(), count)).to_vec(),
+            admission: self.admission(),
             draining: self.draining.is_some(),
             degraded: self.strangers.degraded(Instant::now()),
         }

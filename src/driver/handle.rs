@@ -1,14 +1,14 @@
 //! `Handle`: how the rest of the process asks the driver, from any thread.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::history::SessionRecord;
 use super::inbox::HeldClient;
 use super::listener::{ListenerConfiguration, ShownCertificate};
-use crate::bootstrap::Outcome;
+use crate::bootstrap::{Limits, Outcome};
 
 /// Which sessions are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,10 +57,48 @@ pub struct DriverStatus {
     pub datagrams_out: u64,
     /// What was dropped or recognised as a repetition since the start, by cause.
     pub drops: Vec<(String, u64)>,
+    /// Who waits, and who is slowed down.
+    pub admission: AdmissionStatus,
     /// Whether new sessions are refused because the process is about to end.
     pub draining: bool,
     /// Why it is not doing all it should, as sentences.
     pub degraded: Vec<String>,
+}
+
+/// Clients that wait for their turn, and clients that bootstrap in a loop.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdmissionStatus {
+    /// Requests that wait now.
+    pub waiting: usize,
+    /// Requests that had to wait since the start.
+    pub queued: u64,
+    /// Requests since the start whose turn did not come while their client waited, or that found no place.
+    pub dropped_from_queue: u64,
+    /// Requests since the start that met silence because their client bootstraps in a loop.
+    pub slowed_down: u64,
+    /// Clients that bootstrap in a loop now.
+    pub looping: usize,
+    /// The worst of them, at most ten.
+    pub worst: Vec<LoopingDevice>,
+}
+
+/// A device whose client bootstraps in a loop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoopingDevice {
+    /// Its endpoint name.
+    pub endpoint: String,
+    /// The client's address.
+    pub remote: IpAddr,
+    /// Sessions since the loop began.
+    pub sessions: u32,
+    /// When the first of them ended.
+    pub since: SystemTime,
+    /// When the last of them ended.
+    pub last: SystemTime,
+    /// How long its requests meet silence from now on.
+    pub silence: Duration,
+    /// Requests that met silence.
+    pub ignored: u64,
 }
 
 /// What the driver is asked.
@@ -69,6 +107,7 @@ pub(super) enum Command {
     Session(u64, oneshot::Sender<Option<SessionRecord>>),
     Status(oneshot::Sender<DriverStatus>),
     Reconfigure(Vec<ListenerConfiguration>, oneshot::Sender<()>),
+    Limit(Limits, oneshot::Sender<()>),
     Held(oneshot::Sender<Vec<HeldClient>>),
     Release(String, oneshot::Sender<bool>),
     Forget(String, oneshot::Sender<()>),
@@ -105,6 +144,11 @@ impl Handle {
     /// [`ListenerConfiguration::check_certificates`] before: where the engine refuses some, the old ones stay.
     pub async fn reconfigure(&self, listeners: Vec<ListenerConfiguration>) {
         self.ask(|answer| Command::Reconfigure(listeners, answer)).await.unwrap_or_default()
+    }
+
+    /// Puts new limits of sessions in force.
+    pub async fn limit(&self, limits: Limits) {
+        self.ask(|answer| Command::Limit(limits, answer)).await.unwrap_or_default()
     }
 
     /// The unknown clients that wait to be approved, the last seen first.

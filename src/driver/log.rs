@@ -30,6 +30,16 @@ impl SessionLog {
         }
         let SessionReport { id: session, outcome, remote, reason, .. } = report;
         let endpoint = report.endpoint.as_deref().unwrap_or("?");
+        // Once for each loop; how it goes on, `status` shows.
+        if let Some(looping) = report.looping.filter(|looping| looping.is_first) {
+            let (sessions, seconds) = (looping.sessions, looping.since.as_secs());
+            warn!(
+                session,
+                endpoint,
+                "slowed down: {endpoint} from {remote} bootstraps in a loop, {sessions} times in {seconds} s: look at what \
+                 it is given"
+            );
+        }
         let milliseconds = report.duration.as_secs_f64() * 1e3;
         if outcome.is_success() {
             info!(session, endpoint, "{outcome}: {endpoint} from {remote} in {milliseconds:.1} ms");

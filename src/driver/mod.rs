@@ -26,8 +26,9 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+pub use crate::bootstrap::Limits;
 pub use engine::{DriverError, start};
-pub use handle::{DriverStatus, Handle, ListenerStatus, SessionQuery};
+pub use handle::{AdmissionStatus, DriverStatus, Handle, ListenerStatus, LoopingDevice, SessionQuery};
 pub use history::SessionRecord;
 pub use inbox::HeldClient;
 pub use listener::{Certificates, ListenerConfiguration, Security, ShownCertificate, UnknownClients};

@@ -262,6 +262,11 @@ impl Association {
         self.connection.send(bytes)
     }
 
+    /// Most bytes of application data that one record carries.
+    pub(super) fn longest_message(&self) -> usize {
+        self.connection.longest_plaintext()
+    }
+
     /// Sends close_notify.
     pub(super) fn close(&mut self) {
         self.connection.close();

@@ -17,8 +17,8 @@ pub const CHAIN_MAX: usize = 8;
 /// What the server proves itself with to clients that do not use a pre-shared key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Its certificate and those that lead to its root, which is left out: leaf first, each in DER. Empty where only
-    /// raw public keys are served: the public half of the key is then all that clients see.
+    /// Its certificate and those that lead to its root: leaf first, each in DER. A root at the end is not sent. Empty
+    /// where only raw public keys are served: the public half of the key is then all that clients see.
     pub chain: Vec<Vec<u8>>,
     /// The key of the first certificate: DER, PKCS #8 or SEC 1, on P-256 or P-384.
     pub private_key: Secret,

@@ -109,7 +109,8 @@ impl Trust {
 
     fn store(&self, at: SystemTime) -> Result<X509Store, ErrorStack> {
         let mut parameters = X509VerifyParam::new()?;
-        parameters.set_time(seconds_since_epoch(at));
+        // The type of the C library, which is narrower on some machines.
+        parameters.set_time(seconds_since_epoch(at) as _);
         parameters.set_purpose(X509PurposeId::SSL_CLIENT)?;
         parameters.set_auth_level(AUTH_LEVEL);
         // What the operator trusts is an anchor, whether it is a root or not.

@@ -5,6 +5,7 @@
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::SslContextBuilder;
+use openssl::x509::{X509NameRef, X509Ref};
 
 use super::certificate::Identity;
 use super::chain;
@@ -44,6 +45,11 @@ const GROUPS: &str = "P-256:X25519:P-384";
 /// RFC 7925 section 4.4: ecdsa with SHA-256. The longer ones go with keys on P-384.
 const SIGNATURE_ALGORITHMS: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
 
+fn is_root(certificate: &X509Ref) -> bool {
+    let name = |name: &X509NameRef| name.to_der().ok();
+    name(certificate.subject_name()) == name(certificate.issuer_name())
+}
+
 /// Loads a chain and its key. Without certificates they are the engine's only where raw public keys may be used.
 pub(super) fn load(
     builder: &mut SslContextBuilder,
@@ -57,6 +63,8 @@ pub(super) fn load(
     for (index, der) in identity.chain.iter().enumerate() {
         let certificate = chain::read_certificate(der).ok_or(EngineError::Certificate { number: index + 1 })?;
         match index {
+            // RFC 5246, section 7.4.2: a client that can use the root has it.
+            1.. if is_root(&certificate) => {}
             0 => builder.set_certificate(&certificate)?,
             _ => builder.add_extra_chain_cert(certificate)?,
         }

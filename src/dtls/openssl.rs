@@ -69,6 +69,8 @@ unsafe extern "C" {
     fn SSL_CTX_set1_server_cert_type(context: *mut ffi::SSL_CTX, types: *const u8, length: usize) -> c_int;
     // openssl/ssl.h: int SSL_get_negotiated_client_cert_type(const SSL *s);
     fn SSL_get_negotiated_client_cert_type(ssl: *const ffi::SSL) -> c_int;
+    // openssl/ssl.h: uint8_t SSL_SESSION_get_max_fragment_length(const SSL_SESSION *sess);
+    fn SSL_SESSION_get_max_fragment_length(session: *const ffi::SSL_SESSION) -> u8;
     // openssl/x509_vfy.h: X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *ctx);
     fn X509_STORE_CTX_get0_cert(context: *const ffi::X509_STORE_CTX) -> *mut ffi::X509;
     // openssl/x509_vfy.h: EVP_PKEY *X509_STORE_CTX_get0_rpk(const X509_STORE_CTX *ctx);
@@ -274,7 +276,17 @@ impl Connection {
     /// Sends one record of application data. `false`: too long for one record, or the association is over.
     pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
         clear_errors();
-        !bytes.is_empty() && bytes.len() <= PLAINTEXT_MAX && self.stream.ssl_write(bytes).is_ok()
+        // OpenSSL takes an attempt to send more for the end of the association.
+        !bytes.is_empty() && bytes.len() <= self.longest_plaintext() && self.stream.ssl_write(bytes).is_ok()
+    }
+
+    /// Most bytes of application data in one record (RFC 5246, section 6.2.1; RFC 6066, section 4).
+    pub(super) fn longest_plaintext(&self) -> usize {
+        let mode = self.stream.ssl().session().map_or(0, |session| {
+            // SAFETY: the pointer is valid, and the call only reads.
+            unsafe { SSL_SESSION_get_max_fragment_length(session.as_ptr()) }
+        });
+        if (1..=4).contains(&mode) { 256 << mode } else { PLAINTEXT_MAX }
     }
 
     /// Sends close_notify.
@@ -456,18 +468,23 @@ unsafe extern "C" fn verify_client(context: *mut ffi::X509_STORE_CTX, _argument:
     c_int::from(error == ffi::X509_V_OK)
 }
 
-/// SSL_R_BAD_SIGNATURE, SSL_R_NO_SHARED_CIPHER and SSL_R_NO_SHARED_GROUPS of sslerr.h.
+/// ERR_LIB_SSL of err.h, and of its reasons SSL_R_BAD_SIGNATURE, SSL_R_NO_SHARED_CIPHER and SSL_R_NO_SHARED_GROUPS of
+/// sslerr.h.
+const SSL_LIBRARY: c_int = 20;
 const BAD_SIGNATURE: c_int = 123;
 const NO_SHARED_CIPHER: c_int = 193;
 const NO_SHARED_GROUPS: c_int = 410;
 
 fn breakdown_of(error: &openssl::ssl::Error) -> Breakdown {
-    let first = error.ssl_error().and_then(|stack| stack.errors().first());
-    match first.map(openssl::error::Error::reason_code) {
-        Some(NO_SHARED_CIPHER | NO_SHARED_GROUPS) => Breakdown::NoCommonSuite,
-        Some(BAD_SIGNATURE) => Breakdown::WrongSignature,
-        _ => Breakdown::Other,
-    }
+    let errors = error.ssl_error().map_or(&[][..], ErrorStack::errors);
+    // Other parts of OpenSSL say first what they saw, in numbers of their own.
+    let reasons = errors.iter().filter(|error| error.library_code() == SSL_LIBRARY).map(|error| error.reason_code());
+    let known = reasons.filter_map(|reason| match reason {
+        NO_SHARED_CIPHER | NO_SHARED_GROUPS => Some(Breakdown::NoCommonSuite),
+        BAD_SIGNATURE => Some(Breakdown::WrongSignature),
+        _ => None,
+    });
+    known.last().unwrap_or(Breakdown::Other)
 }
 
 /// Hangs at `ssl` what the callbacks need, and makes its retransmissions begin after `initial_timeout`.

@@ -99,8 +99,14 @@ impl Server {
         self.advance(now, association, |engine, handshake| handshake.handle_client_key(engine, verdict));
     }
 
-    /// Sends `bytes`, at least one and at most 16,384, as one record in one datagram. `false`: nothing was sent,
-    /// because the association is gone or the length is not possible.
+    /// Most bytes that [`Server::send`] takes: 16,384, or what the client asked for by max_fragment_length (RFC 6066,
+    /// section 4): 512, 1,024, 2,048 or 4,096. `None`: the association is gone.
+    pub fn longest_message(&mut self, association: AssociationId) -> Option<usize> {
+        Some(self.table.association(association)?.longest_message())
+    }
+
+    /// Sends `bytes`, at least one and at most [`Server::longest_message`], as one record in one datagram. `false`:
+    /// nothing was sent, because the association is gone or the length is not possible.
     pub fn send(&mut self, _now: Instant, association: AssociationId, bytes: &[u8]) -> bool {
         let Some(association) = self.table.association(association) else { return false };
         let sent = association.send(bytes);

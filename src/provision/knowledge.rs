@@ -22,7 +22,7 @@ use crate::lwm2m::{ContentFormat, Version};
 
 /// How a client behaves, as far as that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct ClientKnowledge {
     /// Its LwM2M version.
     #[serde(skip_serializing_if = "Option::is_none")]

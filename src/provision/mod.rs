@@ -24,6 +24,7 @@ pub mod problem;
 pub mod provision;
 pub mod resolve;
 pub mod rules;
+pub mod timing;
 pub mod uri;
 
 pub use account_key::AccountKey;

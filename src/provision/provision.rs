@@ -139,7 +139,8 @@ pub struct Writing {
     pub timing: TimingOverride,
 }
 
-/// Retransmission parameters of a slow network (RFC 7252 section 4.8); what is left out is the listener's.
+/// Retransmission parameters of a slow network (RFC 7252 section 4.8); what is left out is the listener's, with no more
+/// retransmissions than fit ([`timing`](super::timing)).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TimingOverride {
     /// ACK_TIMEOUT.

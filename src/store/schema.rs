@@ -347,11 +347,16 @@ CREATE TABLE audit (
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{DirBuilder, OpenOptions};
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+
     use rusqlite::{Connection, Transaction};
 
     use super::super::sealing::{FIRST_KEY, SEALED, Sealer};
     use super::super::sealing_key::SealingKey;
-    use super::{STEPS, SchemaError, Step, first_tables, inspect, migrate, migrate_by};
+    use super::{STEPS, SchemaError, Step, altered_entry, first_tables, inspect, migrate, migrate_by};
+    use crate::provision::{ClientKnowledge, LearnedKnowledge};
+    use crate::store::{DeviceLearned, Key, KnownDevice, Store, UnixMillis};
 
     fn sealer(byte: u8) -> Sealer {
         Sealer::new(&SealingKey::new([byte; 32]), FIRST_KEY)
@@ -359,6 +364,40 @@ mod tests {
 
     fn version(connection: &Connection) -> i64 {
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    /// The third version, as the steps that were released make it.
+    #[test]
+    fn a_database_of_schema_3_keeps_its_devices_and_can_be_learned_into() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state = scratch.path().join("state");
+        DirBuilder::new().mode(0o700).create(&state).unwrap();
+        let database = state.join("bootstrapd.db");
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).unwrap();
+        let mut connection = Connection::open(&database).unwrap();
+        migrate_by(&STEPS[..3], &mut connection, &sealer(1), 0).unwrap();
+        let devices = "INSERT INTO devices (endpoint, origin, shadowed, created, changed) VALUES
+                           ('kept', 'database', 0, 1, 2), ('filed', 'file', 0, 1, 2);
+                       INSERT INTO device_outcomes (device, outcome, reason, at, sessions)
+                           VALUES (1, 'completed', 'As it should.', 5, 7)";
+        connection.execute_batch(devices).unwrap();
+        drop(connection);
+
+        let store = Store::open(&state, SealingKey::new([1; 32])).unwrap();
+        let mut reader = store.reader().unwrap();
+        let kept = reader.device(&Key::Name("kept".to_owned())).unwrap();
+        assert_eq!((kept.entry.changed, kept.last.map(|last| last.sessions)), (UnixMillis(2), Some(7)));
+        assert_eq!((reader.known("kept").unwrap(), reader.models().unwrap()), (None, Vec::new()));
+        let learned = LearnedKnowledge {
+            shown: ClientKnowledge { refuses_discover: true, ..ClientKnowledge::default() },
+            ..LearnedKnowledge::default()
+        };
+        let at = UnixMillis(9);
+        let lesson = DeviceLearned { endpoint: "filed".to_owned(), model: None, learned: learned.clone(), at };
+        store.record_knowledge(vec![lesson]).wait().unwrap();
+        assert_eq!(reader.known("filed").unwrap(), Some(KnownDevice { learned, at }));
+        let altered = altered_entry(&Connection::open(&database).unwrap(), &sealer(1), STEPS.len() as i64);
+        assert_eq!(altered.unwrap(), None, "its tables are those of a fresh one");
     }
 
     #[test]

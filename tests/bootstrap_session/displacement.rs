@@ -114,13 +114,76 @@ fn beyond_the_limit_of_sessions_new_clients_meet_silence_and_running_ones_may_be
         CLIENT.ends(Outcome::Superseded, "a new Bootstrap-Request"),
         CLIENT.gets(Code::CHANGED),
         CLIENT.is_discovered(),
+        // What it sends again changes nothing: it is not acknowledged, and keeps its place.
+        OTHER.repeats(),
+        nothing(),
         CLIENT.resets(),
         CLIENT.ends(Outcome::Reset, "with Reset"),
-        OTHER.repeats(),
         OTHER.gets(Code::CHANGED),
         OTHER.is_discovered(),
     ]);
-    assert_eq!(world.server.statistics().ignored_requests, 1);
+    let statistics = world.server.statistics();
+    assert_eq!((statistics.ignored_requests, statistics.queued, statistics.dropped_from_queue), (0, 1, 0));
+    assert_eq!(world.server.waiting(), 0);
+}
+
+#[test]
+fn whoever_may_have_given_up_in_the_queue_is_not_served_and_its_repetition_is_looked_at_again() {
+    let limits = Limits { sessions: 1, ..Limits::default() };
+    let mut world = World::built(Some(device(provision())), policy(), limits).client(over_dtls(1)).client(over_dtls(2));
+    world.play(up_to_discover());
+    world.play([OTHER.requests("ep=dev1"), nothing()]);
+    // The first client says nothing more, and its session ends after 62 to 93 s.
+    while world.server.running() > 0 {
+        world.pass(std::time::Duration::from_secs(1));
+    }
+    world.outputs.clear();
+    assert_eq!((world.server.waiting(), world.server.statistics().dropped_from_queue), (0, 1));
+    world.play([OTHER.repeats(), OTHER.gets(Code::CHANGED), OTHER.is_discovered()]);
+}
+
+#[test]
+fn a_client_that_bootstraps_in_a_loop_meets_silence_for_a_while_and_is_served_again() {
+    let limits = Limits { loop_sessions: 2, ..Limits::default() };
+    let mut world = World::built(Some(device(provision())), policy(), limits).client(over_dtls(1)).client(over_dtls(2));
+    for told in ["does not know of this bootstrap.", "The client bootstraps in a loop, 2 times in 0 s"] {
+        world.play([
+            CLIENT.requests("ep=dev1"),
+            CLIENT.gets(Code::CHANGED),
+            CLIENT.is_discovered(),
+            CLIENT.resets(),
+            CLIENT.ends(Outcome::Reset, told),
+        ]);
+    }
+    // On another association too, for it proves the same.
+    world.play([CLIENT.requests("ep=dev1"), nothing(), OTHER.requests("ep=dev1"), nothing(), running(0)]);
+    assert_eq!((world.server.statistics().slowed_down, world.server.statistics().ignored_requests), (2, 0));
+    let now = std::time::Instant::now();
+    let looping: Vec<_> = world.server.looping_clients(now).collect();
+    assert_eq!(looping.iter().map(|it| (it.endpoint.as_str(), it.sessions)).collect::<Vec<_>>(), [("dev1", 2)]);
+    world.pass(std::time::Duration::from_secs(16));
+    world.play([OTHER.repeats(), OTHER.gets(Code::CHANGED), OTHER.is_discovered()]);
+}
+
+#[test]
+fn strangers_who_claim_a_name_do_not_slow_down_whom_it_belongs_to() {
+    let limits = Limits { loop_sessions: 1, ..Limits::default() };
+    let mut world = World::built(Some(open_device()), policy(), limits).client(over_udp(1)).client(over_udp(2));
+    // The other has an address of its own, and so a count of its own.
+    world.clients[1].route = Route::to(([198, 51, 100, 2], 40000).into());
+    world.play([
+        CLIENT.requests("ep=dev1"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        CLIENT.resets(),
+        CLIENT.ends(Outcome::Reset, ""),
+        CLIENT.requests("ep=dev1"),
+        nothing(),
+        OTHER.requests("ep=dev1"),
+        OTHER.gets(Code::CHANGED),
+        OTHER.is_discovered(),
+    ]);
+    assert_eq!(world.server.statistics().slowed_down, 1);
 }
 
 #[test]

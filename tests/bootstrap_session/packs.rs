@@ -164,6 +164,22 @@ fn a_large_pack_is_fetched_in_blocks_of_the_clients_size_and_by_nobody_else() {
 }
 
 #[test]
+fn who_may_have_lied_about_the_address_gets_small_blocks() {
+    let open = provision_with(|provision| {
+        provision.accounts = vec![second_account()];
+        let resources = vec![Resource::single(1, Value::String("x".repeat(2000)))];
+        provision.writes = vec![(32769, ObjectInstance { id: 0, resources })];
+    });
+    World::nosec(device_without_credentials(open)).play([
+        asks("ep=dev1&acc=</0/0>", Some(112), None),
+        gets(|message| {
+            let block = message.block2().unwrap();
+            block.is_some_and(|block| block.more() && block.size() == 256) && message.payload.len() == 256
+        }),
+    ]);
+}
+
+#[test]
 fn a_pack_that_is_not_fetched_whole_times_out() {
     World::with(device(large())).play([
         asks("ep=dev1", None, None),

@@ -317,3 +317,17 @@ fn a_profile_for_a_slow_network_waits_longer_than_its_listener() {
     assert_eq!(world.pass_until_something_happens(), first * 2, "one retransmission is all");
     world.play([CLIENT.ends(Outcome::TimedOut, "the client did not answer")]);
 }
+
+#[test]
+fn a_profile_that_names_the_wait_alone_is_sent_again_as_often_as_fits() {
+    // The listener's four repetitions of 20 to 30 s would take up to 930 s; one fits into 200.
+    let slow = |provision: &mut Provision| {
+        provision.writing.timing = TimingOverride { ack_timeout: Some(Duration::from_secs(20)), max_retransmit: None };
+    };
+    let mut world = World::with(device(provision_with(slow)));
+    world.play(up_to_discover());
+    let first = world.pass_until_something_happens();
+    world.play([CLIENT.is_asked_again()]);
+    assert_eq!(world.pass_until_something_happens(), first * 2);
+    world.play([CLIENT.ends(Outcome::TimedOut, "the client did not answer")]);
+}

@@ -136,6 +136,28 @@ fn a_repeated_request_is_known_even_after_the_session_has_ended() {
     ]);
 }
 
+/// EXCHANGE_LIFETIME of ACK_TIMEOUT 60 s without a retransmission is 0 + 2 * 100 + 60 s (RFC 7252 section 4.8.2).
+#[test]
+fn a_slow_profile_has_requests_remembered_as_long_as_its_clients_repeat_them() {
+    let slow = provision_with(|provision| {
+        let ack_timeout = Some(std::time::Duration::from_secs(60));
+        provision.writing.timing = bootstrapd::provision::TimingOverride { ack_timeout, max_retransmit: Some(0) };
+    });
+    let ends = || [CLIENT.resets(), CLIENT.ends(Outcome::Reset, "with Reset")];
+    let asks = || [CLIENT.requests("ep=dev1"), CLIENT.gets(Code::CHANGED), CLIENT.is_discovered()];
+    World::with(device(slow)).play(asks()).play(ends()).play(asks()).play(ends()).play([
+        after(259.9),
+        CLIENT.repeats_its_request(),
+        CLIENT.gets(Code::CHANGED),
+        looked_up(2),
+        after(0.2),
+        CLIENT.repeats_its_request(),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_discovered(),
+        looked_up(3),
+    ]);
+}
+
 #[test]
 fn a_refusal_is_repeated_for_a_repeated_request() {
     use bootstrapd::bootstrap::Lookup;

@@ -20,6 +20,7 @@ mod fields;
 mod fleet;
 mod import;
 mod issuing;
+mod knowledge;
 mod life;
 mod load;
 mod nosec;

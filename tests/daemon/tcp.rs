@@ -121,7 +121,7 @@ fn an_unknown_device_may_wait_to_be_approved() {
     let mut stream = connect(&daemon);
     stream.write_all(&CSM).expect("it reads");
     stream.write_all(&bootstrap_request("urn:dev:newcomer")).expect("it reads");
-    let held = || daemon.ctl_json(&["inbox", "list"]);
+    let held = || daemon.ctl_json(&["device", "pending"]);
     wait_until("the device is held", || held().to_string().contains("urn:dev:newcomer"), || held().to_string());
     let accepting = start("unknown = \"accept\"\nprofile = \"default\"\n", OPEN);
     simulate(&accepting, "urn:dev:newcomer").succeeded().saying(&["open.example.com"]);
@@ -141,8 +141,9 @@ fn a_ping_is_answered() {
 #[test]
 fn what_breaks_a_rule_is_aborted_and_the_others_are_served() {
     let daemon = start("", OPEN);
-    let table: [(&[u8], &str); 5] = [
-        (b"GET / HTTP/1.1\r\n\r\n", "the first message is not CSM"),
+    let table: [(&[u8], &str); 6] = [
+        (b"GET / HTTP/1.1\r\n\r\n", "option length is reserved"),
+        (&[0x01, 0xE2, 0x42], "the first message is not CSM"),
         (&[0x00, 0xE1, 0x0F], "token length is reserved"),
         (&[0x00, 0xE1, 0xE0, 0xFF, 0xFF], "message is longer than we read"),
         (&[0x10, 0xE1, 0x10], "unknown critical option 1 in 7.01"),

@@ -113,7 +113,8 @@ impl<'a> Field<'a> {
             insecure_secrets: false,
             certificate_name: CertificateName::Cn,
         };
-        let limits = Limits { sessions: 4, queue: 3, remembered_requests: 40, ..Limits::default() };
+        // Nobody waits, so that a look-up belongs to the datagram before it.
+        let limits = Limits { sessions: 4, queue: 0, remembered_requests: 40, ..Limits::default() };
         let association = |number| CoapEndpoint::Association { listener: 0, number };
         let address = |port| {
             let route = Route::to(SocketAddr::from(([192, 0, 2, 1], port)));

@@ -67,12 +67,20 @@ impl std::ops::AddAssign for Deeds {
     }
 }
 
+/// A datagram on its way; the earlier arrival comes first, and of equals what was sent first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct UnderWay {
+    at: Instant,
+    number: u64,
+    direction: Direction,
+    datagram: Vec<u8>,
+}
+
 /// Datagrams on their way.
 struct Link {
     weather: Weather,
     random: StdRng,
-    /// By the time of their arrival, and then in the order in which they were sent.
-    under_way: BinaryHeap<Reverse<(Instant, u64, Direction, Vec<u8>)>>,
+    under_way: BinaryHeap<Reverse<UnderWay>>,
     /// When the latest arrival in each direction is due that keeps the order.
     latest: [Option<Instant>; 2],
     deeds: Deeds,
@@ -99,7 +107,7 @@ impl Link {
             self.arrive_late(on_time, direction, datagram);
         } else {
             self.latest[direction as usize] = Some(on_time);
-            self.under_way.push(Reverse((on_time, self.deeds.sent, direction, datagram.to_vec())));
+            self.arrive(on_time, direction, datagram);
         }
         if self.happens(self.weather.repeated) {
             self.deeds.repeated += 1;
@@ -109,7 +117,12 @@ impl Link {
 
     fn arrive_late(&mut self, on_time: Instant, direction: Direction, datagram: &[u8]) {
         let at = on_time + self.seconds(self.weather.hold.clone());
-        self.under_way.push(Reverse((at, self.deeds.sent, direction, datagram.to_vec())));
+        self.arrive(at, direction, datagram);
+    }
+
+    fn arrive(&mut self, at: Instant, direction: Direction, datagram: &[u8]) {
+        let (number, datagram) = (self.deeds.sent, datagram.to_vec());
+        self.under_way.push(Reverse(UnderWay { at, number, direction, datagram }));
     }
 
     fn happens(&mut self, share: f64) -> bool {
@@ -121,12 +134,12 @@ impl Link {
     }
 
     fn next_arrival(&self) -> Option<Instant> {
-        self.under_way.peek().map(|Reverse((at, ..))| *at)
+        self.under_way.peek().map(|Reverse(next)| next.at)
     }
 
     fn arrived(&mut self, now: Instant) -> Option<(Direction, Vec<u8>)> {
-        self.under_way.peek().filter(|Reverse((at, ..))| *at <= now)?;
-        self.under_way.pop().map(|Reverse((_, _, direction, datagram))| (direction, datagram))
+        self.next_arrival().filter(|at| *at <= now)?;
+        self.under_way.pop().map(|Reverse(next)| (next.direction, next.datagram))
     }
 }
 
@@ -158,7 +171,11 @@ pub struct Site {
 impl Site {
     /// A server that answers every look-up so, for a client that has proven `peer`.
     pub fn new(lookup: Lookup, peer: Peer, seed: [u8; 32]) -> Site {
-        let policy = ListenerPolicy { timing: Timing::default(), insecure_secrets: false };
+        let policy = ListenerPolicy {
+            timing: Timing::default(),
+            insecure_secrets: false,
+            certificate_name: bootstrapd::provision::material::CertificateName::Cn,
+        };
         let server = Server::new(vec![policy], Limits::default(), seed);
         Site { server, lookup, peer, overlong: 0, stand_in: Box::new(|_| None) }
     }

@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::knowledge::Knowledge;
 use super::problem::FieldProblem;
 use super::timestamp::Timestamp;
 use crate::bootstrap::outcome::Outcome;
@@ -129,6 +130,9 @@ pub struct Record {
     /// SHA-256 of the SubjectPublicKeyInfo of a device's raw public key, as `sha256:...`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key_fingerprint: Option<String>,
+    /// What is known of the client of a device; only where one is shown by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Knowledge>,
 }
 
 /// Which bootstrap credentials a device proves itself by.
@@ -222,6 +226,7 @@ mod tests {
             certificate_fingerprint: None,
             certificate_subject: None,
             public_key_fingerprint: None,
+            knowledge: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::knowledge::Knowledge;
 use crate::bootstrap::explanation::Explanation;
 use crate::provision::Severity;
 use crate::provision::rules::Rule;
@@ -13,6 +14,9 @@ pub struct DeviceExplanation {
     pub endpoint: String,
     /// Why the device would get nothing at all, as a sentence; then there is no `bootstrap`.
     pub refused: Option<String>,
+    /// What is known of its client, which the bootstrap takes into account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Knowledge>,
     /// What is wrong, or worth a look, in the definitions that it is made of.
     pub checks: Vec<Check>,
     /// Server accounts whose random expressions are kept for this device, or would be evaluated at its next bootstrap.

@@ -7,6 +7,7 @@ mod credentials;
 mod entry;
 mod explanation;
 mod fleet;
+mod knowledge;
 mod problem;
 mod session;
 mod status;
@@ -26,7 +27,10 @@ pub const BACKUP_MEDIA_TYPE: &str = "application/vnd.sqlite3";
 pub const BACKUP_DEVICES: &str = "bootstrapd-devices";
 
 pub use explanation::{Check, DeviceExplanation, IssuedAccount};
+pub use knowledge::{Knowledge, KnownFact, KnownFrom, Model};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
-pub use status::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, ServerCertificate, Status};
+pub use status::{
+    Admission, AuditLine, Definitions, Listener, LoopingDevice, OutcomeCount, ReloadSummary, ServerCertificate, Status,
+};
 pub use timestamp::Timestamp;

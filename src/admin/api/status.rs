@@ -30,6 +30,8 @@ pub struct Status {
     pub handshakes_completed: u64,
     /// DTLS handshakes that failed since the start: an unknown identity, a wrong key, or a client that fell silent.
     pub handshakes_failed: u64,
+    /// Clients that wait for their turn, and clients that bootstrap in a loop.
+    pub admission: Admission,
     /// Whether new sessions are refused because the daemon is about to end.
     pub draining: bool,
     /// Sessions that ended, by outcome; outcomes that did not happen are left out.
@@ -40,6 +42,42 @@ pub struct Status {
     pub datagrams_out: u64,
     /// Datagrams dropped, by cause.
     pub drops: std::collections::BTreeMap<String, u64>,
+}
+
+/// Clients that wait for their turn, and clients that bootstrap in a loop; counters begin at the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// Requests that wait now.
+    pub waiting: usize,
+    /// Requests that had to wait.
+    pub queued: u64,
+    /// Requests whose turn did not come while their client waited, or that found no place; it comes again.
+    pub dropped_from_queue: u64,
+    /// Requests that met silence because their client bootstraps in a loop.
+    pub slowed_down: u64,
+    /// Clients that bootstrap in a loop now.
+    pub looping: usize,
+    /// The worst of them, at most ten.
+    pub worst: Vec<LoopingDevice>,
+}
+
+/// A device whose client bootstraps in a loop and is slowed down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopingDevice {
+    /// Its endpoint name.
+    pub endpoint: String,
+    /// The client's address.
+    pub remote: String,
+    /// Sessions since the loop began.
+    pub sessions: u32,
+    /// When the first of them ended.
+    pub since: Timestamp,
+    /// When the last of them ended.
+    pub last: Timestamp,
+    /// Seconds for which its requests meet silence from now on.
+    pub silence_s: u64,
+    /// Requests that met silence.
+    pub ignored: u64,
 }
 
 /// A socket that clients can reach.
@@ -114,7 +152,7 @@ pub struct AuditLine {
     pub uid: Option<u32>,
     /// Which way the change came, such as `admin socket`.
     pub actor: String,
-    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block` or `unblock`.
+    /// `add`, `change`, `delete`, `reveal`, `rotate`, `block`, `unblock` or `forget`.
     pub verb: String,
     /// `server`, `profile` or `device`.
     pub kind: String,

@@ -29,6 +29,7 @@ pub fn entry<D: Resource>(stored: store::Entry<D>) -> Entry<D> {
         certificate_fingerprint: None,
         certificate_subject: None,
         public_key_fingerprint: None,
+        knowledge: None,
     };
     Entry::of(record, stored.definition)
 }

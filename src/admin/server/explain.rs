@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::failure::Failure;
+use super::knowledge;
 use crate::admin::api::{Check, DeviceExplanation, IssuedAccount};
 use crate::bootstrap::explain::{Question, explain as explain_provision};
 use crate::provision::{
@@ -58,7 +59,12 @@ pub fn explain_device(
     };
     let issued = reader.issued(&record.definition.endpoint)?;
     let CatalogRows { servers, profiles } = reader.catalog()?;
-    Ok(answer(&record, issued, &Catalog::new(servers, profiles), question))
+    let knowledge = knowledge::of_device(reader, &record.definition)?;
+    // What is asked of a client that is not the device's own is asked with what is known of it.
+    let known = knowledge.as_ref().map(|known| known.together.clone()).unwrap_or_default();
+    let question = Question { knowledge: question.knowledge.clone().or(&known), ..question.clone() };
+    let explained = answer(&record, issued, &Catalog::new(servers, profiles), &question);
+    Ok(DeviceExplanation { knowledge, ..explained })
 }
 
 fn answer(
@@ -77,6 +83,7 @@ fn answer(
     DeviceExplanation {
         endpoint: record.definition.endpoint.clone(),
         refused,
+        knowledge: None,
         checks: checks(&record.definition, catalog, now.as_secs()),
         issued: accounts,
         bootstrap,

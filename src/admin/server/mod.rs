@@ -8,6 +8,7 @@
 //! | `bulk`, `export`, `table` | many definitions at once: import and apply, export; devices as CSV |
 //! | `slots` | how many of these at a time |
 //! | `credentials` | issued credentials: list, reveal, rotate; devices blocked by the batch |
+//! | `knowledge` | models, and what is known of clients |
 //! | `pending` | unknown clients that wait to be approved |
 //! | `observe` | sessions, status, audit trail, reload |
 //! | `backup` | a copy of the live database |
@@ -28,6 +29,7 @@ mod explain;
 mod export;
 mod failure;
 mod input;
+mod knowledge;
 mod merge;
 mod observe;
 mod pending;
@@ -149,6 +151,10 @@ fn routes() -> Vec<Route> {
         reading("/v1/devices/{key}/credentials", credentials::list),
         changing(Method::POST, "/v1/devices/{key}/credentials", credentials::reveal),
         reading("/v1/devices/{key}/explain", explain::explain),
+        changing(Method::POST, "/v1/devices/{key}/forget", knowledge::forget_device),
+        reading("/v1/models", knowledge::list),
+        reading("/v1/models/{key}", knowledge::show),
+        changing(Method::POST, "/v1/models/{key}/forget", knowledge::forget_model),
         changing(Method::POST, "/v1/block", credentials::block),
         changing(Method::POST, "/v1/unblock", credentials::unblock),
         reading("/v1/pending", pending::list),

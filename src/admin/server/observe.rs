@@ -12,7 +12,10 @@ use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::{Service, Shared, convert};
-use crate::admin::api::{AuditLine, Definitions, Listener, OutcomeCount, ReloadSummary, ServerCertificate, Timestamp};
+use crate::admin::api::{
+    Admission, AuditLine, Definitions, Listener, LoopingDevice, OutcomeCount, ReloadSummary, ServerCertificate,
+    Timestamp,
+};
 use crate::admin::api::{List, Session, SessionSummary, Status};
 use crate::driver;
 
@@ -95,6 +98,7 @@ pub async fn status(State(service): State<Shared>) -> Result<Json<Status>, Failu
         associations: driver.associations,
         handshakes_completed: driver.handshakes_completed,
         handshakes_failed: driver.handshakes_failed,
+        admission: admission_of(driver.admission),
         draining: driver.draining,
         outcomes: outcomes.map(|(outcome, count)| OutcomeCount { outcome, count }).collect(),
         datagrams_in: driver.datagrams_in,
@@ -138,6 +142,26 @@ fn expiry(listener: &Listener) -> Option<String> {
             "The certificate `{subject}` of the listener {address} expires in {days} days, at {end}: renew it and reload."
         ),
     })
+}
+
+fn admission_of(admission: driver::AdmissionStatus) -> Admission {
+    let worst = admission.worst.into_iter().map(|device| LoopingDevice {
+        endpoint: device.endpoint,
+        remote: device.remote.to_string(),
+        sessions: device.sessions,
+        since: Timestamp::at(device.since),
+        last: Timestamp::at(device.last),
+        silence_s: device.silence.as_secs(),
+        ignored: device.ignored,
+    });
+    Admission {
+        waiting: admission.waiting,
+        queued: admission.queued,
+        dropped_from_queue: admission.dropped_from_queue,
+        slowed_down: admission.slowed_down,
+        looping: admission.looping,
+        worst: worst.collect(),
+    }
 }
 
 pub async fn reload(State(service): State<Shared>) -> Result<Json<ReloadSummary>, Failure> {

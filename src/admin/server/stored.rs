@@ -4,6 +4,7 @@ use std::future::Future;
 
 use super::convert;
 use super::failure::Failure;
+use super::knowledge;
 use crate::admin::api::{Entry, Resource, Revealed};
 use crate::provision::{
     AccountType, Catalog, DeviceDefinition, HoldsSecrets, Problem, ProfileDefinition, ServerDefinition,
@@ -215,7 +216,11 @@ impl Stored for DeviceDefinition {
     }
 
     fn show(reader: &mut Reader, key: &Key) -> Result<Entry<Self>, StoreError> {
-        reader.device(key).map(convert::device)
+        let stored = reader.device(key)?;
+        let known = knowledge::of_device(reader, &stored.entry.definition)?;
+        let mut entry = convert::device(stored);
+        entry.record.knowledge = known;
+        Ok(entry)
     }
 
     async fn reveal(store: &Store, stamp: Stamp, key: Key) -> Result<Revealed<Self>, StoreError> {

@@ -84,6 +84,31 @@ fn every_request_can_be_said_in_every_format() {
 }
 
 #[test]
+fn a_format_of_single_values_is_left_where_it_cannot_say_what_is_written() {
+    let resources = vec![
+        number(0),
+        opaque(5, 3),
+        Resource { id: 16, value: crate::lwm2m::ResourceValue::Multiple(vec![(0, Value::Unsigned(1))]) },
+    ];
+    let formats = |format| -> Vec<ContentFormat> {
+        let requests = dispatch(vec![write(0, 1, Purpose::Account, resources.clone())], Level::Resource);
+        let requests = requests.iter().map(|dispatch| match dispatch {
+            Dispatch::Write(request) => {
+                let format = request.sayable_in(format);
+                assert!(request.encode(format).is_ok(), "{format}");
+                format
+            }
+            Dispatch::Delete(_) => panic!("a write"),
+        });
+        requests.collect()
+    };
+    let (text, cbor, tlv) = (ContentFormat::PlainText, ContentFormat::Cbor, ContentFormat::Tlv);
+    assert_eq!(formats(text), [text, ContentFormat::Opaque, tlv]);
+    assert_eq!(formats(cbor), [cbor, cbor, tlv]);
+    assert_eq!(formats(ContentFormat::SenmlCbor), [ContentFormat::SenmlCbor; 3]);
+}
+
+#[test]
 fn what_is_too_large_becomes_what_is_small_and_each_large_value_by_itself() {
     let Operation::Write(account) =
         write(0, 1, Purpose::Account, vec![number(0), opaque(3, 900), opaque(4, 64), opaque(5, 65), number(10)])

@@ -126,7 +126,9 @@ fn sessions_count_under_what_was_proven_and_without_proof_under_address_and_name
 fn what_is_remembered_is_bounded_and_a_loop_is_not_washed_out_by_others() {
     let (mut watch, start) = (watch(), Instant::now());
     let looping = psk(&watch, "looping");
-    (0..10).for_each(|_| drop(watch.ended(start, looping, "looping", HOME)));
+    for _ in 0..10 {
+        watch.ended(start, looping, "looping", HOME);
+    }
     for number in 0..REMEMBERED as u64 + 5_000 {
         watch.ended(start + Duration::from_micros(number), Suspect(number), "other", HOME);
     }

@@ -46,15 +46,11 @@ impl Server {
             self.deduplication.forget(ticket);
             return false;
         }
-        let claimed = BootstrapRequest::claim(message).endpoint_name;
-        let suspect = self.loops.suspect(origin.peer, origin.route.remote.ip(), claimed.as_deref());
-        if suspect.is_some_and(|suspect| self.loops.is_silenced(now, suspect)) {
-            self.statistics.slowed_down += 1;
+        if self.is_slowed_down(now, origin, message) {
             self.deduplication.forget(ticket);
             return false;
         }
-        // A client that has a session takes its own place.
-        if self.has_session(origin.endpoint) || self.admission.has_room(Network::of(origin.route.remote.ip())) {
+        if self.has_room(origin) {
             return true;
         }
         self.admission.enqueue(now, WaitingRequest::new(now, origin, bytes, ticket));
@@ -65,14 +61,23 @@ impl Server {
     /// Whether a Bootstrap-Pack-Request is served now. It does not wait: refused, its client comes with a
     /// Bootstrap-Request, which does.
     pub(super) fn admits_pack(&mut self, now: Instant, origin: Origin<'_>, message: &Message) -> bool {
+        let is_served = !self.draining && !self.is_slowed_down(now, origin, message) && self.has_room(origin);
+        self.statistics.ignored_requests += u64::from(!is_served);
+        is_served
+    }
+
+    /// Whether the client bootstraps in a loop and is to meet silence now; counts it if so.
+    fn is_slowed_down(&mut self, now: Instant, origin: Origin<'_>, message: &Message) -> bool {
         let claimed = BootstrapRequest::claim(message).endpoint_name;
         let suspect = self.loops.suspect(origin.peer, origin.route.remote.ip(), claimed.as_deref());
         let is_silenced = suspect.is_some_and(|suspect| self.loops.is_silenced(now, suspect));
-        let has_room =
-            self.has_session(origin.endpoint) || self.admission.has_room(Network::of(origin.route.remote.ip()));
-        let is_served = !self.draining && !is_silenced && has_room;
-        self.statistics.ignored_requests += u64::from(!is_served);
-        is_served
+        self.statistics.slowed_down += u64::from(is_silenced);
+        is_silenced
+    }
+
+    /// Whether this client can be served at once; one that has a session takes its own place.
+    fn has_room(&self, origin: Origin<'_>) -> bool {
+        self.has_session(origin.endpoint) || self.admission.has_room(Network::of(origin.route.remote.ip()))
     }
 
     /// Begins the sessions for which there is room now. Called after everything that may have ended one.

@@ -25,6 +25,10 @@ const REMEMBERED_AT_MOST: usize = 10_000;
 /// The largest block of a pack, 1024 bytes.
 const LARGEST_EXPONENT: u8 = 6;
 
+/// The same for clients that may have lied about their address, 256 bytes: their requests could be meant to send more to
+/// somebody else than they cost (RFC 7252 section 11.3).
+const LARGEST_UNPROVEN_EXPONENT: u8 = 4;
+
 /// The devices that were given a pack lately.
 #[derive(Default)]
 pub(super) struct DeliveredPacks(HashMap<String, Instant>);
@@ -69,7 +73,14 @@ impl Server {
         };
         let length = payload.len();
         let snapshot = Snapshot::new(payload, self.conversation.etag(), wanted.format.number());
-        let begun = self.snapshots.begin(now, endpoint, &unanswered.request, LARGEST_EXPONENT, snapshot, &mut response);
+        let begun = self.snapshots.begin(
+            now,
+            endpoint,
+            &unanswered.request,
+            largest_exponent(endpoint),
+            snapshot,
+            &mut response,
+        );
         if let Err(code) = begun {
             return self.redirect(endpoint, id, &unanswered, code, "");
         }
@@ -99,7 +110,7 @@ impl Server {
     pub(super) fn answer_with_block(&mut self, now: Instant, origin: Origin<'_>, request: &Message, ticket: Ticket) {
         let endpoint = origin.endpoint;
         let mut response = Message::piggybacked_response(request, Code::CONTENT);
-        match self.snapshots.answer(now, endpoint, request, LARGEST_EXPONENT, &mut response) {
+        match self.snapshots.answer(now, endpoint, request, largest_exponent(endpoint), &mut response) {
             Ok(()) => {
                 response.set_max_age(0);
                 let bytes = response.encode();
@@ -139,6 +150,13 @@ impl Server {
     /// Ends a pack that is being fetched, as far as this endpoint has one.
     pub(super) fn forget_pack(&mut self, endpoint: CoapEndpoint) {
         self.snapshots.forget(endpoint);
+    }
+}
+
+fn largest_exponent(endpoint: CoapEndpoint) -> u8 {
+    match endpoint {
+        CoapEndpoint::Address { .. } => LARGEST_UNPROVEN_EXPONENT,
+        CoapEndpoint::Association { .. } => LARGEST_EXPONENT,
     }
 }
 

@@ -103,6 +103,16 @@ impl Session {
                 None => Err((Outcome::Internal, "A write could be split, and then not.".to_owned())),
             };
         }
+        // What cannot be smaller goes in one message, once: with these codes a client says that it takes no blocks (spec
+        // sheet `transport.md`, section 2).
+        let takes_no_blocks =
+            matches!(message.code, Code::REQUEST_ENTITY_TOO_LARGE | Code::BAD_OPTION | Code::INTERNAL_SERVER_ERROR)
+                && execution.transfer.as_ref().is_some_and(|transfer| transfer.taken() == 0);
+        if takes_no_blocks {
+            self.knowledge.refuses_blocks = true;
+            self.trace.note("the client takes no blocks: written in one message");
+            return self.perform(now, execution, wire).map(Blocks::Sent);
+        }
         Ok(Blocks::Judge(Box::new(execution)))
     }
 

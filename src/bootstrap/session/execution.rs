@@ -124,8 +124,10 @@ impl Session {
         Ok(State::Executing(exchange, execution))
     }
 
+    /// The format of a request: its own, or that of the session as far as it can say it.
     pub(super) fn format_of(&self, request: &WriteRequest) -> ContentFormat {
-        request.format.or(self.format).unwrap_or(ContentFormat::Tlv)
+        let format = request.format.or(self.format).unwrap_or(ContentFormat::Tlv);
+        request.sayable_in(format)
     }
 
     pub(super) fn handle_operation_answer(
@@ -150,7 +152,10 @@ impl Session {
                 let reason = format!("The client answered Bootstrap-Delete {path} with {}.", message.code);
                 return Err((Outcome::DeleteFailed, reason));
             }
-            Some(Dispatch::Write(_)) if self.takes_smaller(message, execution.payload_length) => {
+            // What was refused in blocks is not begun again in blocks: that would have no end.
+            Some(Dispatch::Write(_))
+                if execution.transfer.is_none() && self.takes_smaller(message, execution.payload_length) =>
+            {
                 Verdict::Again("too large for the client: again, in blocks".to_owned())
             }
             Some(Dispatch::Write(request)) => judge_write(message, request, has_written, &mut execution.taken_out)?,

@@ -134,7 +134,12 @@ impl Session {
             Some(object) => {
                 let wanted =
                     format::choose(&survey.provision.writing, self.request.preferred_content_format, &self.knowledge);
-                survey.question = Question::Read(*object, wanted.format);
+                // A whole object cannot be said in a format of single values.
+                let format = match wanted.format {
+                    ContentFormat::PlainText | ContentFormat::Cbor => ContentFormat::Tlv,
+                    format => format,
+                };
+                survey.question = Question::Read(*object, format);
                 self.ask(now, survey, wire)
             }
             None => {

@@ -20,7 +20,7 @@ transport = "tcp"
 [[listen]]
 bind = "[::]:5684"
 max_retransmit = 11
-
+transport = "tcp"
 [listener]
 
 [admin]
@@ -104,6 +104,8 @@ fn every_mistake_of_one_file_is_named_with_line_and_column() {
          or use `transport = \"udp\"` with DTLS",
         "16:8: error: the listener on line 11 has this address already: remove one",
         "17:18: error: `max_retransmit` must be at most 10: each one doubles the wait; 4 where left out",
+        "18:13: error: TLS is not supported in this version: with `transport = \"tcp\"` write `security = \"nosec\"`, \
+         or use `transport = \"udp\"` with DTLS",
         "19:2: error: unknown key `listener`: did you mean `listen`?",
         "22:10: error: `socket` must be text in quotes, not `true` or `false`",
         "25:8: error: a name must not contain ' ': use letters of A-Z, digits, `.`, `_` and `-`",

@@ -1,6 +1,7 @@
 //! The file from the operator's side: what is read, and what is said of mistakes.
 
 mod fleet;
+mod limits;
 mod mistakes;
 mod printing;
 mod reading;

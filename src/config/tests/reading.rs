@@ -255,3 +255,38 @@ fn a_refusal_keeps_the_same_aside_and_says_where_the_database_is() {
     assert!(refusal.to_string().ends_with("test.toml: 2 errors, 1 warning"), "{refusal}");
     assert_eq!(parse(&text.replace("state_dir", "statedir")).unwrap_err().state_dir, None);
 }
+
+#[test]
+fn models_are_kept_in_their_order_as_they_were_said() {
+    let model = "[[model]]\nname = \"pump\"\nclient = \"anjay-lite\"\n[[model.rules]]\nendpoint = \"p-*\"\n\
+                 [model.rules.property]\nsite = \"north\"\n[[model]]\nname = \"a\"\nrules = [{ tag = \"x\" }, { tag = \"y\" }]\n";
+    let config = parse(&format!("{SOUND}{model}")).unwrap();
+    let found: Vec<_> = config
+        .models
+        .iter()
+        .map(|model| (model.name.as_str(), model.client.as_deref(), model.rules.len(), model.rules[0].properties.len()))
+        .collect();
+    assert_eq!(found, [("pump", Some("anjay-lite"), 1, 1), ("a", None, 2, 0)]);
+    assert!(beside_shared_keys(&config.warnings).is_empty());
+}
+
+#[test]
+fn mistakes_in_models_are_named_where_they_stand() {
+    for (model, place, sentence) in [
+        ("[[model]]\nrules = [{ tag = \"x\" }]\n", 1, "`name`"),
+        ("[[model]]\nname = \"a\"\nrules = []\n", 3, "no device is of this model"),
+        ("[[model]]\nname = \"a\"\nrules = [{ tag = \"x\" }]\nclient = \"anjai\"\n", 4, "did you mean `anjay`?"),
+        ("[[model]]\nname = \"a\"\nrules = [{ tag = \"x\" }]\nrule = 1\n", 4, "did you mean `rules`?"),
+        (
+            "[[model]]\nname = \"a\"\nrules = [{ tag = \"x\" }]\n[[model]]\nname = \"a\"\nrules = [{ tag = \"y\" }]\n",
+            5,
+            "defined twice: remove or rename one",
+        ),
+    ] {
+        let text = format!("{SOUND}\n{model}");
+        let line = SOUND.lines().count() + 1 + place;
+        let told = said(&text);
+        let expected = format!("{line}:");
+        assert!(told.iter().any(|told| told.starts_with(&expected) && told.contains(sentence)), "{model}: {told:#?}");
+    }
+}

@@ -49,3 +49,51 @@ impl Lessons {
         self.unwritten.drain().map(|(_, lesson)| lesson).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientKnowledge, Inheritance, Lessons};
+    use crate::bootstrap::SessionId;
+
+    fn block_size(bytes: u16) -> ClientKnowledge {
+        ClientKnowledge { block_size: Some(bytes), ..ClientKnowledge::default() }
+    }
+
+    fn inheritance() -> Inheritance {
+        let kind = ClientKnowledge { refuses_discover: true, ..ClientKnowledge::default() };
+        Inheritance { model: Some("m".to_owned()), kind, ..Inheritance::default() }
+    }
+
+    #[test]
+    fn what_a_session_learned_is_there_at_once_and_taken_once() {
+        let mut lessons = Lessons::default();
+        let now = inheritance().together().or(&block_size(64));
+        lessons.begin(SessionId(1), inheritance());
+        lessons.begin(SessionId(2), inheritance());
+        lessons.end(SessionId(1), Some("a"), Some(&now));
+        let learned = lessons.unwritten("a").unwrap();
+        assert_eq!((&learned.shown, &learned.inherited), (&block_size(64), &inheritance().kind));
+        assert_eq!(lessons.unwritten("b"), None);
+        let taken = lessons.take();
+        assert_eq!(taken.len(), 1);
+        assert_eq!(
+            (taken[0].endpoint.as_str(), taken[0].model.as_deref(), &taken[0].learned),
+            ("a", Some("m"), &learned)
+        );
+        assert_eq!((lessons.take().len(), lessons.unwritten("a")), (0, None));
+    }
+
+    #[test]
+    fn a_session_that_learned_nothing_leaves_nothing_behind_and_one_that_is_forgotten_neither() {
+        let mut lessons = Lessons::default();
+        for (session, device, now) in [(1, Some("a"), None), (2, None, Some(block_size(64))), (3, None, None)] {
+            lessons.begin(SessionId(session), inheritance());
+            lessons.end(SessionId(session), device, now.as_ref());
+        }
+        assert!(lessons.running.is_empty() && lessons.take().is_empty());
+        lessons.end(SessionId(9), Some("b"), Some(&block_size(64)));
+        assert_eq!(lessons.unwritten("b").unwrap().shown, block_size(64), "one whose beginning is not known");
+        lessons.forget("b");
+        assert!(lessons.take().is_empty());
+    }
+}

@@ -121,16 +121,138 @@ fn an_identity_longer_than_the_bound_is_not_asked_for() {
     }
 }
 
+/// The parts of a flight with a certificate of so many bytes, as a client that never fragments sends them.
+fn certificate_flight(length: usize) -> Vec<Vec<u8>> {
+    let message = |kind, sequence, body: &[u8]| {
+        record::handshake_record(
+            record::VERSION_1_2,
+            [0, 0, 0, 0, 9, 0],
+            &record::handshake_message(kind, sequence, body),
+        )
+    };
+    vec![
+        message(11, 2, &vec![1; length]),
+        message(16, 3, b"point"),
+        message(15, 4, b"signature"),
+        record(20, 0, 3, &[1]),
+        record(22, 1, 0, &[9; 40]),
+    ]
+}
+
+/// What the engine reads out of records: messages put together again, and then the types of what follows.
+fn heard(records: &[Vec<u8>]) -> (Vec<(u8, u16, Vec<u8>)>, Vec<ContentType>) {
+    let (mut messages, mut others): (Vec<(u8, u16, Vec<u8>)>, _) = (Vec::new(), Vec::new());
+    let mut last = None;
+    for bytes in records {
+        let record = Records::of(bytes).next().expect("one record");
+        assert_eq!(record.bytes.len(), bytes.len());
+        if record.epoch > 0 || record.content_type != ContentType::Handshake {
+            others.push(record.content_type);
+            continue;
+        }
+        assert!(record.fragment.len() <= 512);
+        assert!(Some(record.sequence_number) > last, "a repeated record number would be a replay");
+        last = Some(record.sequence_number);
+        let fragment = HandshakeFragments::of(record.fragment).next().expect("one fragment");
+        if fragment.offset == 0 {
+            messages.push((fragment.message_type, fragment.message_sequence, Vec::new()));
+        }
+        let (_, _, body) = messages.last_mut().expect("begun");
+        assert_eq!(body.len(), fragment.offset);
+        body.extend_from_slice(fragment.body);
+    }
+    (messages, others)
+}
+
+fn fed(steps: Vec<Step>) -> Vec<Vec<u8>> {
+    let feed = steps.into_iter().map(|step| match step {
+        Step::Feed(bytes) => bytes,
+        other => panic!("{other:?}"),
+    });
+    feed.collect()
+}
+
+#[test]
+fn a_flight_with_a_certificate_reaches_the_engine_in_its_order_however_it_came() {
+    for length in [1, 500, 501, CERTIFICATE_MAX] {
+        let flight = certificate_flight(length);
+        for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [1, 4, 0, 3, 2], [3, 2, 4, 0, 1]] {
+            let mut gate = Gate::new(Flight::Certificate, [0; 6]);
+            let mut records = Vec::new();
+            for index in order {
+                let steps = give(&mut gate, &flight[index]);
+                if index == 0 {
+                    assert_eq!(steps, [Step::Certificate(vec![1; length])]);
+                    records.extend(gate.open());
+                } else {
+                    records.extend(fed(steps));
+                }
+            }
+            let messages = vec![(11, 2, vec![1; length]), (16, 3, b"point".to_vec()), (15, 4, b"signature".to_vec())];
+            let others = vec![ContentType::ChangeCipherSpec, ContentType::Handshake];
+            assert_eq!(heard(&records), (messages, others), "{length} bytes, {order:?}");
+            assert!(gate.is_passed());
+        }
+    }
+}
+
+#[test]
+fn nothing_passes_before_the_answer() {
+    let flight = certificate_flight(700);
+    let mut gate = Gate::new(Flight::Certificate, [0; 6]);
+    assert_eq!(give(&mut gate, &flight[0]), [Step::Certificate(vec![1; 700])]);
+    for record in &flight {
+        assert_eq!(give(&mut gate, record), [], "asked once, and kept");
+    }
+    assert!(!gate.is_passed());
+    assert_eq!(gate.open().len(), 2 + 1 + 1 + 1 + 1);
+    assert_eq!(gate.open(), [] as [Vec<u8>; 0]);
+}
+
+#[test]
+fn messages_longer_than_their_bounds_are_not_kept() {
+    for (kind, sequence, length) in [(11, 2, CERTIFICATE_MAX + 1), (16, 3, 257), (15, 4, 1025), (14, 5, 1), (11, 1, 9)]
+    {
+        let mut gate = Gate::new(Flight::Certificate, [0; 6]);
+        let bytes = record::handshake_record(
+            record::VERSION_1_2,
+            [0; 6],
+            &record::handshake_message(kind, sequence, &vec![0; length]),
+        );
+        assert_eq!(give(&mut gate, &bytes), []);
+        assert!(gate.messages.iter().all(|message| matches!(message, Message::Missing)), "type {kind}");
+    }
+}
+
+#[test]
+fn overlapping_fragments_make_one_certificate() {
+    let body: Vec<u8> = (0..=255).cycle().take(3_000).collect();
+    let part = |from: usize, to: usize| {
+        let body = &body[from..to];
+        let fragment = HandshakeFragment { message_type: 11, length: 3_000, message_sequence: 2, offset: from, body };
+        record::handshake_record(record::VERSION_1_2, [0; 6], &record::handshake_fragment(&fragment))
+    };
+    let mut gate = Gate::new(Flight::Certificate, [0; 6]);
+    for (from, to) in [(2_000, 2_999), (0, 900), (700, 1_500), (0, 900), (2_999, 3_000), (1_501, 2_000)] {
+        assert_eq!(give(&mut gate, &part(from, to)), [], "{from}..{to}");
+    }
+    assert_eq!(give(&mut gate, &part(1_500, 1_501)), [Step::Certificate(body.clone())]);
+}
+
 proptest! {
     #[test]
     fn no_sequence_of_records_panics_or_piles_up(
+        certified in any::<bool>(),
         records in proptest::collection::vec(
-            (20u8..24, 0u8..3, any::<u8>(), proptest::collection::vec(0u8..20, 0..40), any::<bool>()), 0..40),
+            (20u8..24, 0u8..3, any::<u8>(), proptest::collection::vec(0u8..20, 0..40), 0u8..4), 0..40),
     ) {
-        let mut gate = Gate::default();
+        let flight = if certified { Flight::Certificate } else { Flight::PreSharedKey };
+        let mut gate = Gate::new(flight, [0; 6]);
         for (content_type, epoch, sequence, mut fragment, plausible) in records {
-            if plausible && fragment.len() > 12 {
-                fragment[..6].copy_from_slice(&[16, 0, 0, 20, 0, 2]);
+            let kinds = [(16, 2), (11, 2), (16, 3), (15, 4)];
+            let (kind, number) = kinds[usize::from(plausible)];
+            if fragment.len() > 12 {
+                fragment[..6].copy_from_slice(&[kind, 0, 0, 20, 0, number]);
                 let offset = fragment[8];
                 fragment[6..11].copy_from_slice(&[0, 0, offset, 0, 0]);
             }
@@ -139,6 +261,7 @@ proptest! {
                 gate.open();
             }
             prop_assert!(gate.early.len() <= EARLY_MAX);
+            prop_assert!(gate.messages.len() <= 3);
         }
     }
 }

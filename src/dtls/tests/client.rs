@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion,
+    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslStream, SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509;
 
@@ -101,6 +101,8 @@ impl Client {
         builder.set_min_proto_version(Some(SslVersion::DTLS1_2)).unwrap();
         builder.set_cipher_list(&format!("{}:@SECLEVEL=0", profile.ciphers)).unwrap();
         builder.set_options(SslOptions::NO_QUERY_MTU | SslOptions::from_bits_retain(profile.options as _));
+        // It sends what it is told to send, and not a root that it finds for it.
+        builder.set_mode(SslMode::NO_AUTO_CHAIN);
         prove(&mut builder, &profile);
         let (identity, key) = (profile.identity, profile.key);
         builder.set_psk_client_callback(move |_, _, identity_buffer, key_buffer| {

@@ -160,6 +160,21 @@ fn what_cannot_be_one_record_is_not_sent() {
 }
 
 #[test]
+fn a_client_with_a_key_that_takes_512_bytes_gets_no_more_and_stays() {
+    let mut world = World::new(Configuration::default());
+    let profile = Profile { wants_fragments_of_512: true, ..Profile::default() };
+    let (mut client, association) = world.connect(route(1), profile);
+    assert_eq!(world.server.longest_message(association), Some(512));
+    assert!(!world.server.send(world.now, association, &[7; 513]));
+    assert_eq!(world.collect(route(1)), [] as [Vec<u8>; 0]);
+    assert!(world.server.send(world.now, association, &[7; 512]));
+    world.collect(route(1));
+    world.assert_alive(route(1), &mut client, association);
+    let (_, other) = world.connect(route(2), Profile::default());
+    assert_eq!(world.server.longest_message(other), Some(1 << 14));
+}
+
+#[test]
 fn a_handshake_that_never_goes_on_is_forgotten() {
     let mut world = World::new(Configuration::default());
     let mut client = Client::new(Profile::default());

@@ -2,11 +2,30 @@
 
 use proptest::prelude::*;
 
-use super::super::{Configuration, Output};
+use super::super::{AssociationId, Configuration, Output};
 use super::client::{Client, Profile};
+use super::pki::{Holder, Pki};
 use super::world::{World, route};
 
-const SUITES: [&str; 4] = ["PSK-AES128-CCM8", "PSK-AES128-CCM", "PSK-AES128-GCM-SHA256", "PSK-AES128-CBC-SHA256"];
+const SUITES: [&str; 8] = [
+    "PSK-AES128-CCM8",
+    "PSK-AES128-CCM",
+    "PSK-AES128-GCM-SHA256",
+    "PSK-AES128-CBC-SHA256",
+    "ECDHE-ECDSA-AES128-CCM8",
+    "ECDHE-ECDSA-AES128-CCM",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES128-SHA256",
+];
+
+/// A client of one suite on a listener for all of them, with an association.
+fn connect(ciphers: &'static str) -> (World, Client, AssociationId, Holder) {
+    let pki = Pki::new();
+    let mut world = World::new(pki.configuration());
+    let device = pki.device();
+    let (client, association, _) = world.prove(route(1), Profile { ciphers, ..Profile::of(&device) });
+    (world, client, association, device)
+}
 
 #[test]
 fn client_hellos_without_cookie_leave_nothing_behind() {
@@ -38,8 +57,7 @@ fn a_cookie_from_another_address_is_refused() {
 #[test]
 fn forged_records_of_every_length_leave_an_association_alive() {
     for ciphers in SUITES {
-        let mut world = World::new(Configuration::default());
-        let (mut client, association) = world.connect(route(1), Profile { ciphers, ..Profile::default() });
+        let (mut world, mut client, association, _) = connect(ciphers);
         for content_type in 20..=24 {
             for epoch in 0..=2 {
                 for length in 0..=100 {
@@ -76,8 +94,7 @@ fn an_alert_in_the_clear_ends_no_association() {
 #[test]
 fn a_changed_byte_anywhere_is_no_application_data_and_the_genuine_datagram_still_is() {
     for ciphers in SUITES {
-        let mut world = World::new(Configuration::default());
-        let (mut client, association) = world.connect(route(1), Profile { ciphers, ..Profile::default() });
+        let (mut world, mut client, association, _) = connect(ciphers);
         let genuine = client.seal(b"genuine");
         for position in 0..genuine.len() {
             for bit in [1, 0x80] {
@@ -138,11 +155,11 @@ proptest! {
     fn random_datagrams_at_any_moment_panic_nowhere_and_spoil_no_association(
         garbage in proptest::collection::vec(
             (proptest::collection::vec(any::<u8>(), 0..120), 20u8..25, 0u8..3, any::<bool>()), 1..20),
-        suite in 0usize..4,
+        suite in 0usize..8,
+        with_certificate in any::<bool>(),
     ) {
-        let mut world = World::new(Configuration::default());
-        let (mut client, association) = world.connect(route(1), Profile { ciphers: SUITES[suite], ..Profile::default() });
-        let mut half = Client::new(Profile::default());
+        let (mut world, mut client, association, device) = connect(SUITES[suite]);
+        let mut half = Client::new(if with_certificate { Profile::of(&device) } else { Profile::default() });
         for (mut bytes, content_type, epoch, framed) in garbage {
             for datagram in half.step() {
                 world.give(route(1), &datagram).into_iter().for_each(|answer| half.deliver(answer));
@@ -184,12 +201,30 @@ fn no_forged_datagram_ends_an_association_however_its_records_are_cut() {
     ];
     for ciphers in SUITES {
         for (number, datagram) in datagrams.iter().enumerate() {
-            let mut world = World::new(Configuration::default());
-            let (mut client, association) = world.connect(route(1), Profile { ciphers, ..Profile::default() });
+            let (mut world, mut client, association, _) = connect(ciphers);
             world.give(route(1), datagram);
             let closed = world.events.iter().any(|event| matches!(event, Output::Closed { .. }));
             assert!(!closed, "{ciphers}: datagram {number}: {:?}", world.events);
             world.assert_alive(route(1), &mut client, association);
         }
     }
+}
+
+#[test]
+fn certificates_beyond_the_bound_are_not_kept_and_keep_nobody_out() {
+    let pki = Pki::new();
+    let mut world = World::new(pki.configuration());
+    let mut client = Client::new(Profile::of(&pki.device()));
+    for _ in 0..2 {
+        for datagram in client.step() {
+            world.give(route(1), &datagram).into_iter().for_each(|answer| client.deliver(answer));
+        }
+    }
+    // The first byte of a Certificate of 16 MiB, of a ClientKeyExchange of 64 KiB and of a message that is not due yet.
+    for (kind, sequence, length) in [(11, 2, [0xff; 3]), (16, 3, [0, 0xff, 0xff]), (11, 9, [0, 0, 9])] {
+        let fragment = [&[kind], &length[..], &[0, sequence, 0, 0, 0, 0, 0, 1, 7]].concat();
+        assert_eq!(world.give(route(1), &forged(22, 0xfd, 0, sequence, &fragment)), [] as [Vec<u8>; 0]);
+    }
+    world.talk(route(1), &mut client);
+    assert!(client.is_established);
 }

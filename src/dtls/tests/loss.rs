@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::Configuration;
+use super::super::record::Records;
+use super::super::{Configuration, Output};
 use super::client::{Client, Profile};
+use super::pki::{Holder, Pki, padded};
 use super::world::{World, route};
 
 const TIMEOUT: Duration = Duration::from_millis(30);
@@ -53,9 +55,25 @@ fn impatient() -> Client {
     Client::new(Profile { timeout: TIMEOUT, ..Profile::default() })
 }
 
+/// A listener for certificates whose flights take several datagrams either way, and a client for it.
+fn certified_world() -> (World, Holder) {
+    let pki = Pki::new();
+    let identity = Some(padded("server", 500).issued_by(&pki.root).identity());
+    let configuration = Configuration { initial_timeout: TIMEOUT, mtu: 300, identity, ..pki.configuration() };
+    (World::new(configuration), padded("device", 500).issued_by(&pki.root))
+}
+
+fn certified(holder: &Holder) -> Client {
+    Client::new(Profile { timeout: TIMEOUT, mtu: 300, ..Profile::of(holder) })
+}
+
 fn assert_served(world: &mut World, client: &mut Client) {
     assert!(client.is_established);
-    let association = world.lookups.last().expect("asked").0;
+    let established = world.events.iter().filter_map(|event| match event {
+        Output::Established { association, .. } => Some(*association),
+        _ => None,
+    });
+    let association = established.last().expect("established");
     client.step();
     world.assert_alive(route(1), client, association);
     assert_eq!(world.server.statistics().associations, 1);
@@ -105,7 +123,7 @@ fn a_last_flight_in_reverse_order_is_understood() {
     }
     // ClientKeyExchange, ChangeCipherSpec and Finished, one record per datagram, the last first.
     let flight = client.step().concat();
-    let mut records: Vec<&[u8]> = super::super::record::Records::of(&flight).map(|record| record.bytes).collect();
+    let mut records: Vec<&[u8]> = Records::of(&flight).map(|record| record.bytes).collect();
     assert_eq!(records.len(), 3);
     records.reverse();
     let mut answers = Vec::new();
@@ -128,4 +146,60 @@ fn a_repeated_client_hello_is_answered_with_the_same_flight() {
     let flight = world.give(route(1), &hello);
     assert_eq!(world.give(route(1), &hello), flight);
     assert_eq!(world.server.statistics().handshakes_started, 1);
+}
+
+#[test]
+fn the_loss_of_any_one_datagram_with_certificates_is_made_good() {
+    let (mut world_without_loss, holder) = certified_world();
+    let count = talk_over(&mut world_without_loss, &mut certified(&holder), |_| 1);
+    assert!(count >= 12, "two hellos, a cookie, and flights of several datagrams: {count}");
+    for lost in 0..count {
+        let (mut world, holder) = certified_world();
+        let mut client = certified(&holder);
+        talk_over(&mut world, &mut client, |number| usize::from(number != lost));
+        assert!(client.is_established, "datagram {lost} lost");
+        assert_served(&mut world, &mut client);
+        assert_eq!(world.offers.len(), 1, "asked once");
+    }
+}
+
+#[test]
+fn heavy_loss_and_duplication_with_certificates_are_survived() {
+    for seed in 0..4 {
+        let (mut world, holder) = certified_world();
+        let mut client = certified(&holder);
+        let mut state = 0x9e37_79b9_u32 + seed;
+        talk_over(&mut world, &mut client, |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            [0, 1, 1, 1, 1, 2, 1, 2][(state >> 29) as usize] // one in eight is lost, two come twice
+        });
+        assert_served(&mut world, &mut client);
+    }
+}
+
+#[test]
+fn a_last_flight_with_certificates_in_any_order_is_understood() {
+    for rotation in 0..8 {
+        let (mut world, holder) = certified_world();
+        let mut client = certified(&holder);
+        for _ in 0..2 {
+            for datagram in client.step() {
+                world.give(route(1), &datagram).into_iter().for_each(|answer| client.deliver(answer));
+            }
+        }
+        let flight = client.step().concat();
+        let mut records: Vec<&[u8]> = Records::of(&flight).map(|record| record.bytes).collect();
+        assert!(records.len() >= 6, "Certificate in two or more, and four others: {}", records.len());
+        records.reverse();
+        let middle = rotation % records.len();
+        records.rotate_left(middle);
+        let mut answers = Vec::new();
+        for record in records {
+            answers.extend(world.give(route(1), record));
+        }
+        answers.into_iter().for_each(|answer| client.deliver(answer));
+        client.step();
+        assert!(client.is_established, "rotation {rotation}");
+        assert_served(&mut world, &mut client);
+    }
 }

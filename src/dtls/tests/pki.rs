@@ -17,7 +17,7 @@ use crate::secret::Secret;
 /// The time at which chains are looked at, in seconds since 1970: 2027-01-15.
 const NOW: i64 = 1_800_000_000;
 
-pub(super) const DAY: i64 = 86_400;
+const DAY: i64 = 86_400;
 
 /// [`NOW`], as the server is told.
 pub(super) fn wall_clock() -> SystemTime {
@@ -185,4 +185,15 @@ impl Pki {
             ..Configuration::default()
         }
     }
+}
+
+/// A certificate that is so many bytes longer than need be.
+pub(super) fn padded(name: &'static str, bytes: usize) -> Wish {
+    Wish { name, extension: Some(("1.3.6.1.4.1.99999.1", false, octets(bytes))), ..Wish::default() }
+}
+
+/// An OCTET STRING of so many bytes.
+fn octets(length: usize) -> Vec<u8> {
+    let [high, low] = u16::try_from(length).unwrap().to_be_bytes();
+    [vec![4, 0x82, high, low], vec![7; length]].concat()
 }

@@ -63,8 +63,6 @@ async fn bytes_go_both_ways_and_the_server_may_end_it() {
     client.write_all(b"question").expect("sent");
     let TcpEvent::Received(from, bytes) = next(&mut events).await else { panic!("bytes") };
     assert_eq!((from, &bytes[..]), (number, &b"question"[..]));
-    // Bytes that the client sent and nobody read must not cost it the answer.
-    client.write_all(b"more").expect("sent");
     writer.write(b"ans".to_vec().into()).expect("room");
     writer.write(b"wer".to_vec().into()).expect("room");
     drop(writer);
@@ -84,6 +82,36 @@ async fn a_client_that_has_said_all_still_gets_its_answer() {
     writer.write(b"answer".to_vec().into()).expect("room");
     drop(writer);
     assert_eq!(read_to_end(client).await, b"answer");
+}
+
+/// The kernel resets a connection that is closed while bytes wait to be read, and then what was written may be lost.
+#[tokio::test]
+async fn bytes_that_nobody_reads_do_not_cost_a_client_its_answer() {
+    let (listener, mut events) = loopback();
+    let mut client = client(listener.address());
+    let (number, _, writer) = accepted(&mut events).await;
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    let talking = tokio::task::spawn_blocking(move || {
+        client.write_all(&vec![0; 1 << 20]).expect("somebody takes it");
+        is_closed.recv_timeout(PATIENCE).expect("the server has closed it");
+        client.write_all(b"more").expect("it is not reset");
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).expect("an orderly end");
+        said
+    });
+    // The queue of events is full then.
+    timeout(PATIENCE, async {
+        while events.len() < 16 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await
+    .expect("it sends");
+    writer.write(b"answer".to_vec().into()).expect("room");
+    drop(writer);
+    while !matches!(next(&mut events).await, TcpEvent::Closed(gone) if gone == number) {}
+    closed.send(()).expect("it waits");
+    assert_eq!(talking.await.expect("it is no panic"), b"answer");
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ pub struct ProfileDefinition {
     /// left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule_order: Option<u32>,
-    /// `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`; `auto` where left out.
+    /// `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`, and at the level of resources `plain-text` or `cbor`;
+    /// `auto` where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// `auto`, `always` or `never`; `auto` where left out: asked, and done without where the client refuses.
@@ -58,7 +59,8 @@ pub struct ProfileDefinition {
     /// Shortest wait in seconds for an answer before a request is sent again (ACK_TIMEOUT); the listener's where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ack_timeout: Option<f64>,
-    /// How often a request is sent again (MAX_RETRANSMIT); the listener's where left out.
+    /// How often a request is sent again (MAX_RETRANSMIT); the listener's where left out, but no more often than fits into
+    /// the time that clients wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retransmit: Option<u32>,
 }

@@ -1,12 +1,13 @@
 //! The lines of spec sheets `clients.md`, section 1, and `bootstrap.md`, sections 9 and 16, each held against the
 //! simulated client by messages made by hand.
 
-use std::time::Duration;
+mod finishing;
+mod messages;
 
 use data_encoding::HEXLOWER;
 
 use super::{ANJAY, Like};
-use crate::coap::{BlockOption, Code, Message, MessageType};
+use crate::coap::{Code, Message};
 use crate::lwm2m::{
     ContentFormat, DiscoverAnswer, Object, ObjectInstance, Path, Resource, ResourceValue, Value, Version, decode,
     encode,
@@ -386,83 +387,6 @@ fn lwm2m_cbor_of_anjay_has_indefinite_maps_and_array_keys() {
     assert_eq!(read, tree(1, vec![(0, server())]));
 }
 
-/// clients.md 1, "Finish refused" and "Finish 2.04 but unusable result"; bootstrap.md 10 and 16, "Finish check".
-#[test]
-fn finish() {
-    let full = || vec![(0, security()), (1, server())];
-    let rpk = with(security(), Resource::single(2, Value::Integer(1)));
-    let reserved = with(security(), Resource::single(10, Value::Integer(65_535)));
-    let insecure = with(security(), Resource::single(0, Value::String("coap://eu.example.com".into())));
-    let other = with(server(), Resource::single(0, Value::Integer(102)));
-    let certificate = without(with(security(), Resource::single(2, Value::Integer(2))), 5);
-    // What is written, and for Anjay, Wakaama, Zephyr and Leshan's client: Finish taken (and is the result of use)?
-    let table = [
-        ("everything", full(), [Some(true), Some(true), Some(true), Some(true)]),
-        ("nothing", vec![], [Some(false), Some(false), Some(false), None]),
-        ("Security alone", vec![(0, security())], [Some(false), Some(false), Some(false), None]),
-        ("Server alone", vec![(1, server())], [Some(false), Some(false), Some(false), None]),
-        ("another SSID", vec![(0, security()), (1, other)], [Some(false); 4]),
-        ("no URI", vec![(0, without(security(), 0)), (1, server())], [None, Some(true), Some(true), Some(true)]),
-        ("no mode", vec![(0, without(security(), 2)), (1, server())], [None, Some(true), Some(true), Some(true)]),
-        ("no SSID", vec![(0, without(security(), 10)), (1, server())], [None, None, Some(false), Some(false)]),
-        ("no lifetime", vec![(0, security()), (1, without(server(), 1))], [None, Some(true), Some(true), Some(true)]),
-        ("no storing", vec![(0, security()), (1, without(server(), 6))], [None, Some(true), Some(true), Some(true)]),
-        ("no binding", vec![(0, security()), (1, without(server(), 7))], [None, None, Some(true), Some(true)]),
-        ("raw public key", vec![(0, rpk), (1, server())], [None, Some(true), Some(true), Some(true)]),
-        ("SSID 65535", vec![(0, reserved), (1, server())], [None, Some(false), Some(false), Some(false)]),
-        ("insecure URI", vec![(0, insecure), (1, server())], [None, Some(true), Some(true), Some(true)]),
-        ("no private key", vec![(0, certificate), (1, server())], [Some(true), Some(true), Some(true), None]),
-    ];
-    for (what, written, expected) in table {
-        let clients = [Like::Anjay, Like::Wakaama, Like::Zephyr, Like::Leshan];
-        for (like, expected) in clients.into_iter().zip(expected) {
-            let mut bench = usual(like);
-            for (object, resources) in &written {
-                let instance = if *object == 0 { 3 } else { 0 };
-                assert_eq!(bench.write_instance(*object, instance, resources.clone()), Code::CHANGED);
-            }
-            let finish = bench.request(Code::POST, "/bs");
-            let outputs = bench.hand(&finish.encode());
-            let code = message(outputs.iter().rfind(|it| matches!(it, Output::Datagram(_))).unwrap()).code;
-            match expected {
-                None => assert_eq!(code, Code::NOT_ACCEPTABLE, "{like}: {what}"),
-                Some(of_use) => {
-                    assert_eq!(code, Code::CHANGED, "{like}: {what}");
-                    let Some(Output::Finished(ended)) = outputs.last() else { panic!("{like}: {what}") };
-                    let unusable = matches!(ended, Err(Failure::Unusable { .. }));
-                    assert_eq!((ended.is_ok(), unusable), (of_use, !of_use), "{like}: {what}");
-                }
-            }
-        }
-    }
-}
-
-/// clients.md 1, "Finish refused" (second bootstrap account).
-#[test]
-fn a_second_bootstrap_account_is_taken_by_anjay_and_refused_at_finish() {
-    let mut bench = usual(Like::Anjay);
-    let second = without(with(security(), Resource::single(1, Value::Boolean(true))), 10);
-    assert_eq!(bench.write_instance(0, 0, second.clone()), Code::CHANGED);
-    bench.write_instance(0, 3, security());
-    bench.write_instance(1, 0, server());
-    assert_eq!(bench.simple(Code::POST, "/bs").code, Code::NOT_ACCEPTABLE);
-    assert_eq!(usual(Like::Leshan).write_instance(0, 3, second), Code::BAD_REQUEST);
-}
-
-/// clients.md 3, item 8.
-#[test]
-fn a_repeated_finish_is_ignored_by_wakaama_and_anjay() {
-    for like in Like::ALL {
-        let mut bench = usual(like);
-        bench.write_instance(0, 3, security());
-        bench.write_instance(1, 0, server());
-        let finish = bench.request(Code::POST, "/bs").encode();
-        assert_eq!(bench.hand(&finish).len(), 2, "{like}: the answer and the result");
-        let repeated = bench.hand(&finish);
-        assert_eq!(repeated.is_empty(), matches!(like, Like::Anjay | Like::Wakaama), "{like}");
-    }
-}
-
 /// bootstrap.md 16, "transactional" and "PUT instance".
 #[test]
 fn what_is_written_lasts_at_once_or_at_finish_and_replaces_or_updates() {
@@ -491,122 +415,6 @@ fn values_of_a_multiple_instance_resource_survive_a_write_in_zephyr() {
     let read = decode(ContentFormat::Tlv, &path("/2/0"), &bench.read_server(Some(11542), "/2/0").payload).unwrap();
     let expected = rights(vec![(101, Value::Integer(31)), (102, Value::Integer(3))]);
     assert_eq!(read[0].instances[0].resources, expected);
-}
-
-/// clients.md 1, "Block1" (limits of a datagram).
-#[test]
-fn long_datagrams() {
-    for (like, bytes, code) in [(Like::Anjay, 4000, Some(Code::REQUEST_ENTITY_TOO_LARGE)), (Like::Wakaama, 2048, None)]
-    {
-        let mut bench = usual(like);
-        let mut request = bench.request(Code::PUT, "/0/3/5");
-        request.set_content_format(42);
-        let room = bytes - request.encode().len() - 1;
-        let fitting = request.clone().with_payload(vec![1; room]).encode();
-        assert_eq!(fitting.len(), bytes);
-        assert_eq!(message(&bench.hand(&fitting)[0]).code, Code::CHANGED, "{like}");
-        request.id += 1;
-        let outputs = bench.hand(&request.with_payload(vec![1; room + 1]).encode());
-        assert_eq!(outputs.first().map(|output| message(output).code), code, "{like}");
-    }
-}
-
-/// bootstrap.md 5 and 16: Zephyr looks at confirmable requests only.
-#[test]
-fn non_confirmable_requests() {
-    for like in Like::ALL {
-        let mut bench = usual(like);
-        let mut request = bench.request(Code::DELETE, "/1");
-        request.message_type = MessageType::NonConfirmable;
-        assert_eq!(bench.hand(&request.encode()).is_empty(), like == Like::Zephyr, "{like}");
-    }
-}
-
-/// clients.md 3, item 2.
-#[test]
-fn an_operation_that_overtakes_the_2_04_ends_the_bootstrap_of_wakaama() {
-    for like in Like::ALL {
-        let mut bench = Bench::new(configuration(like, Version::V1_1));
-        bench.client.start(bench.now);
-        bench.sent();
-        let delete = bench.request(Code::DELETE, "/1").encode();
-        let outputs = bench.hand(&delete);
-        if like == Like::Wakaama {
-            let operation = "Bootstrap-Delete /1".to_owned();
-            assert_eq!(result(outputs), Err(Failure::Overtaken { operation }));
-        } else {
-            assert_eq!(outputs, vec![], "{like}");
-        }
-    }
-}
-
-/// clients.md 3, item 12.
-#[test]
-fn wakaamas_that_start_in_the_same_second_have_the_same_ids() {
-    let first = |like: Like, clock, seed| {
-        let configuration = ClientConfiguration { clock, ..configuration(like, Version::V1_1) };
-        let mut client = crate::simulator::Client::new(configuration, [seed; 32]);
-        client.start(std::time::Instant::now());
-        let request = message(&client.poll_output().unwrap());
-        (request.id, request.token)
-    };
-    assert_eq!(first(Like::Wakaama, 1_800_000_000, 1), first(Like::Wakaama, 1_800_000_000, 2));
-    assert_ne!(first(Like::Wakaama, 1_800_000_000, 1), first(Like::Wakaama, 1_800_000_001, 1));
-    assert_ne!(first(Like::Anjay, 1_800_000_000, 1), first(Like::Anjay, 1_800_000_000, 2));
-}
-
-/// clients.md 3, item 7.
-#[test]
-fn an_answer_fetched_half_keeps_anjay_busy() {
-    for like in [Like::Anjay, Like::Leshan] {
-        let mut bench = usual(like);
-        let fetch = |number| {
-            move |request: &mut Message| {
-                request.set_accept(40);
-                request.set_block2(BlockOption::new(number, false, 1).unwrap());
-            }
-        };
-        let mut answer = bench.ask_without_clock(Code::GET, "/", fetch(0));
-        let during = bench.simple(Code::DELETE, "/1").code;
-        let expected = if like == Like::Anjay { Code::SERVICE_UNAVAILABLE } else { Code::DELETED };
-        assert_eq!(during, expected, "{like}");
-        let mut number = 0;
-        while answer.block2().unwrap().unwrap().more() {
-            number += 1;
-            answer = bench.ask_without_clock(Code::GET, "/", fetch(number));
-            assert_eq!(answer.code, Code::CONTENT);
-        }
-        assert!(number > 0);
-        assert_eq!(bench.simple(Code::DELETE, "/1").code, Code::DELETED, "{like}");
-    }
-}
-
-/// bootstrap.md 16, "Block1 receive", and transport.md 2.
-#[test]
-fn blocks_as_zephyr_takes_them() {
-    let block = |number, more, exponent| BlockOption::new(number, more, exponent).unwrap();
-    let put = |bench: &mut Bench, target: &str, format: u16, block: BlockOption, payload: &[u8]| {
-        let mut request = bench.request(Code::PUT, target).with_payload(payload.to_vec());
-        request.set_content_format(format);
-        request.set_block1(block);
-        bench.ask(&request).code
-    };
-    let mut bench = usual(Like::Zephyr);
-    assert_eq!(put(&mut bench, "/0/3/5", 42, block(0, true, 1), &[1; 31]), Code::REQUEST_ENTITY_TOO_LARGE);
-    assert_eq!(put(&mut bench, "/0/3/5", 110, block(0, true, 1), &[1; 32]), Code::INTERNAL_SERVER_ERROR);
-    assert_eq!(put(&mut bench, "/0/3/5", 42, block(0, true, 1), &[1; 32]), Code::CONTINUE);
-    assert_eq!(put(&mut bench, "/0/3/5", 42, block(2, true, 0), &[2; 16]), Code::REQUEST_ENTITY_INCOMPLETE, "size");
-    assert_eq!(put(&mut bench, "/0/3/5", 42, block(0, true, 1), &[1; 32]), Code::CONTINUE);
-    assert_eq!(put(&mut bench, "/0/3/5", 42, block(2, true, 1), &[2; 32]), Code::REQUEST_ENTITY_INCOMPLETE, "gap");
-    // Three bodies at a time, and 30 s without a block are too long.
-    for target in ["/0/3/5", "/0/4/5", "/0/5/5", "/0/6/5"] {
-        assert_eq!(put(&mut bench, target, 42, block(0, true, 1), &[1; 32]), Code::CONTINUE);
-    }
-    assert_eq!(put(&mut bench, "/0/3/5", 42, block(1, false, 1), &[1]), Code::REQUEST_ENTITY_INCOMPLETE);
-    bench.now += Duration::from_secs(29);
-    assert_eq!(put(&mut bench, "/0/4/5", 42, block(1, false, 1), &[1]), Code::CHANGED);
-    bench.now += Duration::from_secs(1);
-    assert_eq!(put(&mut bench, "/0/5/5", 42, block(1, false, 1), &[1]), Code::REQUEST_ENTITY_INCOMPLETE);
 }
 
 #[test]

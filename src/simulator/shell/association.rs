@@ -1,6 +1,6 @@
 //! `Association`: the client's side of one DTLS association, by OpenSSL, over queues of datagrams.
 //!
-//! DTLS 1.2 with a pre-shared key (RFC 6347, RFC 4279; spec sheet `transport.md`, section 4). OpenSSL reads the clock
+//! DTLS 1.2 with a pre-shared key or a certificate (RFC 6347, RFC 4279; spec sheet `transport.md`, section 4). OpenSSL reads the clock
 //! for its retransmission timer by itself and sends a lost flight again from within a read that finds nothing, so all
 //! that is needed is to come by every [`PACE`] until the handshake is through.
 
@@ -14,6 +14,7 @@ use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream};
 
+use super::certificate::{self, ClientCertificate};
 use super::psk::{CipherSuite, Psk};
 use crate::simulator::Failure;
 
@@ -59,6 +60,20 @@ impl DtlsContext {
         });
         Ok(DtlsContext { context: builder.build(), key })
     }
+
+    /// A context for associations by [`Association::with_certificate`].
+    ///
+    /// # Errors
+    ///
+    /// What OpenSSL says if it cannot use the certificate.
+    pub fn for_certificate(certificate: &ClientCertificate) -> Result<DtlsContext, ErrorStack> {
+        let key = Ssl::new_ex_index::<ClientKey>()?;
+        let mut builder = SslContext::builder(SslMethod::dtls_client())?;
+        builder.set_options(SslOptions::NO_QUERY_MTU);
+        builder.set_cipher_list(&format!("{}:@SECLEVEL=0", certificate::SUITES))?;
+        certificate.load(&mut builder)?;
+        Ok(DtlsContext { context: builder.build(), key })
+    }
 }
 
 impl ClientKey {
@@ -89,9 +104,9 @@ pub struct Association {
 
 /// The two queues that OpenSSL takes for a connection.
 #[derive(Default)]
-struct Datagrams {
-    incoming: VecDeque<Vec<u8>>,
-    outgoing: VecDeque<Vec<u8>>,
+pub(super) struct Datagrams {
+    pub(super) incoming: VecDeque<Vec<u8>>,
+    pub(super) outgoing: VecDeque<Vec<u8>>,
 }
 
 impl Association {
@@ -104,8 +119,28 @@ impl Association {
         psk.check()?;
         let key_used = Arc::new(AtomicBool::new(false));
         let mut ssl = Ssl::new(&context.context).map_err(out_of_order)?;
-        ssl.set_mtu(MTU).map_err(out_of_order)?;
         ssl.set_ex_data(context.key, ClientKey { psk, used: Arc::clone(&key_used) });
+        Association::over(ssl, key_used, now, limit)
+    }
+
+    /// The same with the certificate of `context`; where that says whom to trust, the server has to be `host`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::HandshakeRefused`] where OpenSSL cannot go on.
+    pub fn with_certificate(
+        context: &DtlsContext,
+        host: &str,
+        now: Instant,
+        limit: Duration,
+    ) -> Result<Association, Failure> {
+        let mut ssl = Ssl::new(&context.context).map_err(out_of_order)?;
+        ClientCertificate::name_server(&mut ssl, host).map_err(out_of_order)?;
+        Association::over(ssl, Arc::default(), now, limit)
+    }
+
+    fn over(mut ssl: Ssl, key_used: Arc<AtomicBool>, now: Instant, limit: Duration) -> Result<Association, Failure> {
+        ssl.set_mtu(MTU).map_err(out_of_order)?;
         let stream = SslStream::new(ssl, Datagrams::default()).map_err(out_of_order)?;
         Ok(Association { stream, established: false, started: now, key_used, awaiting_proof: None, limit })
     }

@@ -4,6 +4,7 @@
 //! its many. This is where clock, sockets and the system's randomness come in.
 
 mod association;
+mod certificate;
 mod psk;
 mod session;
 mod stream;
@@ -20,6 +21,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Sleep, sleep_until};
 
 pub use association::{Association, DtlsContext};
+pub use certificate::ClientCertificate;
 pub use psk::{CipherSuite, Psk, UnknownCipherSuite};
 pub use session::Session;
 pub use target::{Target, TargetError};
@@ -48,16 +50,52 @@ pub async fn bootstrap(
     configuration: ClientConfiguration,
 ) -> Result<Provisioned, Failure> {
     let security = security(target, psk, suites)?;
+    let limit = HANDSHAKE_LIMIT.min(configuration.limit);
+    bootstrap_over(target, configuration, || {
+        let made =
+            security.as_ref().map(|(context, psk)| Association::new(context, (*psk).clone(), Instant::now(), limit));
+        made.transpose()
+    })
+    .await
+}
+
+/// The same for a client that proves itself by a certificate. The server must be a `coaps` one.
+///
+/// # Errors
+///
+/// [`Failure`] says, for the operator, why the client got nothing.
+pub async fn bootstrap_with_certificate(
+    target: &Target,
+    certificate: &ClientCertificate,
+    configuration: ClientConfiguration,
+) -> Result<Provisioned, Failure> {
+    if !target.secure {
+        return Err(Failure::UnusableCredentials(
+            "a certificate is of no use without DTLS: the server must be coaps://",
+        ));
+    }
+    let context = DtlsContext::for_certificate(certificate)
+        .map_err(|error| Failure::HandshakeRefused { reason: format!("OpenSSL cannot begin: {error}") })?;
+    let limit = HANDSHAKE_LIMIT.min(configuration.limit);
+    bootstrap_over(target, configuration, || {
+        Association::with_certificate(&context, &target.host, Instant::now(), limit).map(Some)
+    })
+    .await
+}
+
+/// Tries the addresses of the host, with an association for each where there is to be one.
+async fn bootstrap_over(
+    target: &Target,
+    configuration: ClientConfiguration,
+    associate: impl Fn() -> Result<Option<Association>, Failure>,
+) -> Result<Provisioned, Failure> {
     let mut result = Err(Failure::UnknownHost { host: target.host.clone(), reason: "no address".to_owned() });
     for address in target.resolve().await? {
         let client = Client::new(configuration.clone(), fresh_seed()?);
         result = if target.tcp {
             stream::bootstrap(address, client, &configuration.timing).await
         } else {
-            let association = security.as_ref().map(|(context, psk)| {
-                Association::new(context, (*psk).clone(), Instant::now(), HANDSHAKE_LIMIT.min(configuration.limit))
-            });
-            run(address, &mut Session::new(client, association.transpose()?)).await
+            run(address, &mut Session::new(client, associate()?)).await
         };
         if !matches!(result, Err(Failure::NobodyListens { .. } | Failure::Unreachable { .. })) {
             break;

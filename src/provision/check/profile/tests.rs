@@ -85,6 +85,14 @@ fn every_format_that_can_be_written_can_be_named() {
         let profile = ProfileDefinition { format: Some(name.into()), ..profile(&["a"]) };
         assert_eq!(writing(&profile).map(|writing| writing.format), Ok(format), "{name}");
     }
+    for (name, format) in [("plain-text", ContentFormat::PlainText), ("cbor", ContentFormat::Cbor)] {
+        let level = Some("resource".into());
+        let single = ProfileDefinition { format: Some(name.into()), level, ..profile(&["a"]) };
+        assert_eq!(writing(&single).map(|writing| writing.format), Ok(Some(format)));
+        let problems = writing(&ProfileDefinition { level: None, ..single }).unwrap_err();
+        assert_eq!((problems.len(), problems[0].field), (1, "format"));
+        assert!(problems[0].message.contains("set `level = \"resource\"`"));
+    }
 }
 
 #[test]
@@ -272,4 +280,21 @@ fn the_right_to_create_on_an_instance_is_a_warning_since_the_test_suite_of_oma_w
     let problems = super::check_profile(&ProfileDefinition { writes: writes.unwrap(), ..profile(&["a"]) });
     let [problem] = &problems[..] else { panic!("{problems:?}") };
     assert!(!problem.is_error() && problem.message.contains("which concerns no instance"), "{problem:?}");
+}
+
+#[test]
+fn a_timing_that_clients_do_not_wait_for_is_refused() {
+    let found = |ack_timeout, max_retransmit| {
+        super::check_profile(&ProfileDefinition { ack_timeout, max_retransmit, ..profile(&["a"]) })
+    };
+    for (ack_timeout, max_retransmit, most) in [(Some(60.0), Some(1), 0), (Some(20.0), Some(2), 1), (None, Some(6), 5)]
+    {
+        let problems = found(ack_timeout, max_retransmit);
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!(problem.field, "max_retransmit");
+        assert!(problem.message.contains(&format!("at most {most}")), "{problem:?}");
+        assert_eq!(found(ack_timeout, Some(most)), []);
+    }
+    // Alone, the wait is repeated as often as fits.
+    assert_eq!(found(Some(60.0), None), []);
 }

@@ -9,6 +9,7 @@ use crate::lwm2m::{ContentFormat, Path};
 use crate::provision::definition::ProfileDefinition;
 use crate::provision::problem::Problem;
 use crate::provision::provision::{AccessControl, Discover, Level, Mode, Pack, TimingOverride, Writing};
+use crate::provision::timing;
 
 /// The Device Object, which belongs to the client.
 const DEVICE_OBJECT: ObjectId = 3;
@@ -29,6 +30,10 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
     });
     let mode = named(MODES, "mode", profile.mode.as_deref(), &mut problems);
     let level = named(LEVELS, "level", profile.level.as_deref(), &mut problems);
+    if matches!(format, Some(ContentFormat::PlainText | ContentFormat::Cbor)) && level != Level::Resource {
+        let message = "it says one value and no more: set `level = \"resource\"` with it, or take another format";
+        problems.push(Problem::error("format", message));
+    }
     let pack = named(PACKS, "pack", profile.pack.as_deref(), &mut problems);
     let delete = deleted(profile.delete.as_deref(), mode, &mut problems);
     let bootstrap_account_instance = profile.bootstrap_account_instance.and_then(|instance| {
@@ -43,7 +48,7 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
         problems.push(problem);
         AccessControl::Auto
     });
-    let timing = timing(profile, &mut problems);
+    let timing = checked_timing(profile, &mut problems);
     if problems.is_empty() {
         Ok(Writing { format, discover, mode, level, pack, delete, access_control, bootstrap_account_instance, timing })
     } else {
@@ -58,9 +63,12 @@ fn format_named(name: Option<&str>) -> Result<Option<ContentFormat>, Problem> {
         Some("senml-cbor") => Ok(Some(ContentFormat::SenmlCbor)),
         Some("senml-json") => Ok(Some(ContentFormat::SenmlJson)),
         Some("lwm2m-cbor") => Ok(Some(ContentFormat::Lwm2mCbor)),
+        Some("plain-text") => Ok(Some(ContentFormat::PlainText)),
+        Some("cbor") => Ok(Some(ContentFormat::Cbor)),
         Some(_) => Err(Problem::error(
             "format",
-            "no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`",
+            "no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`, and for single resources also \
+             `plain-text` or `cbor`",
         )),
     }
 }
@@ -102,8 +110,9 @@ fn named<T: Copy + Default>(
     })
 }
 
-/// Retransmission parameters; the bounds are those of a listener.
-fn timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOverride {
+/// Retransmission parameters; the bounds are those of a listener. What the listener is to say is taken for what RFC 7252
+/// says; where it says more, the session limits the retransmissions to those that fit.
+fn checked_timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOverride {
     let ack_timeout = profile.ack_timeout.filter(|seconds| (0.1..=60.0).contains(seconds));
     if profile.ack_timeout.is_some() && ack_timeout.is_none() {
         problems.push(Problem::error("ack_timeout", "`ack_timeout` must be from 0.1 to 60 seconds"));
@@ -111,6 +120,12 @@ fn timing(profile: &ProfileDefinition, problems: &mut Vec<Problem>) -> TimingOve
     if profile.max_retransmit.is_some_and(|count| count > 10) {
         let message = "`max_retransmit` must be at most 10: each one doubles the wait";
         problems.push(Problem::error("max_retransmit", message));
+    } else if let Some(count) = profile.max_retransmit
+        && (profile.ack_timeout.is_none() || ack_timeout.is_some())
+        && let Some(message) =
+            timing::misfit(ack_timeout.unwrap_or(timing::ACK_TIMEOUT_SECONDS), timing::RANDOM_FACTOR, count)
+    {
+        problems.push(Problem::error("max_retransmit", message).following_from(&["ack_timeout"]));
     }
     TimingOverride { ack_timeout: ack_timeout.map(Duration::from_secs_f64), max_retransmit: profile.max_retransmit }
 }
