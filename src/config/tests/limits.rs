@@ -34,7 +34,7 @@ fn limits_that_make_no_sense_are_named() {
         ("loop_longest_silence = 7200", "`loop_longest_silence` must be from 0 to 3600 seconds"),
         ("session = 1", "unknown key `session`"),
     ] {
-        let said = said(&format!("[limits]\n{line}\n{SOUND}"));
+        let said = said(&format!("[limits]\n{line}\n{SOUND}")).join("\n");
         assert!(said.contains("2:") && said.contains(expected), "{line}: {said}");
     }
 }
@@ -49,7 +49,7 @@ fn a_timing_that_clients_do_not_wait_for_is_refused_and_the_error_says_what_fits
         ("max_retransmit = 6", "`max_retransmit` can be at most 5"),
         ("ack_timeout = 60\nack_random_factor = 10", "a smaller `ack_random_factor`"),
     ] {
-        let said = said(&listener(lines));
+        let said = said(&listener(lines)).join("\n");
         assert!(said.contains(expected), "{lines}: {said}");
     }
     for (lines, max_retransmit) in [("ack_timeout = 60", 0), ("ack_timeout = 10", 2), ("ack_timeout = 1", 4)] {
