@@ -18,7 +18,7 @@ use bootstrapd::coap::Timing;
 use bootstrapd::lwm2m::path::ResourceId;
 use bootstrapd::lwm2m::{Object, ObjectInstance, Resource, Value};
 use bootstrapd::peer::Peer;
-use bootstrapd::provision::{AccessControl, Discover, Provision, TimingOverride};
+use bootstrapd::provision::{AccessControl, Discover, Provision, TimingOverride, timing};
 use bootstrapd::simulator::{Behaviour, Client, ClientConfiguration};
 use link::{Attempt, Deeds, Site, Weather};
 
@@ -257,6 +257,8 @@ fn a_link_that_repeats_and_holds_a_third_of_everything_does_no_harm() {
 /// it knows. An exchange must end in less than 200 s, so that a longer ACK_TIMEOUT leaves fewer repetitions. The closed form
 /// holds here only from above: the 247 s of the whole count.
 fn slow(ack_timeout: u64, max_retransmit: u32, attempts: usize) -> Row {
+    let misfit = timing::misfit(ack_timeout as f64, timing::RANDOM_FACTOR, max_retransmit);
+    assert_eq!(misfit, None, "a profile may say so");
     let ack_timeout = Some(Duration::from_secs(ack_timeout));
     let timing = TimingOverride { ack_timeout, max_retransmit: Some(max_retransmit) };
     let row = Row::new(1, 0.05);

@@ -53,8 +53,8 @@ pub struct Origin<'a> {
     pub route: Route,
     /// What the transport has proven.
     pub peer: &'a Peer,
-    /// Bytes of the largest message that the other end says it takes, by its CSM (RFC 8323 section 5.3.1) or by
-    /// max_fragment_length in its handshake (RFC 6066 section 4); none where it says nothing.
+    /// Bytes of the largest message that the other end says it takes (RFC 8323 section 5.3.1); none where it says
+    /// nothing, as over UDP.
     pub largest_message: Option<usize>,
 }
 

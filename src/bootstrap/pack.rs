@@ -52,8 +52,10 @@ pub(super) fn pack(
         return Err(inconsistent);
     }
     let objects = objects(plan.operations).ok_or(redirect.clone())?;
-    let is_emptied = |target: &Path| objects.iter().any(|object| *target == Path::Object(object.id));
-    if !provision.writing.delete.iter().all(is_emptied) {
+    // A pack empties the objects that it holds, and no others: that must be what the profile says.
+    let is_held = |target: &Path| objects.iter().any(|object| *target == Path::Object(object.id));
+    let writing = &provision.writing;
+    if !writing.delete.iter().all(is_held) || !objects.iter().all(|object| writing.empties(object.id)) {
         return Err(redirect);
     }
     lwm2m::encode(request.format, &Path::Root, &objects).map_err(|_| inconsistent)

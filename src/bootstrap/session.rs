@@ -53,7 +53,7 @@ pub(super) struct Session {
     /// The same as it was when the session began.
     known_before: ClientKnowledge,
     /// Bytes of the largest message that the other end takes, where it says so.
-    largest_message: Option<usize>,
+    pub(super) largest_message: Option<usize>,
     /// Whether a refused Finish has led to everything being written again.
     has_repaired: bool,
     device: Option<String>,
@@ -417,8 +417,13 @@ impl Session {
     /// What is known of the client from now on, where an authenticated client has shown something new. Over NoSec
     /// anybody may have spoken in its name.
     pub(super) fn learned(&self) -> Option<ClientKnowledge> {
-        let is_new = self.device.is_some() && self.knowledge != self.known_before;
-        (is_new && self.peer.is_authenticated()).then(|| self.knowledge.clone())
+        let mut knowledge = self.knowledge.clone();
+        // Zephyr takes blocks, but no SenML JSON in them (spec sheet `bootstrap.md`, section 16).
+        if self.format == Some(ContentFormat::SenmlJson) {
+            knowledge.refuses_blocks = self.known_before.refuses_blocks;
+        }
+        let is_new = self.device.is_some() && knowledge != self.known_before;
+        (is_new && self.peer.is_authenticated()).then_some(knowledge)
     }
 
     /// The report of a session that ended so.

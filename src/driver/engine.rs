@@ -35,6 +35,10 @@ use crate::peer::Peer;
 use crate::route::Route;
 use crate::store::{DeviceOutcome, Store, StoreError};
 
+/// Bytes of the largest CoAP message where nothing is known of the path (RFC 7252 section 4.6). What a client asks for by
+/// max_fragment_length matters only below.
+const MESSAGE_OF_UNKNOWN_PATH: usize = 1152;
+
 /// Batches taken from one socket before commands and timers get their turn.
 const BATCHES_PER_TURN: usize = 8;
 
@@ -368,14 +372,12 @@ impl Driver {
                 }
                 dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
                 dtls::Output::ApplicationData { association, bytes } => {
+                    let longest_message = front.server.longest_message(association);
                     if let Some(known) = front.association(association) {
                         let endpoint = association_endpoint(index, association);
-                        let origin = Origin {
-                            endpoint,
-                            route: known.route,
-                            peer: &known.peer,
-                            largest_message: known.largest_message,
-                        };
+                        let longest = longest_message.filter(|longest| *longest < MESSAGE_OF_UNKNOWN_PATH);
+                        let origin =
+                            Origin { endpoint, route: known.route, peer: &known.peer, largest_message: longest };
                         self.server.handle_datagram(now, origin, &bytes);
                     }
                 }

@@ -205,9 +205,6 @@ impl From<dtls::Offered> for Claimed {
     }
 }
 
-/// Bytes of the largest message that goes in one datagram where nothing is known of the path (RFC 7252 section 4.6).
-const LARGEST_DATAGRAM_MESSAGE: usize = 1152;
-
 /// An association whose client has proven itself.
 pub(super) struct Association {
     pub(super) id: AssociationId,
@@ -215,8 +212,6 @@ pub(super) struct Association {
     pub(super) peer: Peer,
     /// The key that the client proved to hold.
     pub(super) proof: Option<Fingerprint>,
-    /// Bytes of the largest message that goes in one record, where the client asked for short ones.
-    pub(super) largest_message: Option<usize>,
 }
 
 impl Listener {
@@ -290,9 +285,7 @@ impl DtlsFront {
 
     pub(super) fn establish(&mut self, id: AssociationId, route: Route, peer: Peer) {
         let proof = self.claims.remove(&id.number()).and_then(|claim| claim.key);
-        // Records of the usual length say nothing about what a datagram should hold.
-        let largest_message = self.server.longest_message(id).filter(|longest| *longest < LARGEST_DATAGRAM_MESSAGE);
-        self.associations.insert(id.number(), Association { id, route, peer, proof, largest_message });
+        self.associations.insert(id.number(), Association { id, route, peer, proof });
     }
 
     /// The key that was proven on an association.

@@ -342,47 +342,6 @@ mod tests {
         assert_eq!((is_known(first), is_known(second)), (false, false));
     }
 
-    fn block_size(bytes: u16) -> ClientKnowledge {
-        ClientKnowledge { block_size: Some(bytes), ..ClientKnowledge::default() }
-    }
-
-    fn lesson(endpoint: &str, model: &str, shown: ClientKnowledge) -> DeviceLearned {
-        let learned = LearnedKnowledge { shown, ..LearnedKnowledge::default() };
-        DeviceLearned { endpoint: endpoint.to_owned(), model: Some(model.to_owned()), learned, at: UnixMillis(5) }
-    }
-
-    #[test]
-    fn a_session_starts_from_what_is_known_of_the_device_then_of_its_model_then_of_such_clients() {
-        let state = tempfile::tempdir().unwrap();
-        let store = Store::open(state.path(), SealingKey::new([1; 32])).unwrap();
-        let device = |endpoint: &str| DeviceDefinition { endpoint: endpoint.to_owned(), ..DeviceDefinition::default() };
-        let rules = vec![Rule { endpoint: Some("m*".to_owned()), ..Rule::default() }];
-        let model = ModelDefinition { name: "model".to_owned(), rules, client: Some("wakaama".to_owned()) };
-        let devices = ["m1", "m2", "m3", "m4", "x"].map(device).to_vec();
-        let file = FileDefinitions { devices, models: vec![model], ..FileDefinitions::default() };
-        let mut directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
-        store.apply_file(UnixMillis(1), file, FileMode::Start).wait().unwrap();
-        let mut start = |endpoint: &str, unwritten: Option<u16>| {
-            let key = LookupKey::EndpointName(endpoint.to_owned());
-            let unwritten = |_: &str| unwritten.map(|bytes| lesson("", "", block_size(bytes)).learned);
-            let found = directory.look_up(&key, None, UnixMillis(0), unwritten);
-            let Lookup::Known(device) = found.lookup else { panic!("{:?}", found.lookup) };
-            assert_eq!(device.knowledge, found.inheritance.together());
-            (device.knowledge.block_size, device.knowledge.renumbers_instances, found.inheritance.model)
-        };
-        let of_model = Some("model".to_owned());
-        assert_eq!(start("m1", None), (None, true, of_model.clone()));
-        assert_eq!(start("x", None), (None, false, None));
-        let lessons = ["m1", "m2"].map(|endpoint| lesson(endpoint, "model", block_size(64))).to_vec();
-        store.record_knowledge(lessons).wait().unwrap();
-        assert_eq!(start("m1", None), (Some(64), true, of_model.clone()));
-        assert_eq!(start("m4", None), (None, true, of_model.clone()), "two devices are not enough");
-        store.record_knowledge(vec![lesson("m3", "model", block_size(64))]).wait().unwrap();
-        assert_eq!(start("m4", None), (Some(64), true, of_model.clone()));
-        assert_eq!(start("x", None), (None, false, None));
-        assert_eq!(start("m4", Some(128)), (Some(128), true, of_model), "what is not written yet counts first");
-    }
-
     fn at_first_sight(directory: &mut Directory, key: &LookupKey) -> Result<String, Lookup> {
         match directory.look_up(key, None, UnixMillis(0), |_| None).lookup {
             Lookup::Known(device) => Ok(device.endpoint),
@@ -426,5 +385,46 @@ mod tests {
         let unpinned = |old: &DeviceDefinition| Ok::<_, ()>(DeviceDefinition { certificate: None, ..old.clone() });
         store.update_device(actor, at, Key::Name("pinned".to_owned()), unpinned).wait().unwrap();
         assert_eq!(at_first_sight(&mut directory, &certificate(7, None)), Err(Lookup::Outdated));
+    }
+
+    fn block_size(bytes: u16) -> ClientKnowledge {
+        ClientKnowledge { block_size: Some(bytes), ..ClientKnowledge::default() }
+    }
+
+    fn lesson(endpoint: &str, model: &str, shown: ClientKnowledge) -> DeviceLearned {
+        let learned = LearnedKnowledge { shown, ..LearnedKnowledge::default() };
+        DeviceLearned { endpoint: endpoint.to_owned(), model: Some(model.to_owned()), learned, at: UnixMillis(5) }
+    }
+
+    #[test]
+    fn a_session_starts_from_what_is_known_of_the_device_then_of_its_model_then_of_such_clients() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), SealingKey::new([1; 32])).unwrap();
+        let device = |endpoint: &str| DeviceDefinition { endpoint: endpoint.to_owned(), ..DeviceDefinition::default() };
+        let rules = vec![Rule { endpoint: Some("m*".to_owned()), ..Rule::default() }];
+        let model = ModelDefinition { name: "model".to_owned(), rules, client: Some("wakaama".to_owned()) };
+        let devices = ["m1", "m2", "m3", "m4", "x"].map(device).to_vec();
+        let file = FileDefinitions { devices, models: vec![model], ..FileDefinitions::default() };
+        let mut directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
+        store.apply_file(UnixMillis(1), file, FileMode::Start).wait().unwrap();
+        let mut start = |endpoint: &str, unwritten: Option<u16>| {
+            let key = LookupKey::EndpointName(endpoint.to_owned());
+            let unwritten = |_: &str| unwritten.map(|bytes| lesson("", "", block_size(bytes)).learned);
+            let found = directory.look_up(&key, None, UnixMillis(0), unwritten);
+            let Lookup::Known(device) = found.lookup else { panic!("{:?}", found.lookup) };
+            assert_eq!(device.knowledge, found.inheritance.together());
+            (device.knowledge.block_size, device.knowledge.renumbers_instances, found.inheritance.model)
+        };
+        let of_model = Some("model".to_owned());
+        assert_eq!(start("m1", None), (None, true, of_model.clone()));
+        assert_eq!(start("x", None), (None, false, None));
+        let lessons = ["m1", "m2"].map(|endpoint| lesson(endpoint, "model", block_size(64))).to_vec();
+        store.record_knowledge(lessons).wait().unwrap();
+        assert_eq!(start("m1", None), (Some(64), true, of_model.clone()));
+        assert_eq!(start("m4", None), (None, true, of_model.clone()), "two devices are not enough");
+        store.record_knowledge(vec![lesson("m3", "model", block_size(64))]).wait().unwrap();
+        assert_eq!(start("m4", None), (Some(64), true, of_model.clone()));
+        assert_eq!(start("x", None), (None, false, None));
+        assert_eq!(start("m4", Some(128)), (Some(128), true, of_model), "what is not written yet counts first");
     }
 }

@@ -28,6 +28,7 @@ pub mod record;
 
 #[cfg(feature = "service")]
 mod association;
+#[cfg(feature = "service")]
 mod breakdown;
 #[cfg(feature = "service")]
 mod chain;

@@ -301,7 +301,11 @@ fn a_device_without_a_usable_profile_is_refused() {
             Some("two-bs"),
             "servers `bs` and `bs2` of profile `two-bs` are both of type bootstrap: a client has only one",
         ),
-        (Some("odd"), "profile `odd`: no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`"),
+        (
+            Some("odd"),
+            "profile `odd`: no such format: use `auto`, `tlv`, `senml-cbor`, `senml-json` or `lwm2m-cbor`, and for single \
+             resources also `plain-text` or `cbor`",
+        ),
     ] {
         let device = DeviceDefinition { profile: profile.map(str::to_owned), ..device() };
         assert_eq!(refusal(&catalog, &device), sentence);

@@ -91,13 +91,14 @@ fn instances_keep_clear_of_the_bootstrap_account_where_the_client_says_it_or_not
 #[test]
 fn what_a_pack_cannot_be_or_may_not_be_is_left_to_a_bootstrap_request() {
     let with = |change: fn(&mut Provision)| device(provision_with(change));
-    let table: [(Lookup, Code); 6] = [
+    let table: [(Lookup, Code); 7] = [
         (with(|provision| provision.writing.pack = Pack::Never), Code::NOT_IMPLEMENTED),
         (with(|provision| provision.writing.pack = Pack::Redirect), Code::METHOD_NOT_ALLOWED),
         (with(|provision| provision.writing.mode = Mode::Incremental), Code::METHOD_NOT_ALLOWED),
         (with(|provision| provision.accounts.push(bootstrap_account())), Code::METHOD_NOT_ALLOWED),
         (with(|provision| provision.writing.delete.push(Path::Object(5))), Code::METHOD_NOT_ALLOWED),
         (with(|provision| provision.writing.delete = vec![Path::Root]), Code::METHOD_NOT_ALLOWED),
+        (with(|provision| provision.writing.delete = vec![Path::Object(0)]), Code::METHOD_NOT_ALLOWED),
     ];
     for (lookup, code) in table {
         World::with(lookup)
@@ -130,6 +131,7 @@ fn nobody_is_left_without_an_answer() {
 fn large() -> Provision {
     provision_with(|provision| {
         let resources = vec![Resource::single(1, Value::opaque(&[9; 100_000]))];
+        provision.writing.delete.push(Path::Object(32769));
         provision.writes = vec![(32769, ObjectInstance { id: 0, resources })];
     })
 }
@@ -168,6 +170,7 @@ fn who_may_have_lied_about_the_address_gets_small_blocks() {
     let open = provision_with(|provision| {
         provision.accounts = vec![second_account()];
         let resources = vec![Resource::single(1, Value::String("x".repeat(2000)))];
+        provision.writing.delete.push(Path::Object(32769));
         provision.writes = vec![(32769, ObjectInstance { id: 0, resources })];
     });
     World::nosec(device_without_credentials(open)).play([

@@ -142,6 +142,9 @@ rules = [
 rule_order = 5
 format = "senml-cbor"
 discover = "never"
+mode = "incremental"
+level = "object"
+pack = "redirect"
 delete = ["/0", "/1", "/21"]
 access_control = "never"
 bootstrap_account_instance = 7
@@ -156,6 +159,9 @@ writes = [
 endpoint = "urn:meter:1"
 psk_identity = "meter-1"
 psk = "hex:6d657465722d312d6d657465722d3121"
+certificate = """{certificate}"""
+certificate_name = "SN-1"
+public_key = """{client_public_key}"""
 profile = "all"
 properties = {{ site = "north", "a.b" = "c=d" }}
 tags = ["eu", "pilot"]
@@ -219,10 +225,14 @@ fn by_flags(daemon: &Daemon, material: &Material) {
          --client-hold-off-time 10 --bootstrap-server-account-timeout 0",
         &[],
     );
-    add_profile_and_device(&add, &file);
+    add_profile_and_device(&add, &file, [&certificate, &client_public_key]);
 }
 
-fn add_profile_and_device(add: &dyn Fn(&str, &[&str]), file: &dyn Fn(&str, &str) -> String) {
+fn add_profile_and_device(
+    add: &dyn Fn(&str, &[&str]),
+    file: &dyn Fn(&str, &str) -> String,
+    [certificate, public_key]: [&str; 2],
+) {
     let oscore = r#"{"writes": [{"path": "/21/0", "resources":
         {"0": "hex:00112233445566778899aabbccddeeff", "1": "hex:01", "2": "hex:02"}}]}"#;
     let oscore = file("oscore.json", oscore);
@@ -230,15 +240,15 @@ fn add_profile_and_device(add: &dyn Fn(&str, &[&str]), file: &dyn Fn(&str, &str)
     add(
         "profile add all --servers raw,full,certified,boot --default \
          --rule endpoint=urn:*,tag=eu,property.site=north,property.a.b=c=d --rule tag=pilot --rule-order 5 \
-         --content-format senml-cbor --discover never --delete /0,/1,/21 --access-control never \
+         --content-format senml-cbor --discover never --mode incremental --level object --pack redirect --delete /0,/1,/21 --access-control never \
          --bootstrap-account-instance 7 --ack-timeout 5.5 --max-retransmit 2",
         &["--write", &oscore, "--write", &apn],
     );
     let key = file("meter", "hex:6d657465722d312d6d657465722d3121\n");
     add(
-        "device add urn:meter:1 --psk-identity meter-1 --profile all --property site=north --property a.b=c=d \
+        "device add urn:meter:1 --psk-identity meter-1 --certificate-name SN-1 --profile all --property site=north --property a.b=c=d \
          --tags eu,pilot --state blocked",
-        &["--psk-file", &key],
+        &["--psk-file", &key, "--certificate-file", certificate, "--public-key-file", public_key],
     );
 }
 

@@ -7,10 +7,11 @@ use serde_json::json;
 use crate::OPEN;
 use crate::harness::Daemon;
 
-const TABLE: &str = "endpoint,psk_identity,psk,profile,state,tags,property.site\r\n\
-                     a-1,,hex:00112233445566778899aabbccddeeff,default,enabled,eu;pilot,Berlin\r\n\
-                     a-2,me,text:canary-0123456789abcdef,,blocked,,\r\n\
-                     \"b, \"\"3\"\"\",,,,enabled,,\r\n";
+const TABLE: &str = "endpoint,psk_identity,psk,certificate,certificate_name,public_key,profile,state,tags,\
+                     property.site\r\n\
+                     a-1,,hex:00112233445566778899aabbccddeeff,,,,default,enabled,eu;pilot,Berlin\r\n\
+                     a-2,me,text:canary-0123456789abcdef,,,,,blocked,,\r\n\
+                     \"b, \"\"3\"\"\",,,,,,,enabled,,\r\n";
 
 /// What is defined, and how many audit lines there are.
 fn state(daemon: &Daemon) -> String {

@@ -13,7 +13,7 @@ use crate::bootstrap::boundary::{CoapEndpoint, Origin, SessionId};
 use crate::bootstrap::conversation;
 use crate::bootstrap::pack::{self, NoPack};
 use crate::bootstrap::session::Turn;
-use crate::coap::{Code, Message, Reply, Snapshot, Ticket};
+use crate::coap::{Code, Message, Reply, Snapshot, Ticket, size_exponent_for};
 use crate::provision::{ClientKnowledge, Provision};
 
 /// How long a pack that went out is remembered: a client that finds it inconsistent comes back at once.
@@ -62,6 +62,7 @@ impl Server {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let Some(wanted) = entry.session.request.pack.clone() else { return };
         let endpoint = entry.session.endpoint;
+        let exponent = largest_exponent(endpoint, entry.session.largest_message);
         entry.session.adapt(&mut provision, knowledge);
         let payload = match pack::pack(&provision, &wanted, entry.session.version()) {
             Ok(payload) => payload,
@@ -73,7 +74,6 @@ impl Server {
         };
         let length = payload.len();
         let snapshot = Snapshot::new(payload, self.conversation.etag(), wanted.format.number());
-        let exponent = entry.session.size_exponent().min(largest_exponent(endpoint));
         let begun = self.snapshots.begin(now, endpoint, &unanswered.request, exponent, snapshot, &mut response);
         if let Err(code) = begun {
             return self.redirect(endpoint, id, &unanswered, code, "");
@@ -103,8 +103,9 @@ impl Server {
     /// A later block of a pack is asked for.
     pub(super) fn answer_with_block(&mut self, now: Instant, origin: Origin<'_>, request: &Message, ticket: Ticket) {
         let endpoint = origin.endpoint;
+        let exponent = largest_exponent(endpoint, origin.largest_message);
         let mut response = Message::piggybacked_response(request, Code::CONTENT);
-        match self.snapshots.answer(now, endpoint, request, largest_exponent(endpoint), &mut response) {
+        match self.snapshots.answer(now, endpoint, request, exponent, &mut response) {
             Ok(()) => {
                 response.set_max_age(0);
                 let bytes = response.encode();
@@ -147,11 +148,13 @@ impl Server {
     }
 }
 
-fn largest_exponent(endpoint: CoapEndpoint) -> u8 {
-    match endpoint {
+/// The largest block for a client that takes messages of so many bytes, where it says so.
+fn largest_exponent(endpoint: CoapEndpoint, largest_message: Option<usize>) -> u8 {
+    let bound = match endpoint {
         CoapEndpoint::Address { .. } => LARGEST_UNPROVEN_EXPONENT,
         CoapEndpoint::Association { .. } => LARGEST_EXPONENT,
-    }
+    };
+    largest_message.map_or(bound, |largest| bound.min(size_exponent_for(largest)))
 }
 
 /// Whether a response is one of several blocks, and not the last.

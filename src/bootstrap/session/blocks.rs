@@ -40,8 +40,8 @@ impl Session {
         self.knowledge.largest_payload.map_or(path, |known| path.min(known as usize))
     }
 
-    /// The exponent of the blocks in which this client is written to and answered.
-    pub(in crate::bootstrap) fn size_exponent(&self) -> u8 {
+    /// The exponent of the blocks in which this client is written to.
+    pub(super) fn size_exponent(&self) -> u8 {
         let path = size_exponent_for(self.largest_payload() + OVERHEAD);
         self.knowledge.block_size.map_or(path, |size| path.min(exponent_of(size)))
     }

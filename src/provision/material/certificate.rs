@@ -24,12 +24,16 @@ pub struct Certificate {
     key: SubjectPublicKey,
     not_before: u64,
     not_after: u64,
-    /// DER of the subject's name.
-    subject: Vec<u8>,
-    /// DER of the issuer's name.
-    issuer: Vec<u8>,
+    names: Box<Names>,
     subject_common_name: Option<String>,
     is_certificate_authority: bool,
+}
+
+/// Whose a certificate is and who says so, both in DER.
+#[derive(Clone)]
+struct Names {
+    subject: Vec<u8>,
+    issuer: Vec<u8>,
 }
 
 impl Certificate {
@@ -72,8 +76,10 @@ impl Certificate {
             key: SubjectPublicKey::from_der(&key)?,
             not_before: content.validity().not_before.to_unix_duration().as_secs(),
             not_after: content.validity().not_after.to_unix_duration().as_secs(),
-            subject: content.subject().to_der().map_err(not_certificate)?,
-            issuer: content.issuer().to_der().map_err(not_certificate)?,
+            names: Box::new(Names {
+                subject: content.subject().to_der().map_err(not_certificate)?,
+                issuer: content.issuer().to_der().map_err(not_certificate)?,
+            }),
             subject_common_name: common_name.map(|name| name.value().into_owned()),
             is_certificate_authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
         })
@@ -127,7 +133,7 @@ impl Certificate {
 
     /// Whether it names the subject of `other` as its issuer; whether that one has signed it is not looked at.
     pub fn names_as_issuer(&self, other: &Certificate) -> bool {
-        self.issuer == other.subject
+        self.names.issuer == other.names.subject
     }
 
     /// Whether its basic constraints say that it is an authority's (RFC 5280 section 4.2.1.9).

@@ -69,7 +69,7 @@ impl fmt::Debug for CertificateDigest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerCertificate {
     /// The certificate; a digest is computed where the matching type asks for one.
-    Certificate(Certificate),
+    Certificate(Box<Certificate>),
     /// Only a digest, good for its one matching type.
     Digest(CertificateDigest),
 }
@@ -82,14 +82,15 @@ impl ServerCertificate {
     /// [`MaterialError`].
     pub fn parse(text: &str) -> Result<ServerCertificate, MaterialError> {
         match text::read(text)? {
-            Form::Pem(_) => Certificate::parse(text).map(ServerCertificate::Certificate),
+            Form::Pem(_) => {
+                Certificate::parse(text).map(|certificate| ServerCertificate::Certificate(Box::new(certificate)))
+            }
             Form::Der(bytes) if matches!(bytes.len(), 32 | 48 | 64) => {
                 let digest = CertificateDigest { text: text.to_owned(), bytes: bytes.to_vec() };
                 Ok(ServerCertificate::Digest(digest))
             }
-            Form::Der(bytes) if bytes.first() == Some(&0x30) => {
-                Certificate::from_der(text, &bytes).map(ServerCertificate::Certificate)
-            }
+            Form::Der(bytes) if bytes.first() == Some(&0x30) => Certificate::from_der(text, &bytes)
+                .map(|certificate| ServerCertificate::Certificate(Box::new(certificate))),
             Form::Der(_) => Err(MaterialError::NotCertificateNorDigest),
         }
     }
