@@ -168,6 +168,8 @@ pub struct Statistics {
     pub unmatched: u64,
     /// Bootstrap-Requests that met silence, because of a drain, another client's session or an answer of the store.
     pub ignored_requests: u64,
+    /// Bootstrap-Pack-Requests of known clients that were answered with the word to use a Bootstrap-Request.
+    pub redirected_packs: u64,
     /// Bootstrap-Requests that had to wait for their turn.
     pub queued: u64,
     /// Those of them, and those for which the queue had no place, whose turn did not come while the client waited.

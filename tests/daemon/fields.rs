@@ -160,12 +160,15 @@ endpoint = "urn:meter:1"
 psk_identity = "meter-1"
 psk = "hex:6d657465722d312d6d657465722d3121"
 certificate = """{certificate}"""
-certificate_name = "SN-1"
 public_key = """{client_public_key}"""
 profile = "all"
 properties = {{ site = "north", "a.b" = "c=d" }}
 tags = ["eu", "pilot"]
 state = "blocked"
+
+[[device]]
+endpoint = "urn:meter:2"
+certificate_name = "SN-2"
 "#
     )
 }
@@ -246,19 +249,21 @@ fn add_profile_and_device(
     );
     let key = file("meter", "hex:6d657465722d312d6d657465722d3121\n");
     add(
-        "device add urn:meter:1 --psk-identity meter-1 --certificate-name SN-1 --profile all --property site=north --property a.b=c=d \
+        "device add urn:meter:1 --psk-identity meter-1 --profile all --property site=north --property a.b=c=d \
          --tags eu,pilot --state blocked",
         &["--psk-file", &key, "--certificate-file", certificate, "--public-key-file", public_key],
     );
+    add("device add urn:meter:2 --certificate-name SN-2", &[]);
 }
 
-const ALL: [[&str; 2]; 6] = [
+const ALL: [[&str; 2]; 7] = [
     ["server", "full"],
     ["server", "certified"],
     ["server", "raw"],
     ["server", "boot"],
     ["profile", "all"],
     ["device", "urn:meter:1"],
+    ["device", "urn:meter:2"],
 ];
 
 /// What was said, without what the daemon adds; with `--reveal` the secrets too.

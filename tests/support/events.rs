@@ -330,14 +330,18 @@ impl<'a> Field<'a> {
 
     fn resolve(&mut self, session: SessionId) {
         let lookup = self.lookup();
-        let ignored = self.server.statistics().ignored_requests;
+        let silently_over = |server: &Server| {
+            let statistics = server.statistics();
+            statistics.ignored_requests + statistics.redirected_packs
+        };
+        let before = silently_over(&self.server);
         if let Some((client, claimed)) = self.live.get(&session)
             && may_have_the_key(&self.clients[*client].peer, claimed.as_deref(), &lookup)
         {
             self.cleared.insert(session);
         }
         self.server.handle_lookup(self.now, session, lookup);
-        if self.server.statistics().ignored_requests > ignored {
+        if silently_over(&self.server) > before {
             assert!(self.live.remove(&session).is_some(), "a request of no session was ignored");
             self.ended.insert(session);
         }

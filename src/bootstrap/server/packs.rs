@@ -132,6 +132,7 @@ impl Server {
         reason: &str,
     ) {
         self.remove(id);
+        self.statistics.redirected_packs += 1;
         if unanswered.acknowledged {
             // Sent once: the client asks again if it is lost.
             let message_id = self.conversation.message_ids().next();
