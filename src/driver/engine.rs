@@ -497,6 +497,7 @@ impl Driver {
             ("repeated request", statistics.duplicates),
             ("message that belongs to nothing", statistics.unmatched),
             ("request met with silence", statistics.ignored_requests),
+            ("pack left to a Bootstrap-Request", statistics.redirected_packs),
             ("TCP connection beyond the limit", self.refused_connections()),
             ("error while sending", self.send_errors),
             ("error while receiving", self.receive_errors),

@@ -182,7 +182,11 @@ fn what_the_packaged_file_shows_in_comments_parses_too_and_gives_the_defaults() 
                 .filter(|rest| rest.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '['))
                 .unwrap_or(line)
         })
-        .filter(|line| !["psk_file", "certificate", "key", "trust_anchors"].iter().any(|file| line.starts_with(file)))
+        .filter(|line| {
+            !["psk_file", "certificate", "key", "trust_anchors", "endpoint_name"]
+                .iter()
+                .any(|file| line.starts_with(file))
+        })
         .flat_map(|line| {
             if line.starts_with("psk_identity") { vec![line, "psk = \"text:0123456789abcdef\""] } else { vec![line] }
         })
