@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -37,6 +37,8 @@ pub struct Daemon {
     pub tcp: SocketAddr,
     process: Child,
     log: Arc<Mutex<String>>,
+    /// Reads the log to its end.
+    reader: Option<JoinHandle<()>>,
     site: Arc<Site>,
 }
 
@@ -56,13 +58,13 @@ impl Daemon {
             .spawn()
             .expect("bootstrapd can be started");
         let log = Arc::new(Mutex::new(String::new()));
-        let lines = follow(process.stderr.take().expect("it is piped"), Arc::clone(&log));
+        let (lines, reader) = follow(process.stderr.take().expect("it is piped"), Arc::clone(&log));
         let Some([nosec, dtls, tcp]) = addresses(&lines) else {
             // A process that is gone cannot be killed again.
             let _ = process.kill();
             panic!("bootstrapd did not say where it listens; its log:\n{}", copy_of(&log));
         };
-        Self { nosec, dtls, tcp, process, log, site }
+        Self { nosec, dtls, tcp, process, log, reader: Some(reader), site }
     }
 
     /// The log so far.
@@ -119,6 +121,8 @@ impl Daemon {
         let started = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().expect("a child can be waited for") {
+                // What it said last is in the pipe still.
+                self.reader.take().map(JoinHandle::join);
                 return status;
             }
             assert!(started.elapsed() < PATIENCE, "bootstrapd does not end; its log:\n{}", self.log());
@@ -151,9 +155,9 @@ impl Drop for Daemon {
 }
 
 /// Keeps what the daemon writes, and hands on each line.
-fn follow(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> Receiver<String> {
+fn follow(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> (Receiver<String>, JoinHandle<()>) {
     let (sender, receiver) = channel();
-    thread::spawn(move || {
+    let reader = thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
             *log += &line;
@@ -162,7 +166,7 @@ fn follow(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> Receiv
             let _ = sender.send(line);
         }
     });
-    receiver
+    (receiver, reader)
 }
 
 /// The addresses in the lines `listening on ADDRESS (kind)`, which stand before the line about the admin socket.
