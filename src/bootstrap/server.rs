@@ -424,7 +424,7 @@ impl Server {
         let device = entry.session.device().map(str::to_owned);
         let confirmed = entry.session.pending.confirmed_by(outcome);
         let reason = entry.session.pending.remark(outcome, reason);
-        let learned = entry.session.learned();
+        let learned = entry.session.learned(outcome);
         if outcome != Outcome::ProbablyCompleted {
             self.forget_pack(endpoint);
         }

@@ -416,8 +416,10 @@ impl Session {
 
     /// What is known of the client from now on, where an authenticated client has shown something new. Over NoSec
     /// anybody may have spoken in its name.
-    pub(super) fn learned(&self) -> Option<ClientKnowledge> {
+    pub(super) fn learned(&self, outcome: Outcome) -> Option<ClientKnowledge> {
         let mut knowledge = self.knowledge.clone();
+        // What a client has may be why it could not be served: the next session asks again.
+        knowledge.refuses_discover &= outcome.is_success();
         // Zephyr takes blocks, but no SenML JSON in them (spec sheet `bootstrap.md`, section 16).
         if self.format == Some(ContentFormat::SenmlJson) {
             knowledge.refuses_blocks = self.known_before.refuses_blocks;

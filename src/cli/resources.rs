@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::failure::Failure;
 use crate::lwm2m::objects::{self, DataType};
 use crate::lwm2m::path::{ObjectId, ResourceId};
+use crate::provision::key_text::PREFIXES;
 
 /// `ID=VALUE` as it was typed. It may hold a key by mistake, so that neither `Debug` nor an error shows it.
 #[derive(Clone)]
@@ -40,7 +41,7 @@ pub fn read(flag: &str, object: ObjectId, assignments: &[Assignment]) -> Result<
         let shape = || wrong("write the id of a resource and its value, such as 16=49320,49326");
         let (id, value) = text.split_once('=').ok_or_else(shape)?;
         let id: ResourceId = id.trim().parse().map_err(|_| shape())?;
-        if ["hex:", "base64:", "text:"].iter().any(|prefix| value.contains(prefix)) {
+        if PREFIXES.iter().any(|prefix| value.contains(prefix)) {
             return Err(wrong(
                 "bytes are not given as arguments, because every user of the machine could read them there: write the \
                  field into a TOML or JSON file and use --from FILE",

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::report::Report;
 use super::table::Table;
+use crate::provision::key_text::prefix_of;
 use crate::provision::{AccountKey, DeviceDefinition, HoldsSecrets, KeyText, SecretText, ServerDefinition};
 
 /// Largest key file in bytes: the longest key in its longest form, with room for blanks.
@@ -124,7 +125,7 @@ fn read(text: &str, field: &str, content: Content, base_dir: &Path) -> Result<(Z
     if text.contains("${") {
         return Err("`${` starts an expression, and the path of a file holds none: write it out".to_owned());
     }
-    if ["hex:", "base64:", "text:", "sha256:", "-----BEGIN"].iter().any(|prefix| text.starts_with(prefix)) {
+    if prefix_of(text).is_some() || ["sha256:", "-----BEGIN"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(format!("this is a value and not the path of a file: call it `{field}`"));
     }
     let path = base_dir.join(text);

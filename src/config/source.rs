@@ -13,6 +13,7 @@ use super::diagnostic::Place;
 use super::key_file::{DEVICE_FILES, SERVER_FILES};
 use super::listener::ListenDefinition;
 use super::table::fields_of;
+use crate::provision::key_text::PREFIXES;
 use crate::provision::{
     DeviceDefinition, HoldsSecrets, ModelDefinition, ProfileDefinition, Rule, ServerDefinition, WriteDefinition,
 };
@@ -20,8 +21,8 @@ use crate::provision::{
 /// Longest part of a line that is quoted, in characters.
 const MAX_QUOTE: usize = 120;
 
-/// Where a value begins that is a key, wherever it stands.
-const KEY_PREFIXES: [&str; 4] = ["hex:", "base64:", "text:", "-----begin"];
+/// How PEM begins where a key may stand, in small letters.
+const PEM_PREFIX: &str = "-----begin";
 
 /// Fields that hold values of resources, which may be keys.
 const RESOURCE_FIELDS: [&str; 4] = ["security_resources", "server_resources", "writes", "resources"];
@@ -172,7 +173,7 @@ fn harmless_value(key: &str, rest: &str) -> usize {
         return 0;
     }
     let lower = rest.to_ascii_lowercase();
-    let prefix = KEY_PREFIXES.iter().filter_map(|prefix| lower.find(prefix)).min();
+    let prefix = PREFIXES.iter().chain([&PEM_PREFIX]).filter_map(|prefix| lower.find(prefix)).min();
     let assignments = SECRET_KEYS.iter().filter_map(|secret| {
         lower.match_indices(secret).map(|(at, _)| at).find(|at| {
             let after = lower[at + secret.len()..].trim_start_matches(['"', '\'', ' ', '\t']);

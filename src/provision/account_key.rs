@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::expression::{EvaluationError, ExpressionError, Template, Values};
-use super::key_text::{KeyTextError, decode};
+use super::key_text::{KeyTextError, decode, prefix_of};
 use crate::secret::Secret;
 
 /// A key in the operator's own form. Neither `Debug` nor an error ever shows it.
@@ -108,7 +108,7 @@ impl AccountKey {
 
 /// Whether the text says how the key is written.
 fn has_prefix(text: &str) -> bool {
-    ["hex:", "base64:", "text:"].iter().any(|prefix| text.starts_with(prefix))
+    prefix_of(text).is_some()
 }
 
 /// Equal where it was entered alike.

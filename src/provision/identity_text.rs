@@ -3,7 +3,7 @@
 //! On the wire an identity is bytes, which LwM2M wants to be UTF-8 (spec sheet `objects.md`, section 3). `text:` is for
 //! an identity that begins with one of the prefixes.
 
-use super::key_text::{KeyTextError, decode};
+use super::key_text::{KeyTextError, decode, prefix_of};
 
 /// The bytes that `text` stands for.
 ///
@@ -20,7 +20,7 @@ pub fn identity_bytes(text: &str) -> Result<Vec<u8>, KeyTextError> {
 /// # Errors
 /// As [`identity_bytes`].
 pub fn evaluated_identity(written: &str, evaluated: &str) -> Result<Vec<u8>, KeyTextError> {
-    if ["hex:", "base64:", "text:"].iter().any(|prefix| written.starts_with(prefix)) {
+    if prefix_of(written).is_some() {
         return Ok(decode(evaluated)?.expose().to_vec());
     }
     Ok(evaluated.as_bytes().to_vec())

@@ -10,6 +10,14 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
+/// How the written forms of keys, and of other bytes, begin.
+pub const PREFIXES: [&str; 3] = ["hex:", "base64:", "text:"];
+
+/// The prefix by which `text` says in which form it writes bytes, if it does.
+pub fn prefix_of(text: &str) -> Option<&'static str> {
+    PREFIXES.into_iter().find(|prefix| text.starts_with(prefix))
+}
+
 /// A key in the operator's own form. Neither `Debug` nor an error ever shows it.
 #[derive(Clone)]
 pub struct KeyText {

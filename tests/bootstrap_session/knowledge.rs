@@ -92,6 +92,15 @@ fn a_client_that_refused_discover_is_not_asked_again_and_keeps_its_bootstrap_acc
     ]);
     let known = learned(&world).unwrap();
     assert!(known.refuses_discover);
+    let mut failing = World::with(known_so(provision(), known.clone()));
+    failing.play([
+        CLIENT.requests("ep=dev1"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_deleted("/0"),
+        CLIENT.says(Code::INTERNAL_SERVER_ERROR),
+        CLIENT.ends(Outcome::DeleteFailed, "with 5.00"),
+    ]);
+    assert_eq!(learned(&failing).map(|it| it.refuses_discover), Some(false), "what failed is asked about again");
     let known = ClientKnowledge { bootstrap_account_instance: Some(1), ..known };
     World::with(known_so(provision(), known)).play([
         CLIENT.requests("ep=dev1"),

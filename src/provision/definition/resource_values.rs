@@ -16,7 +16,7 @@ use super::secrets::{SecretFields, SecretText};
 use crate::lwm2m::objects::{self, DataType};
 use crate::lwm2m::path::{ObjectId, RESERVED_ID, ResourceId, ResourceInstanceId};
 use crate::lwm2m::{Resource, ResourceValue, Value};
-use crate::provision::key_text::KeyText;
+use crate::provision::key_text::{KeyText, prefix_of};
 
 /// What stands in the place of a secret.
 pub const WITHHELD: &str = "(secret)";
@@ -314,7 +314,7 @@ impl<'de> Visitor<'de> for GivenVisitor {
         if text == WITHHELD {
             return Ok(Given::Single(Scalar::Withheld));
         }
-        if ["hex:", "base64:", "text:"].iter().any(|prefix| text.starts_with(prefix)) {
+        if prefix_of(text).is_some() {
             return KeyText::parse(text).map(|bytes| Given::Single(Scalar::Bytes(bytes))).map_err(E::custom);
         }
         Ok(Given::Single(Scalar::Text(text.to_owned())))

@@ -8,6 +8,7 @@ use crate::provision::check::credentials::{
 };
 use crate::provision::definition::{AccountType, SecurityMode, ServerDefinition};
 use crate::provision::expression::Template;
+use crate::provision::key_text::prefix_of;
 use crate::provision::problem::Problem;
 use crate::provision::rules::Rule;
 
@@ -98,7 +99,7 @@ struct Shortest {
 
 impl Shortest {
     fn of(text: &str, template: &Template) -> Shortest {
-        let prefix = ["hex:", "base64:", "text:"].into_iter().find(|prefix| text.starts_with(prefix)).unwrap_or("");
+        let prefix = prefix_of(text).unwrap_or_default();
         let characters = template.minimum_length().saturating_sub(prefix.len());
         let bytes = match prefix {
             "hex:" => characters / 2,
