@@ -33,6 +33,7 @@ pub(super) struct Conversation {
 
 /// The message ids of one session. A client must not see one twice within EXCHANGE_LIFETIME, or it takes a new request
 /// for an old one (RFC 7252 section 4.4): within a session they count up, and the next session begins well behind.
+#[derive(Clone, Copy)]
 pub(super) struct MessageIds(u16);
 
 impl MessageIds {
@@ -57,6 +58,14 @@ impl Conversation {
         let first = self.next_range;
         self.next_range = first.wrapping_add(RANGE);
         MessageIds(first)
+    }
+
+    /// A session is over: the ids of the next one begin behind those that it used, however many they were.
+    pub(super) fn set_aside(&mut self, used: MessageIds) {
+        let ahead = used.0.wrapping_sub(self.next_range);
+        if ahead < u16::MAX / 2 {
+            self.next_range = used.0;
+        }
     }
 
     /// Eight random bytes: nobody off the path can guess one (RFC 7252 section 5.3.1).

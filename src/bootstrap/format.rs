@@ -9,6 +9,11 @@ use crate::provision::{ClientKnowledge, Writing};
 /// Formats to try, in this order, when the client answers the first write with 4.15.
 const AFTER_REFUSAL: [ContentFormat; 3] = [ContentFormat::SenmlCbor, ContentFormat::SenmlJson, ContentFormat::Tlv];
 
+/// Whether none is left.
+pub(super) fn is_all_refused(refused: &[ContentFormat]) -> bool {
+    AFTER_REFUSAL.iter().all(|format| refused.contains(format))
+}
+
 /// A format and what decided for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {

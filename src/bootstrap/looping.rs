@@ -96,6 +96,12 @@ impl LoopWatch {
 
     /// Judges by other limits from now on.
     pub(super) fn set_limits(&mut self, limits: &Limits) {
+        let now = (limits.loop_sessions.max(1), limits.loop_window, limits.loop_longest_silence);
+        if now != (self.sessions, self.window, self.longest_silence) {
+            // Counted by another measure, what there was says nothing.
+            self.records.clear();
+            self.order.clear();
+        }
         self.sessions = limits.loop_sessions.max(1);
         self.window = limits.loop_window;
         self.longest_silence = limits.loop_longest_silence;
@@ -124,6 +130,9 @@ impl LoopWatch {
     /// is slowed down.
     pub(super) fn ended(&mut self, now: Instant, suspect: Suspect, endpoint: &str, remote: IpAddr) -> Option<Looping> {
         self.forget(now);
+        if self.longest_silence.is_zero() {
+            return None;
+        }
         if !self.records.contains_key(&suspect) {
             self.make_room();
             self.order.push_back((now + self.weight(), suspect));
@@ -169,7 +178,7 @@ impl LoopWatch {
 
     /// What one session weighs: as much of the window as lets `sessions` of them be too many.
     fn weight(&self) -> Duration {
-        self.window / self.sessions
+        (self.window / self.sessions.max(1)).max(Duration::from_millis(1))
     }
 
     /// Drops records that say nothing any more. Each is looked at once in a while.

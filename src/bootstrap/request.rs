@@ -94,6 +94,11 @@ impl BootstrapRequest {
         Ok(request)
     }
 
+    /// The version that the client has at least: only clients of 1.2 know packs.
+    pub(super) fn least_version(&self) -> Option<Version> {
+        self.pack.as_ref().map(|_| Version::V1_2).max(self.preferred_content_format.map(least_version))
+    }
+
     /// What a request that cannot be read says of its sender, for the report and nothing else.
     pub(super) fn claim(message: &Message) -> BootstrapRequest {
         let queries = message.uri_query().unwrap_or_default();

@@ -168,10 +168,9 @@ impl Server {
             Ok(Grant::MustIssue) => self.have_issued(now, session, unanswered),
             Ok(Grant::Provision(provision, knowledge)) if self.may_displace(session, &provision.endpoint) => {
                 if self.sessions.get(&session).is_some_and(|entry| entry.session.request.pack.is_some()) {
-                    self.answer_with_pack(now, session, unanswered, *provision, knowledge);
-                } else {
-                    self.answer_and_begin(now, session, unanswered, *provision, knowledge);
+                    return self.answer_with_pack(now, session, unanswered, *provision, knowledge);
                 }
+                self.answer_and_begin(now, session, unanswered, *provision, knowledge);
                 return true;
             }
             Ok(_) => {
@@ -313,7 +312,14 @@ impl Server {
     fn take_over(&mut self, now: Instant, id: SessionId, device: &str) {
         let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) else { return };
         self.resolving.remove(&endpoint);
-        self.supersede(now, self.by_endpoint.get(&endpoint).copied());
+        let before = self.by_endpoint.get(&endpoint).copied();
+        // The client remembers the message ids of the session that ends here.
+        if let Some(ids) = before.and_then(|id| self.sessions.get(&id)).map(|entry| entry.message_ids)
+            && let Some(entry) = self.sessions.get_mut(&id)
+        {
+            entry.message_ids = ids;
+        }
+        self.supersede(now, before);
         self.supersede(now, self.by_device.get(device).copied());
         self.by_endpoint.insert(endpoint, id);
         self.by_device.insert(device.to_owned(), id);
@@ -328,6 +334,9 @@ impl Server {
         knowledge: ClientKnowledge,
     ) {
         self.take_over(now, id, &provision.endpoint);
+        if let Some(endpoint) = self.sessions.get(&id).map(|entry| entry.session.endpoint) {
+            self.forget_pack(endpoint);
+        }
         let has_failed_pack = self.delivered.has_failed(now, &provision.endpoint);
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         let endpoint = entry.session.endpoint;
@@ -436,6 +445,7 @@ impl Server {
 
     fn remove(&mut self, id: SessionId) -> Option<Entry> {
         let entry = self.sessions.remove(&id)?;
+        self.conversation.set_aside(entry.message_ids);
         self.admission.ended(entry.network);
         for sessions in [&mut self.by_endpoint, &mut self.resolving] {
             if sessions.get(&entry.session.endpoint) == Some(&id) {

@@ -19,7 +19,7 @@ use super::boundary::{CoapEndpoint, ListenerPolicy, Origin, SessionId};
 use super::conversation::Wire;
 use super::outcome::{Outcome, SessionReport, Step};
 use super::pending::PendingCredentials;
-use super::request::{self, BootstrapRequest};
+use super::request::BootstrapRequest;
 use crate::coap::{Block2Assembly, Code, Exchange, Expiry, Message, Reaction, Reply, ReplyReaction, Timing};
 use crate::lwm2m::{ContentFormat, Version};
 use crate::peer::Peer;
@@ -103,7 +103,7 @@ impl Session {
             endpoint: origin.endpoint,
             route: origin.route,
             peer: origin.peer.clone(),
-            version: request.preferred_content_format.map(request::least_version),
+            version: request.least_version(),
             request,
             started: now,
             must_end: now + LONGEST_SESSION,
@@ -245,7 +245,7 @@ impl Session {
     /// grants MAX_RETRANSMIT to each message). A client repeats its request that often too; more copies than that are
     /// nothing to act upon.
     pub(super) fn handle_repeated_request(&mut self, now: Instant, wire: &mut Wire<'_>) {
-        let is_first = self.trace.steps().len() == 1 && self.repeated_requests < wire.timing.max_retransmit.max(4);
+        let is_first = !self.has_answered() && self.repeated_requests < wire.timing.max_retransmit.max(4);
         let (State::Surveying(exchange, ..) | State::Executing(exchange, _), true) = (&mut self.state, is_first) else {
             return;
         };
@@ -254,6 +254,11 @@ impl Session {
         if let Some(bytes) = exchange.start_over(now, &wire.timing, random) {
             wire.repeat(bytes);
         }
+    }
+
+    /// Whether the client has answered anything since its request.
+    fn has_answered(&self) -> bool {
+        self.trace.steps().len() > 1
     }
 
     fn confirmed(&mut self, now: Instant, wire: &mut Wire<'_>) -> Turn {
@@ -411,7 +416,7 @@ impl Session {
 
     /// The version that the request alone tells.
     fn version_by_request(&self) -> Option<Version> {
-        self.request.preferred_content_format.map(request::least_version)
+        self.request.least_version()
     }
 
     /// What is known of the client from now on, where an authenticated client has shown something new. Over NoSec
@@ -420,6 +425,10 @@ impl Session {
         let mut knowledge = self.knowledge.clone();
         // What a client has may be why it could not be served: the next session asks again.
         knowledge.refuses_discover &= outcome.is_success();
+        // Where no format was taken, it may not have been for the format.
+        if self.knowledge.accepted_format.is_none_or(|taken| self.knowledge.refused_formats.contains(&taken)) {
+            knowledge.refused_formats.clone_from(&self.known_before.refused_formats);
+        }
         // Zephyr takes blocks, but no SenML JSON in them (spec sheet `bootstrap.md`, section 16).
         if self.format == Some(ContentFormat::SenmlJson) {
             knowledge.refuses_blocks = self.known_before.refuses_blocks;

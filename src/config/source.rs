@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use super::assemble::{AdminDefinition, RootDefinition};
 use super::diagnostic::Place;
 use super::key_file::{DEVICE_FILES, SERVER_FILES};
+use super::limits::LimitsDefinition;
 use super::listener::ListenDefinition;
 use super::table::fields_of;
 use crate::provision::key_text::PREFIXES;
@@ -49,6 +50,7 @@ static HARMLESS_KEYS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
         fields_of::<WriteDefinition>(),
         fields_of::<DeviceDefinition>(),
         fields_of::<ModelDefinition>(),
+        fields_of::<LimitsDefinition>(),
     ];
     let known = tables.concat().into_iter().chain(FILE_KEYS.iter().copied());
     known.filter(|key| !SECRET_KEYS.contains(key)).collect()

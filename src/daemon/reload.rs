@@ -56,6 +56,7 @@ fn certificates(from_files: &config::ListenerCertificates) -> Certificates {
         from_files.clone();
     let shown = certificate.map(|certificate| ShownCertificate {
         subject: certificate.subject_common_name().unwrap_or("without a CN").to_owned(),
+        not_before: UNIX_EPOCH + Duration::from_secs(certificate.not_before()),
         not_after: UNIX_EPOCH + Duration::from_secs(certificate.not_after()),
     });
     let identity = private_key.map(|private_key| Identity { chain, private_key });
@@ -72,11 +73,10 @@ fn check_certificates(old: &Config, new: &Config) -> Result<(), String> {
         configuration.check_certificates().map_err(|error| refused(error.to_string()))?;
         let was = old.listeners.get(at).map(|listener| &listener.certificates.chain);
         let is_new = was != Some(&listener.certificates.chain);
-        if let Some(shown) = configuration.certificates.shown.filter(|shown| is_new && shown.not_after < now) {
-            return Err(refused(format!(
-                "the new certificate `{}` has expired: give one that is valid",
-                shown.subject
-            )));
+        let Some(shown) = configuration.certificates.shown.filter(|_| is_new) else { continue };
+        let fault = if shown.not_after < now { "has expired" } else { "is not valid yet" };
+        if shown.not_after < now || now < shown.not_before {
+            return Err(refused(format!("the new certificate `{}` {fault}: give one that is valid", shown.subject)));
         }
     }
     Ok(())

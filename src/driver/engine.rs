@@ -413,7 +413,8 @@ impl Driver {
                 self.write_outcomes_at = Instant::now() + OUTCOME_INTERVAL;
             }
             let (outcome, reason) = (report.outcome, report.reason.clone());
-            let outcome = DeviceOutcome { endpoint: endpoint.clone(), outcome, reason, at: ended.into() };
+            let sessions = self.unwritten.get(&endpoint).map_or(0, |unwritten| unwritten.sessions) + 1;
+            let outcome = DeviceOutcome { endpoint: endpoint.clone(), sessions, outcome, reason, at: ended.into() };
             self.unwritten.insert(endpoint, outcome);
         }
         let started = ended.checked_sub(report.duration).unwrap_or(ended);

@@ -67,6 +67,8 @@ pub struct Certificates {
 pub struct ShownCertificate {
     /// CN of its subject, or where it has none its fingerprint.
     pub subject: String,
+    /// Beginning of its validity.
+    pub not_before: SystemTime,
     /// End of its validity.
     pub not_after: SystemTime,
 }

@@ -187,6 +187,11 @@ impl Handshake {
         &self.flight
     }
 
+    /// Whether a key that the client offered is believed, which its proof is still to follow.
+    pub(super) fn is_believed(&self) -> bool {
+        matches!(self.claim, Some(Claim::Believed(_)))
+    }
+
     /// The datagrams to send.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Vec<u8>> {
         self.connection.drain()

@@ -275,11 +275,13 @@ struct Assembly {
     body: Vec<u8>,
     /// One bit for each byte of the body.
     present: Vec<u8>,
+    /// Bytes that are not there yet.
+    missing: usize,
 }
 
 impl Assembly {
     fn new(length: usize) -> Assembly {
-        Assembly { body: vec![0; length], present: vec![0; length.div_ceil(8)] }
+        Assembly { body: vec![0; length], present: vec![0; length.div_ceil(8)], missing: length }
     }
 
     /// Adds a fragment; returns the message body once it is whole.
@@ -290,10 +292,11 @@ impl Assembly {
         let range = fragment.offset..fragment.offset + fragment.body.len();
         self.body[range.clone()].copy_from_slice(fragment.body);
         for position in range {
-            self.present[position / 8] |= 1 << (position % 8);
+            let bit = 1 << (position % 8);
+            self.missing -= usize::from(self.present[position / 8] & bit == 0);
+            self.present[position / 8] |= bit;
         }
-        let count: u32 = self.present.iter().map(|bits| bits.count_ones()).sum();
-        (usize::try_from(count) == Ok(self.body.len())).then(|| std::mem::take(&mut self.body))
+        (self.missing == 0).then(|| std::mem::take(&mut self.body))
     }
 }
 

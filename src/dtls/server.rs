@@ -64,7 +64,16 @@ impl Server {
     /// The engine refuses the configuration; the old one stays.
     pub fn reconfigure(&mut self, configuration: Configuration) -> Result<(), EngineError> {
         self.engine = Engine::new(&configuration)?;
+        let is_kept = |anchor: &Vec<u8>| configuration.trust_anchors.contains(anchor);
+        let has_lost_anchors = !self.configuration.trust_anchors.iter().all(is_kept);
+        let has_lost_keys = self.configuration.raw_public_keys && !configuration.raw_public_keys;
         self.configuration = configuration;
+        // Whoever was believed on the word of one that is gone has not finished, and begins anew.
+        if has_lost_anchors || has_lost_keys {
+            for id in self.table.believed_handshakes() {
+                self.end_handshake(id, Some(CloseReason::HandshakeAbandoned));
+            }
+        }
         Ok(())
     }
 

@@ -65,6 +65,11 @@ impl Table {
         self.handshakes.get_mut(&id)
     }
 
+    /// The handshakes whose certificate or raw public key is believed already.
+    pub(super) fn believed_handshakes(&self) -> Vec<AssociationId> {
+        self.handshakes.values().filter(|handshake| handshake.is_believed()).map(|handshake| handshake.id).collect()
+    }
+
     /// Moves a handshake in the order of deadlines.
     pub(super) fn schedule_handshake(&mut self, id: AssociationId, due: Instant) {
         if let Some(handshake) = self.handshakes.get_mut(&id)

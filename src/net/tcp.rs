@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener as AcceptingSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -30,7 +30,10 @@ pub const MOST_CONNECTIONS: usize = 10_000;
 pub const MOST_CONNECTIONS_OF_ONE_SOURCE: usize = 512;
 
 /// Bytes that may wait to be written on one connection.
-const LARGEST_BACKLOG: usize = 256 << 10;
+const LARGEST_BACKLOG: usize = 64 << 10;
+
+/// Bytes that a chunk takes beside what is in it: many small ones must not fit where few large ones do.
+const CHUNK_OVERHEAD: usize = 128;
 
 /// How long the kernel may take no byte of what is to be written.
 const WRITE_STALL: Duration = Duration::from_secs(30);
@@ -70,6 +73,7 @@ pub enum TcpEvent {
 pub struct TcpWriter {
     chunks: mpsc::UnboundedSender<Zeroizing<Vec<u8>>>,
     waiting: Arc<AtomicUsize>,
+    stopped: Arc<Notify>,
 }
 
 /// The peer does not read, or is gone: the connection is to be dropped.
@@ -84,8 +88,10 @@ impl TcpWriter {
     ///
     /// [`Stalled`] if too many bytes wait already.
     pub fn write(&self, bytes: Zeroizing<Vec<u8>>) -> Result<(), Stalled> {
-        let length = bytes.len();
+        let length = bytes.len() + CHUNK_OVERHEAD;
         if self.waiting.fetch_add(length, Ordering::Relaxed) + length > LARGEST_BACKLOG {
+            // What waits is not worth its memory any more.
+            self.stopped.notify_one();
             return Err(Stalled);
         }
         self.chunks.send(bytes).map_err(|_| Stalled)
@@ -184,11 +190,12 @@ async fn accept(socket: AcceptingSocket, bound: SocketAddr, telling: Telling, li
                     let route = Route { remote, local: local.filter(|_| bound.ip().is_unspecified()) };
                     let (chunks, outgoing) = mpsc::unbounded_channel();
                     let waiting = Arc::new(AtomicUsize::new(0));
-                    let writer = TcpWriter { chunks, waiting: Arc::clone(&waiting) };
+                    let stopped = Arc::new(Notify::new());
+                    let writer = TcpWriter { chunks, waiting: Arc::clone(&waiting), stopped: Arc::clone(&stopped) };
                     let told = telling.tell(TcpEvent::Accepted(number, route, writer)).await;
                     let (telling, lives) = (telling.clone(), lives.clone());
                     tokio::spawn(async move {
-                        serve(stream, number, telling, outgoing, waiting).await;
+                        serve(stream, number, telling, outgoing, (waiting, stopped)).await;
                         drop((slot, lives));
                     });
                     told
@@ -215,7 +222,7 @@ async fn serve(
     number: u64,
     telling: Telling,
     outgoing: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>,
-    waiting: Arc<AtomicUsize>,
+    (waiting, stopped): (Arc<AtomicUsize>, Arc<Notify>),
 ) {
     let (mut reader, writer) = stream.into_split();
     let writing = write(writer, outgoing, waiting);
@@ -223,6 +230,10 @@ async fn serve(
     let peer_ended = tokio::select! {
         () = read(&mut reader, number, &telling) => true,
         () = &mut writing => false,
+        () = stopped.notified() => {
+            telling.tell(TcpEvent::Closed(number)).await;
+            return;
+        }
     };
     telling.tell(TcpEvent::Closed(number)).await;
     if peer_ended {
@@ -256,7 +267,7 @@ async fn write(
         if !matches!(timeout(WRITE_STALL, writer.write_all(&bytes)).await, Ok(Ok(()))) {
             return;
         }
-        waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+        waiting.fetch_sub(bytes.len() + CHUNK_OVERHEAD, Ordering::Relaxed);
     }
     let _ = writer.shutdown().await;
 }

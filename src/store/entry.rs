@@ -238,6 +238,8 @@ pub struct Counts {
 pub struct DeviceOutcome {
     /// Endpoint of the device; one that is not defined is passed over.
     pub endpoint: String,
+    /// How many sessions have ended since what was told last; the rest is of the latest of them.
+    pub sessions: u32,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, as a sentence without secrets.

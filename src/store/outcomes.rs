@@ -12,12 +12,12 @@ use crate::provision::DeviceDefinition;
 pub(super) fn record(connection: &Connection, outcomes: &[DeviceOutcome]) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO device_outcomes (device, outcome, reason, at, sessions)
-         SELECT id, ?2, ?3, ?4, 1 FROM devices WHERE endpoint = ?1 AND shadowed = 0
+         SELECT id, ?2, ?3, ?4, ?5 FROM devices WHERE endpoint = ?1 AND shadowed = 0
          ON CONFLICT (device) DO UPDATE SET
-             outcome = excluded.outcome, reason = excluded.reason, at = excluded.at, sessions = sessions + 1",
+             outcome = excluded.outcome, reason = excluded.reason, at = excluded.at, sessions = sessions + excluded.sessions",
     )?;
-    for DeviceOutcome { endpoint, outcome, reason, at } in outcomes {
-        statement.execute((endpoint, outcome.name(), reason, at.0))?;
+    for DeviceOutcome { endpoint, sessions, outcome, reason, at } in outcomes {
+        statement.execute((endpoint, outcome.name(), reason, at.0, sessions))?;
     }
     Ok(())
 }

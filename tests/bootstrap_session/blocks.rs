@@ -3,7 +3,8 @@
 
 use bootstrapd::bootstrap::{Lookup, Outcome};
 use bootstrapd::coap::Code;
-use bootstrapd::provision::{AccountCredentials, ClientKnowledge, Provision};
+use bootstrapd::lwm2m::{ObjectInstance, Resource, Value};
+use bootstrapd::provision::{AccountCredentials, ClientKnowledge, Discover, Provision};
 use bootstrapd::secret::Secret;
 
 use super::beginnings::{FRESH, up_to_discover};
@@ -158,5 +159,47 @@ fn a_client_that_never_tires_of_4_08_is_given_up() {
         CLIENT.is_written("/0/1", TLV),
         CLIENT.says(Code::REQUEST_ENTITY_INCOMPLETE),
         CLIENT.ends(Outcome::WriteFailed, "with 4.08"),
+    ]);
+}
+
+#[test]
+fn a_client_that_begins_again_sees_no_message_id_twice() {
+    let mut world = World::with(certificate_device());
+    world
+        .play(begun())
+        .play([CLIENT.is_written_block("/0/1", (0, true, 6), 1024), CLIENT.takes_block(Code::CONTINUE, (0, true, 0))]);
+    let mut used = Vec::new();
+    for number in 64..150 {
+        world.play([CLIENT.is_written_block("/0/1", (number, true, 0), 16)]);
+        used.push(world.clients[0].asked.as_ref().expect("a block").id);
+        world.play([CLIENT.takes_block(Code::CONTINUE, (number, true, 0))]);
+        world.outputs.truncate(usize::from(number < 149));
+    }
+    world.outputs.clear();
+    for _ in 0..2 {
+        world.play([CLIENT.requests("ep=dev1")]);
+        world.outputs.clear();
+        let id = world.clients[0].asked.as_ref().expect("Discover").id;
+        assert!(!used.contains(&id), "{id} was used before");
+        world.close(0);
+        world.outputs.clear();
+    }
+}
+
+#[test]
+fn who_may_have_lied_about_the_address_gets_little_before_it_answers() {
+    let open = provision_with(|provision| {
+        let resources = vec![Resource::single(1, Value::String("x".repeat(600)))];
+        provision.accounts = vec![second_account()];
+        provision.writes = vec![(11, ObjectInstance { id: 0, resources })];
+        provision.writing.discover = Discover::Never;
+        provision.writing.delete = Vec::new();
+    });
+    World::nosec(device_without_credentials(open)).play([
+        CLIENT.requests("ep=dev1"),
+        CLIENT.gets(Code::CHANGED),
+        CLIENT.is_written_block("/11/0", (0, true, 4), 256),
+        CLIENT.takes_block(Code::CONTINUE, (0, true, 4)),
+        CLIENT.is_written_block("/11/0", (1, true, 4), 256),
     ]);
 }

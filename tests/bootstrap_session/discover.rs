@@ -204,3 +204,15 @@ fn blocks_that_do_not_fit_together_end_the_session() {
         World::with(device(provision())).play(up_to_discover().into_iter().chain(end));
     }
 }
+
+#[test]
+fn an_answer_in_which_nothing_is_named_tells_nothing() {
+    for said in ["garbage\"<\"", "<0/0>,<1/0>", "</>;lwm2m=1.1"] {
+        World::with(device(provision())).play(up_to_discover()).play([
+            has(said),
+            CLIENT.is_deleted("/0"),
+            CLIENT.says(Code::DELETED),
+            CLIENT.is_deleted("/1"),
+        ]);
+    }
+}

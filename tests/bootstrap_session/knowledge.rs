@@ -129,3 +129,28 @@ fn resources_that_were_refused_once_are_left_out_at_once() {
     let begun = up_to_discover().into_iter().chain([CLIENT.answers(Code::CONTENT, FRESH)]);
     World::with(known_so(with_sni(), known)).play(begun).play([CLIENT.is_written_with("/0/1", TLV, first_security())]);
 }
+
+#[test]
+fn refusals_of_old_lock_nobody_out() {
+    let all = ClientKnowledge {
+        refused_formats: vec![ContentFormat::Tlv, ContentFormat::SenmlCbor, ContentFormat::SenmlJson],
+        ..ClientKnowledge::default()
+    };
+    for (request, format) in [("ep=dev1&pct=112", SENML_CBOR), ("ep=dev1", TLV)] {
+        World::with(known_so(provision(), all.clone())).play([
+            CLIENT.requests(request),
+            CLIENT.gets(Code::CHANGED),
+            CLIENT.is_discovered(),
+            CLIENT.answers(Code::CONTENT, FRESH),
+            CLIENT.is_written("/0/1", format),
+        ]);
+    }
+    // Where nothing was taken, nothing is held against the formats.
+    let mut world = World::with(device(provision()));
+    world.play(up_to_security());
+    for format in [SENML_CBOR, SENML_JSON] {
+        world.play([CLIENT.says(Code::UNSUPPORTED_CONTENT_FORMAT), CLIENT.is_written("/0/1", format)]);
+    }
+    world.play([CLIENT.says(Code::UNSUPPORTED_CONTENT_FORMAT), CLIENT.ends(Outcome::WriteFailed, "takes none")]);
+    assert_eq!(learned(&world).map(|known| known.refused_formats), Some(Vec::new()));
+}

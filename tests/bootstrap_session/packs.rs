@@ -220,3 +220,39 @@ fn a_slow_store_makes_the_pack_a_separate_answer() {
         delivered(),
     ]);
 }
+
+/// Two blocks and a bit.
+fn two_blocks() -> Provision {
+    provision_with(|provision| {
+        let resources = vec![Resource::single(1, Value::opaque(&[9; 2_000]))];
+        provision.writing.delete.push(Path::Object(32769));
+        provision.writes = vec![(32769, ObjectInstance { id: 0, resources })];
+    })
+}
+
+fn gets_block(number: u32, more: bool) -> Step {
+    gets(move |message| message.block2() == Ok(BlockOption::new(number, more, 6).ok()))
+}
+
+#[test]
+fn a_client_may_begin_its_pack_anew() {
+    let mut world = World::with(device(two_blocks()));
+    for _ in 0..2 {
+        world.play([asks("ep=dev1", None, None), gets_block(0, true), asks("ep=dev1", None, Some((1, 6)))]);
+        world.play([gets_block(1, true)]);
+        world.play([asks("ep=dev1", None, None), CLIENT.ends(Outcome::Superseded, "a new"), gets_block(0, true)]);
+        world.play([asks("ep=dev1", None, Some((1, 6))), gets_block(1, true)]);
+        world.play([CLIENT.disconnects(), CLIENT.ends(Outcome::ConnectionLost, "the pack")]);
+    }
+}
+
+#[test]
+fn a_late_request_for_a_block_ends_no_other_session() {
+    World::with(device(two_blocks()))
+        .play([asks("ep=dev1", None, None), gets_block(0, true)])
+        .play([asks("ep=dev1", None, Some((1, 6))), gets_block(1, true)])
+        .play([asks("ep=dev1", None, Some((2, 6))), gets_block(2, false), delivered()])
+        .play([asks("ep=dev1", None, Some((2, 6))), gets_block(2, false)])
+        .play(up_to_discover())
+        .play([asks("ep=dev1", None, Some((2, 6))), CLIENT.gets(Code::REQUEST_ENTITY_INCOMPLETE), running(1)]);
+}

@@ -141,7 +141,7 @@ rules = [
 ]
 rule_order = 5
 format = "senml-cbor"
-discover = "never"
+discover = "always"
 mode = "incremental"
 level = "object"
 pack = "redirect"
@@ -243,7 +243,7 @@ fn add_profile_and_device(
     add(
         "profile add all --servers raw,full,certified,boot --default \
          --rule endpoint=urn:*,tag=eu,property.site=north,property.a.b=c=d --rule tag=pilot --rule-order 5 \
-         --content-format senml-cbor --discover never --mode incremental --level object --pack redirect --delete /0,/1,/21 --access-control never \
+         --content-format senml-cbor --discover always --mode incremental --level object --pack redirect --delete /0,/1,/21 --access-control never \
          --bootstrap-account-instance 7 --ack-timeout 5.5 --max-retransmit 2",
         &["--write", &oscore, "--write", &apn],
     );

@@ -303,6 +303,8 @@ impl World {
             if block.is_none_or(|block| block.number() == 0) {
                 let bytes = message.size1().map_or(message.payload.len(), |bytes| bytes as usize);
                 seen.steps.push(WireStep { operation, bytes, code: None, retransmissions: 0 });
+            } else if let Some(step) = seen.steps.last_mut() {
+                step.code = None;
             }
             let breach = if seen.outstanding { "a second request is outstanding" } else { check_request(message) };
             let fresh = message.token.as_slice().len() == 8 && !seen.tokens.contains(&message.token);

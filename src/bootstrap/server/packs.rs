@@ -50,7 +50,8 @@ impl DeliveredPacks {
 }
 
 impl Server {
-    /// A client that is granted its provision asked for a pack: this is it, or the word to use a Bootstrap-Request.
+    /// A client that is granted its provision asked for a pack: this is it, or the word to use a Bootstrap-Request. Says
+    /// whether it is served now.
     pub(super) fn answer_with_pack(
         &mut self,
         now: Instant,
@@ -58,16 +59,23 @@ impl Server {
         unanswered: Unanswered,
         mut provision: Provision,
         knowledge: ClientKnowledge,
-    ) {
-        let Some(entry) = self.sessions.get_mut(&id) else { return };
-        let Some(wanted) = entry.session.request.pack.clone() else { return };
+    ) -> bool {
+        let Some(entry) = self.sessions.get_mut(&id) else { return false };
+        let Some(wanted) = entry.session.request.pack.clone() else { return false };
         let endpoint = entry.session.endpoint;
         let exponent = largest_exponent(endpoint, entry.session.largest_message);
         entry.session.adapt(&mut provision, knowledge);
         let payload = match pack::pack(&provision, &wanted, entry.session.version()) {
             Ok(payload) => payload,
-            Err(NoPack { code, reason }) => return self.redirect(endpoint, id, &unanswered, code, reason),
+            Err(NoPack { code, reason }) => {
+                self.redirect(endpoint, id, &unanswered, code, reason);
+                return false;
+            }
         };
+        // What was under way with this client is over, and takes its own pack with it, before there is a new one.
+        entry.session.accept(now, &provision);
+        self.take_over(now, id, &provision.endpoint);
+        let Some(entry) = self.sessions.get_mut(&id) else { return false };
         let mut response = match unanswered.acknowledged {
             true => Message::separate_response(Code::CONTENT, entry.message_ids.next(), unanswered.request.token),
             false => Message::piggybacked_response(&unanswered.request, Code::CONTENT),
@@ -76,13 +84,12 @@ impl Server {
         let snapshot = Snapshot::new(payload, self.conversation.etag(), wanted.format.number());
         let begun = self.snapshots.begin(now, endpoint, &unanswered.request, exponent, snapshot, &mut response);
         if let Err(code) = begun {
-            return self.redirect(endpoint, id, &unanswered, code, "");
+            self.redirect(endpoint, id, &unanswered, code, "");
+            return false;
         }
         // It carries keys: nobody on the way may keep it.
         response.set_max_age(0);
-        self.take_over(now, id, &provision.endpoint);
-        let Some(entry) = self.sessions.get_mut(&id) else { return };
-        entry.session.accept(now, &provision);
+        let Some(entry) = self.sessions.get_mut(&id) else { return false };
         entry.session.record_pack(now, length, wanted.format);
         self.delivered.note(now, &provision.endpoint);
         let has_more = follows(&response);
@@ -98,6 +105,7 @@ impl Server {
             entry.session.deliver(None, has_more)
         };
         self.settle(now, id, turn);
+        true
     }
 
     /// A later block of a pack is asked for.
@@ -108,9 +116,9 @@ impl Server {
         match self.snapshots.answer(now, endpoint, request, exponent, &mut response) {
             Ok(()) => {
                 response.set_max_age(0);
-                let bytes = response.encode();
-                self.deduplication.set_reply(ticket, &bytes);
-                conversation::send(&mut self.outputs, endpoint, &bytes);
+                // Whoever repeats the request is answered anew: the block is kept already, once.
+                self.deduplication.forget(ticket);
+                conversation::send(&mut self.outputs, endpoint, &response.encode());
                 if let Some(id) = self.by_endpoint.get(&endpoint).copied()
                     && let Some(entry) = self.sessions.get_mut(&id)
                 {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::execution::Execution;
 use super::{Next, Session, State};
+use crate::bootstrap::boundary::CoapEndpoint;
 use crate::bootstrap::conversation::Wire;
 use crate::bootstrap::dispatch::Dispatch;
 use crate::bootstrap::outcome::Outcome;
@@ -15,6 +16,9 @@ use crate::coap::{Block1Reaction, BlockOption, Code, Message};
 
 /// Bytes of the largest payload that goes in one datagram where nothing is known of the path (RFC 7252 section 4.6).
 const LARGEST_DATAGRAM_PAYLOAD: usize = 1024;
+
+/// The same for clients that have proven nothing and not answered yet.
+const LARGEST_UNPROVEN_PAYLOAD: usize = 256;
 
 /// Bytes that a message takes besides its payload, at most.
 const OVERHEAD: usize = 64;
@@ -36,6 +40,12 @@ impl Session {
         let path = match self.largest_message {
             Some(largest) => largest.saturating_sub(OVERHEAD).max(SMALLEST_BLOCK),
             None => LARGEST_DATAGRAM_PAYLOAD,
+        };
+        // Whoever may have lied about the address gets little until it answers: what is sent could be meant for somebody
+        // else (RFC 7252 section 11.3).
+        let path = match self.endpoint {
+            CoapEndpoint::Address { .. } if !self.has_answered() => path.min(LARGEST_UNPROVEN_PAYLOAD),
+            _ => path,
         };
         self.knowledge.largest_payload.map_or(path, |known| path.min(known as usize))
     }

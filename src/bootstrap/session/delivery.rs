@@ -29,11 +29,14 @@ impl Session {
 
     /// All of the pack has gone out.
     pub(in crate::bootstrap) fn delivered(&mut self) -> Turn {
-        if let State::Delivering(delivery) = &mut self.state
-            && delivery.reply.is_some()
-        {
-            delivery.has_more = false;
-            return Turn::Continue;
+        match &mut self.state {
+            State::Delivering(delivery) if delivery.reply.is_some() => {
+                delivery.has_more = false;
+                return Turn::Continue;
+            }
+            State::Delivering(_) | State::Resolving => {}
+            // A late request for a block of an earlier pack says nothing of what is under way now.
+            _ => return Turn::Continue,
         }
         self.end(
             Outcome::ProbablyCompleted,
@@ -45,6 +48,7 @@ impl Session {
     /// Adds the client's request for a pack to the trace.
     pub(in crate::bootstrap) fn record_pack(&mut self, now: Instant, bytes: usize, format: ContentFormat) {
         self.format = Some(format);
+        self.knowledge.version = self.version;
         self.trace.push(Step {
             operation: "Bootstrap-Pack-Request".to_owned(),
             bytes,

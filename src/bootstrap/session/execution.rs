@@ -72,6 +72,12 @@ impl Session {
             operations = difference::difference(operations, &held);
         }
         let preferred = self.request.preferred_content_format;
+        // What this client asks for now outranks what it, or others of its model, refused once; and where all was refused,
+        // that was another firmware.
+        self.knowledge.refused_formats.retain(|refused| Some(*refused) != preferred);
+        if format::is_all_refused(&self.knowledge.refused_formats) {
+            self.knowledge.refused_formats.clear();
+        }
         self.format = Some(format::choose(&provision.writing, preferred, &self.knowledge).format);
         let queue = dispatch(operations, provision.writing.level);
         let execution = Execution {

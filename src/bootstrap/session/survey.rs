@@ -82,6 +82,11 @@ impl Session {
         wire: &mut Wire<'_>,
     ) -> Next {
         let answer = match DiscoverAnswer::parse(payload) {
+            // Every client has something: where nothing is found, nothing was understood.
+            Ok(answer) if path == Path::Root && answer.objects.is_empty() && answer.instances.is_empty() => {
+                let trouble = format!("The answer to {} names no object.", survey.question);
+                return self.without_discover(now, survey, trouble, wire);
+            }
             Ok(answer) => answer,
             Err(error) => {
                 let trouble = format!("The answer to {} cannot be read: {error}.", survey.question);

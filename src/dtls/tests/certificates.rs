@@ -341,3 +341,31 @@ fn with_certificate(flight: &[Vec<u8>], body: &[u8]) -> Vec<Vec<u8>> {
     }
     datagrams
 }
+
+#[test]
+fn who_was_believed_on_the_word_of_an_anchor_that_is_gone_does_not_get_in_by_finishing_late() {
+    let (old, new) = (Pki::new(), Pki::new());
+    for (configuration, gets_in) in [(new.configuration(), false), (old.configuration(), true)] {
+        let mut world = World::new(old.configuration());
+        let mut client = Client::new(Profile::of(&old.device()));
+        let mut withheld = Vec::new();
+        for _ in 0..3 {
+            for datagram in client.step() {
+                for record in Records::of(&datagram) {
+                    if record.epoch > 0 {
+                        withheld.push(record.bytes.to_vec());
+                    } else {
+                        world.give(route(3), record.bytes).into_iter().for_each(|answer| client.deliver(answer));
+                    }
+                }
+            }
+        }
+        assert!(!withheld.is_empty(), "its Finished is held back");
+        world.server.reconfigure(configuration).unwrap();
+        for record in withheld {
+            world.give(route(3), &record).into_iter().for_each(|answer| client.deliver(answer));
+        }
+        client.step();
+        assert_eq!(client.is_established, gets_in);
+    }
+}

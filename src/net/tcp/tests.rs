@@ -8,7 +8,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{LARGEST_BACKLOG, MOST_CONNECTIONS_OF_ONE_SOURCE, Slot, Slots, Stalled, TcpEvent, TcpListener, TcpWriter};
+use super::{
+    CHUNK_OVERHEAD, LARGEST_BACKLOG, MOST_CONNECTIONS_OF_ONE_SOURCE, Slot, Slots, Stalled, TcpEvent, TcpListener,
+    TcpWriter,
+};
 use crate::route::Route;
 
 /// How long anything may take over the loopback of a busy machine.
@@ -127,12 +130,19 @@ async fn a_wildcard_serves_both_families_and_tells_who_was_asked() {
 async fn what_a_peer_does_not_read_is_bounded() {
     let (listener, mut events) = loopback();
     let _client = client(listener.address());
-    let (_, _, writer) = accepted(&mut events).await;
+    let (number, _, writer) = accepted(&mut events).await;
     // Nothing is written meanwhile: this runtime has one thread, and it is here.
-    for _ in 0..LARGEST_BACKLOG / 1024 {
+    for _ in 0..LARGEST_BACKLOG / (1024 + CHUNK_OVERHEAD) {
         assert_eq!(writer.write(vec![0; 1024].into()), Ok(()));
     }
-    assert_eq!(writer.write(vec![0; 1].into()), Err(Stalled));
+    assert_eq!(writer.write(vec![0; 1024].into()), Err(Stalled));
+    // What is given up is closed, whatever still waits.
+    assert!(matches!(next(&mut events).await, TcpEvent::Closed(closed) if closed == number));
+    // Small chunks cost memory, too.
+    let _other = client(listener.address());
+    let (_, _, writer) = accepted(&mut events).await;
+    let taken = (0..LARGEST_BACKLOG).take_while(|_| writer.write(vec![0; 2].into()).is_ok()).count();
+    assert_eq!(taken, LARGEST_BACKLOG / (2 + CHUNK_OVERHEAD));
 }
 
 #[tokio::test]

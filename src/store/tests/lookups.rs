@@ -58,6 +58,7 @@ fn outcomes_are_counted_and_go_with_their_device() {
     store.add_device(OPERATOR, at(1), device("a")).wait().unwrap();
     let ended = |endpoint: &str, outcome, millis| DeviceOutcome {
         endpoint: endpoint.to_owned(),
+        sessions: 1,
         outcome,
         reason: format!("because of {millis}"),
         at: at(millis),

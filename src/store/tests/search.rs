@@ -33,6 +33,7 @@ fn furnished() -> Scratch {
     let all = every(store);
     let ended = all.iter().filter(|device| device.entry.id % 3 == 0).map(|device| DeviceOutcome {
         endpoint: device.entry.definition.endpoint.clone(),
+        sessions: 1,
         outcome: if device.entry.id % 2 == 0 { Outcome::Completed } else { Outcome::TimedOut },
         reason: "so".to_owned(),
         at: at(device.entry.id * 31 % 17),

@@ -67,7 +67,7 @@ fn no_file_holds_a_key_in_any_form() {
     store.reveal_device(OPERATOR, at(3), Key::Name("b".to_owned())).wait().unwrap();
     store.delete_device(OPERATOR, at(4), Key::Name("b".to_owned())).wait().unwrap();
     let outcome = crate::bootstrap::outcome::Outcome::Completed;
-    let ended = DeviceOutcome { endpoint: "c".to_owned(), outcome, reason: "done".to_owned(), at: at(5) };
+    let ended = DeviceOutcome { endpoint: "c".to_owned(), sessions: 1, outcome, reason: "done".to_owned(), at: at(5) };
     store.record_outcomes(vec![ended]).wait().unwrap();
     assert_silent(directory.path());
     drop(store);

@@ -137,6 +137,9 @@ fn an_incremental_profile_deletes_only_what_it_names_and_each_way_to_write_has_a
     assert_eq!(writing.delete, []);
     let writing = named("replace", "object", "never").unwrap();
     assert_eq!((writing.mode, writing.level, writing.pack), (Mode::Replace, Level::Object, Pack::Never));
+    let (mode, discover) = (Some("incremental".into()), Some("never".into()));
+    let blind = super::writing(&ProfileDefinition { mode, discover, ..profile(&["a"]) }).unwrap_err();
+    assert_eq!((blind.len(), blind[0].field), (1, "mode"));
     let problems = named("merge", "objects", "yes").unwrap_err();
     let fields: Vec<&str> = problems.iter().map(|problem| problem.field).collect();
     assert_eq!(fields, ["mode", "level", "pack"]);

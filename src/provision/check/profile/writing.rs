@@ -30,6 +30,11 @@ pub fn writing(profile: &ProfileDefinition) -> Result<Writing, Vec<Problem>> {
     });
     let mode = named(MODES, "mode", profile.mode.as_deref(), &mut problems);
     let level = named(LEVELS, "level", profile.level.as_deref(), &mut problems);
+    if mode == Mode::Incremental && discover == Discover::Never {
+        let message =
+            "nobody can know what differs from what the client has without asking: leave `discover` out, or `mode`";
+        problems.push(Problem::error("mode", message));
+    }
     if matches!(format, Some(ContentFormat::PlainText | ContentFormat::Cbor)) && level != Level::Resource {
         let message = "it says one value and no more: set `level = \"resource\"` with it, or take another format";
         problems.push(Problem::error("format", message));
