@@ -83,7 +83,20 @@ pub fn agreed(devices: &[LearnedKnowledge]) -> ClientKnowledge {
         let inherited = devices.iter().filter(|[_, inherited]| inherited.contains(fact)).count();
         shown >= AGREEING && shown > devices.len() - shown - inherited
     };
-    ClientKnowledge::of_facts(devices.iter().flat_map(|[shown, _]| shown).copied().filter(holds))
+    let facts = devices.iter().flat_map(|[shown, _]| shown).copied();
+    ClientKnowledge::of_facts(facts.filter(|fact| may_be_shared(*fact) && holds(fact)))
+}
+
+/// Whether a few devices may speak for others. None of them takes Access Control from another, or has it written to in
+/// so small portions that its time runs out.
+fn may_be_shared(fact: Fact) -> bool {
+    const SMALLEST: u32 = 64;
+    match fact {
+        Fact::LacksAccessControl => false,
+        Fact::BlockSize(bytes) => u32::from(bytes) >= SMALLEST,
+        Fact::LargestPayload(bytes) => bytes >= SMALLEST,
+        _ => true,
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +122,20 @@ mod tests {
         let kind = ClientKnowledge { refuses_discover: true, ..block_size(64) };
         let start = Inheritance { device: shown(block_size(256)), kind, model: None };
         assert_eq!(start.together(), ClientKnowledge { refuses_discover: true, ..block_size(256) });
+    }
+
+    #[test]
+    fn a_few_devices_take_nothing_from_others_that_protects_them() {
+        let harm = ClientKnowledge {
+            lacks_access_control: true,
+            largest_payload: Some(16),
+            refuses_read: true,
+            ..block_size(32)
+        };
+        let told = agreed(&[shown(harm.clone()), shown(harm.clone()), shown(harm)]);
+        assert_eq!(told, ClientKnowledge { refuses_read: true, ..ClientKnowledge::default() });
+        let small = shown(ClientKnowledge { largest_payload: Some(64), ..block_size(64) });
+        assert_eq!(agreed(&[small.clone(), small.clone(), small.clone()]), small.shown);
     }
 
     #[test]
