@@ -147,11 +147,11 @@ impl WriteRequest {
 
     /// The same in smaller requests: of an object its instances; of an instance what is small in it, and then each large
     /// value by itself, raw where it is opaque. Nothing where it cannot be smaller.
-    pub(super) fn split(self) -> Option<Vec<WriteRequest>> {
+    pub(super) fn split(&self) -> Option<Vec<WriteRequest>> {
         match self.target {
-            Path::Object(_) => Some(self.writes.into_iter().map(WriteRequest::of).collect()),
+            Path::Object(_) => Some(self.writes.iter().cloned().map(WriteRequest::of).collect()),
             Path::ObjectInstance(..) => {
-                let mut write = self.writes.into_iter().next()?;
+                let mut write = self.writes.first()?.clone();
                 let (large, small): (Vec<Resource>, Vec<Resource>) =
                     std::mem::take(&mut write.instance.resources).into_iter().partition(is_large);
                 if large.is_empty() {

@@ -273,8 +273,8 @@ impl Session {
         let operation = self.current_operation();
         self.record(now, None, Some("The client answered with Reset.".to_owned()));
         let state = std::mem::replace(&mut self.state, State::Ended);
-        if let State::Executing(_, execution) = state
-            && let Some(execution) = self.without_blocks(execution)
+        if let State::Executing(_, mut execution) = state
+            && self.without_blocks(&mut execution)
         {
             let next = self.perform(now, execution, wire);
             return self.settle(next);

@@ -14,16 +14,10 @@ use super::message::Message;
 
 /// What a message of ours takes besides its payload, in bytes: header, token, the longest LwM2M path, Content-Format,
 /// Block1, Size1, Request-Tag and the payload marker take fewer than this.
-const OVERHEAD: usize = 64;
+pub const OVERHEAD: usize = 64;
 
 /// The longest body that blocks of 16 bytes can be numbered for.
 const LONGEST_BODY: usize = 16 << 20;
-
-/// Whether a request with a payload of `payload_length` bytes must go in blocks to keep within messages of
-/// `largest_message` bytes.
-pub fn needs_blocks(payload_length: usize, largest_message: usize) -> bool {
-    payload_length > largest_message.saturating_sub(OVERHEAD)
-}
 
 /// The exponent (0 to 6) of the largest blocks that fit messages of `largest_message` bytes; 0 if none does.
 pub fn size_exponent_for(largest_message: usize) -> u8 {

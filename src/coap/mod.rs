@@ -29,7 +29,7 @@ mod wire;
 
 pub use assembly::{Block2Assembly, BlockError, Progress};
 pub use block::{BlockOption, InvalidBlockOption};
-pub use block1::{Block1Error, Block1Reaction, Block1Transfer, needs_blocks, size_exponent_for};
+pub use block1::{Block1Error, Block1Reaction, Block1Transfer, size_exponent_for};
 pub use block2::{Snapshot, SnapshotLimits, Snapshots};
 pub use code::Code;
 pub use deduplication::{Deduplication, Ticket, Verdict};

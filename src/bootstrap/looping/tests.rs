@@ -139,3 +139,21 @@ fn what_is_remembered_is_bounded_and_a_loop_is_not_washed_out_by_others() {
     watch.ended(start + Duration::from_secs(120), looping, "looping", HOME);
     assert_eq!(watch.records.len(), 1);
 }
+
+#[test]
+fn other_limits_forgive_everybody_and_a_silence_of_nothing_slows_nobody_down() {
+    let (mut watch, start) = (watch(), Instant::now());
+    let looping = psk(&watch, "looping");
+    let loops = |watch: &mut LoopWatch| {
+        (0..10).for_each(|_| _ = watch.ended(start, looping, "looping", HOME));
+        (watch.is_silenced(start, looping), watch.clients(start).count())
+    };
+    assert_eq!(loops(&mut watch), (true, 1));
+    watch.set_limits(&Limits::default());
+    assert!(watch.is_silenced(start, looping), "nothing has changed");
+    let other = Limits { loop_sessions: Limits::default().loop_sessions + 1, ..Limits::default() };
+    watch.set_limits(&other);
+    assert!(!watch.is_silenced(start, looping));
+    watch.set_limits(&Limits { loop_longest_silence: Duration::ZERO, ..Limits::default() });
+    assert_eq!(loops(&mut watch), (false, 0));
+}

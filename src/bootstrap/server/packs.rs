@@ -12,7 +12,6 @@ use super::entry::Unanswered;
 use crate::bootstrap::boundary::{CoapEndpoint, Origin, SessionId};
 use crate::bootstrap::conversation;
 use crate::bootstrap::pack::{self, NoPack};
-use crate::bootstrap::session::Turn;
 use crate::coap::{Code, Message, Reply, Snapshot, Ticket, size_exponent_for};
 use crate::provision::{ClientKnowledge, Provision};
 
@@ -169,11 +168,4 @@ fn largest_exponent(endpoint: CoapEndpoint, largest_message: Option<usize>) -> u
 /// Whether a response is one of several blocks, and not the last.
 fn follows(response: &Message) -> bool {
     response.block2().ok().flatten().is_some_and(crate::coap::BlockOption::more)
-}
-
-impl crate::bootstrap::session::Session {
-    /// What becomes of the session when another block has gone out.
-    fn handle_block_request(&mut self, has_more: bool) -> Turn {
-        if has_more { Turn::Continue } else { self.delivered() }
-    }
 }

@@ -11,17 +11,14 @@ use crate::bootstrap::boundary::CoapEndpoint;
 use crate::bootstrap::conversation::Wire;
 use crate::bootstrap::dispatch::Dispatch;
 use crate::bootstrap::outcome::Outcome;
-use crate::coap::block1::size_exponent_for;
-use crate::coap::{Block1Reaction, BlockOption, Code, Message};
+use crate::coap::block1::{OVERHEAD, size_exponent_for};
+use crate::coap::{Block1Reaction, Block1Transfer, BlockOption, Code, Message};
 
 /// Bytes of the largest payload that goes in one datagram where nothing is known of the path (RFC 7252 section 4.6).
 const LARGEST_DATAGRAM_PAYLOAD: usize = 1024;
 
 /// The same for clients that have proven nothing and not answered yet.
 const LARGEST_UNPROVEN_PAYLOAD: usize = 256;
-
-/// Bytes that a message takes besides its payload, at most.
-const OVERHEAD: usize = 64;
 
 /// Bytes of the smallest block, exponent 0 (RFC 7959 section 2.2).
 const SMALLEST_BLOCK: usize = 16;
@@ -96,22 +93,18 @@ impl Session {
             Err(error) => {
                 self.trace.note(&format!("the blocks do not fit together: {error}"));
                 let operation = execution.current();
-                return match self.without_blocks(execution) {
-                    Some(execution) => self.perform(now, execution, wire).map(sent),
-                    None => Err((Outcome::WriteFailed, format!("The client lost its place in {operation}: {error}."))),
-                };
+                if self.without_blocks(&mut execution) {
+                    return self.perform(now, execution, wire).map(sent);
+                }
+                return Err((Outcome::WriteFailed, format!("The client lost its place in {operation}: {error}.")));
             }
         };
         if goes_on {
             return self.send_block(now, execution, wire).map(sent);
         }
         let is_about_format = message.code == Code::UNSUPPORTED_CONTENT_FORMAT;
-        if !is_about_format && can_be_split(&execution) {
-            let execution = self.without_blocks(execution);
-            return match execution {
-                Some(execution) => self.perform(now, execution, wire).map(sent),
-                None => Err((Outcome::Internal, "A write could be split, and then not.".to_owned())),
-            };
+        if !is_about_format && self.without_blocks(&mut execution) {
+            return self.perform(now, execution, wire).map(sent);
         }
         // What cannot be smaller goes in one message, once: with these codes a client says that it takes no blocks (spec
         // sheet `transport.md`, section 2).
@@ -135,30 +128,20 @@ impl Session {
         Ok(State::Executing(exchange, execution))
     }
 
-    /// The client takes no blocks: the write under way in smaller ones, where that is possible.
-    pub(super) fn without_blocks(&mut self, mut execution: Execution) -> Option<Execution> {
-        execution.transfer.as_ref()?;
-        if !can_be_split(&execution) {
-            return None;
+    /// The client takes no blocks: puts smaller writes in the place of the one under way. Says whether that was possible.
+    pub(super) fn without_blocks(&mut self, execution: &mut Execution) -> bool {
+        let Some(taken) = execution.transfer.as_ref().map(Block1Transfer::taken) else { return false };
+        if !execution.split() {
+            return false;
         }
-        if execution.transfer.as_ref().is_some_and(|transfer| transfer.taken() == 0) {
-            self.knowledge.refuses_blocks = true;
-        }
+        self.knowledge.refuses_blocks |= taken == 0;
         self.trace.note("the client takes no blocks: written in smaller parts");
-        execution.split();
-        Some(execution)
+        true
     }
 }
 
 fn sent(state: State) -> Blocks {
     Blocks::Sent(Box::new(state))
-}
-
-fn can_be_split(execution: &Execution) -> bool {
-    match execution.queue.front() {
-        Some(Dispatch::Write(request)) => request.clone().split().is_some(),
-        _ => false,
-    }
 }
 
 /// The exponent of a block size in bytes.

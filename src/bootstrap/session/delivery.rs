@@ -28,7 +28,7 @@ impl Session {
     }
 
     /// All of the pack has gone out.
-    pub(in crate::bootstrap) fn delivered(&mut self) -> Turn {
+    fn delivered(&mut self) -> Turn {
         match &mut self.state {
             State::Delivering(delivery) if delivery.reply.is_some() => {
                 delivery.has_more = false;
@@ -43,6 +43,11 @@ impl Session {
             "The pack was delivered. A client answers nothing to that; if it finds the pack inconsistent, it comes back \
              with a Bootstrap-Request.",
         )
+    }
+
+    /// Another block has gone out.
+    pub(in crate::bootstrap) fn handle_block_request(&mut self, has_more: bool) -> Turn {
+        if has_more { Turn::Continue } else { self.delivered() }
     }
 
     /// Adds the client's request for a pack to the trace.

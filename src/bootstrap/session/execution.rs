@@ -109,7 +109,7 @@ impl Session {
                 })?;
                 execution.payload_length = payload.len();
                 let is_large = payload.len() > self.largest_payload();
-                if is_large && self.knowledge.refuses_blocks && request.clone().split().is_some() {
+                if is_large && self.knowledge.refuses_blocks && request.split().is_some() {
                     execution.split();
                     return self.perform(now, execution, wire);
                 }
@@ -245,13 +245,15 @@ impl Execution {
         }
     }
 
-    /// Puts smaller requests in the place of the one under way.
-    pub(super) fn split(&mut self) {
-        if let Some(Dispatch::Write(request)) = self.queue.pop_front() {
-            for part in request.split().into_iter().flatten().rev() {
-                self.queue.push_front(Dispatch::Write(part));
-            }
+    /// Puts smaller requests in the place of the one under way; says whether there are any.
+    pub(super) fn split(&mut self) -> bool {
+        let Some(Dispatch::Write(request)) = self.queue.front() else { return false };
+        let Some(parts) = request.split() else { return false };
+        self.queue.pop_front();
+        for part in parts.into_iter().rev() {
+            self.queue.push_front(Dispatch::Write(part));
         }
+        true
     }
 }
 
@@ -272,7 +274,7 @@ fn judge_write(
     if code == Code::UNSUPPORTED_CONTENT_FORMAT && !has_written {
         return Ok(Verdict::ChangeFormat);
     }
-    if code == Code::REQUEST_ENTITY_TOO_LARGE && request.clone().split().is_some() {
+    if code == Code::REQUEST_ENTITY_TOO_LARGE && request.split().is_some() {
         return Ok(Verdict::Split("too large for the client: written in smaller parts"));
     }
     if request.is_of_object() {

@@ -69,6 +69,10 @@ fn outcomes_are_counted_and_go_with_their_device() {
     let mut reader = store.reader().unwrap();
     let last = reader.device(&Key::Name("a".to_owned())).unwrap().last.unwrap();
     assert_eq!((last.outcome, &*last.reason, last.at, last.sessions), (Outcome::Completed, "because of 7", at(7), 2));
+    // Of several within one moment the latest is told, and all are counted.
+    store.record_outcomes(vec![DeviceOutcome { sessions: 3, ..ended("a", Outcome::Completed, 7) }]).wait().unwrap();
+    let last = reader.device(&Key::Name("a".to_owned())).unwrap().last.unwrap();
+    assert_eq!(last.sessions, 5);
     assert_eq!(reader.devices(&DeviceQuery::default()).unwrap().devices[0].last, Some(last));
     assert_eq!(reader.audit(10, None).unwrap().len(), 1, "outcomes leave no audit line");
     store.delete_device(OPERATOR, at(8), Key::Name("a".to_owned())).wait().unwrap();
