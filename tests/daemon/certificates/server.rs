@@ -29,12 +29,14 @@ fn a_renewed_certificate_takes_no_restart_and_a_bad_one_is_refused() {
     assert_eq!(served_by(&daemon, &proof), "bs-2.example.com");
     old.bootstrap("meter-7").served();
 
-    // The key of another certificate, an expired certificate, and one that is none: the second one stays.
+    // The key of another certificate, certificates out of their time, and one that is none: the second one stays.
     let third = Wish::named("bs-3.example.com").self_signed();
     world.site.file("server.pem", &third.pem());
     daemon.ctl(&["reload"]).ended_with(1).explaining(&["the private key does not belong to the certificate"]);
     Wish { days: (-20, -10), ..Wish::named("bs-4.example.com") }.self_signed().write(&world.site, "server");
     daemon.ctl(&["reload"]).ended_with(1).explaining(&["`bs-4.example.com` has expired", "stay as they were"]);
+    Wish { days: (10, 20), ..Wish::named("bs-5.example.com") }.self_signed().write(&world.site, "server");
+    daemon.ctl(&["reload"]).ended_with(1).explaining(&["`bs-5.example.com` is not valid yet", "stay as they were"]);
     world.site.file("server.pem", "nothing");
     daemon.ctl(&["reload"]).ended_with(1).explaining(&["server.pem", "must be PEM text"]);
     std::fs::remove_file(world.site.path("server.pem")).unwrap();
