@@ -34,6 +34,8 @@ mod breakdown;
 mod chain;
 #[cfg(feature = "service")]
 mod credentials;
+#[cfg(feature = "dtls")]
+mod native;
 #[cfg(feature = "service")]
 mod openssl;
 #[cfg(feature = "service")]
