@@ -145,10 +145,10 @@ impl Handshake {
     }
 
     /// When this handshake is to be looked at again.
-    pub(super) fn next_due(&self, now: Instant, handshake_timeout: Duration) -> Instant {
+    pub(super) fn next_due(&self, _now: Instant, handshake_timeout: Duration) -> Instant {
         let due = match &self.protocol {
             #[cfg(feature = "openssl")]
-            Protocol::OpenSsl(handshake) => handshake.due(now),
+            Protocol::OpenSsl(handshake) => handshake.due(_now),
             Protocol::Native(handshake) => handshake.due(),
         };
         let end = self.started + handshake_timeout;
@@ -283,8 +283,7 @@ pub(super) enum Standing {
 
 impl Reception {
     /// Nothing came of them.
-    pub(super) const NOTHING: Reception =
-        Reception { standing: Standing::Open, is_genuine: false, is_newest: false };
+    pub(super) const NOTHING: Reception = Reception { standing: Standing::Open, is_genuine: false, is_newest: false };
 }
 
 impl Association {

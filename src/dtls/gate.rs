@@ -10,8 +10,8 @@
 //!
 //! Knows no keys: it says what is claimed and is told when the answer is there.
 
-pub use super::client_flight::{Flight, IDENTITY_MAX};
 use super::client_flight::{ClientFlight, WholeMessage, identity_of};
+pub use super::client_flight::{Flight, IDENTITY_MAX};
 use super::record::{self, ContentType, HandshakeFragment, HandshakeFragments, Record};
 
 /// Most records of epoch 1 kept until the engine may have them.

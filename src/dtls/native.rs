@@ -46,9 +46,9 @@ use self::hello::Policy;
 use self::identity::ServerIdentity;
 use self::protection::Aead;
 use self::trust::Trust;
-use super::{CipherSuite, Configuration};
 use super::error::EngineError;
 use super::record::ConnectionId;
+use super::{CipherSuite, Configuration};
 
 /// What all handshakes and associations of one listener share.
 pub(super) struct Engine {
@@ -68,8 +68,11 @@ impl Engine {
     /// Everything that is drawn comes from `seed`.
     pub(super) fn new(configuration: &Configuration, seed: [u8; 32]) -> Result<Engine, EngineError> {
         let raw_public_keys = configuration.raw_public_keys;
-        let identity =
-            configuration.identity.as_ref().map(|identity| ServerIdentity::load(identity, raw_public_keys)).transpose()?;
+        let identity = configuration
+            .identity
+            .as_ref()
+            .map(|identity| ServerIdentity::load(identity, raw_public_keys))
+            .transpose()?;
         let is_served = |suite: &CipherSuite| Aead::of(*suite).is_some() && (suite.takes_psk() || identity.is_some());
         let suites: Vec<CipherSuite> = configuration.suites.iter().copied().filter(is_served).collect();
         if suites.is_empty() {

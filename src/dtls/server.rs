@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use super::association::{Beginning, Engine, Handshake, Standing, Turn};
 use super::certificate::Verdict;
@@ -355,7 +355,8 @@ impl Server {
             association.heard = now;
         }
         if association.route == route {
-            association.credit = association.credit.map(|credit| if reception.is_genuine { CREDIT_OF_MOVED } else { credit });
+            association.credit =
+                association.credit.map(|credit| if reception.is_genuine { CREDIT_OF_MOVED } else { credit });
         } else if reception.is_newest {
             association.credit = Some(CREDIT_OF_MOVED);
             self.table.move_association(id, route);

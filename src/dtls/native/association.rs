@@ -10,9 +10,7 @@ use super::hello::{Agreement, ConnectionIds};
 use super::protection::{Header, Keys, inner, seal_record};
 use super::replay::ReplayWindow;
 use crate::dtls::association::{Reception, Standing};
-use crate::dtls::record::{
-    ConnectionId, ContentType, Record, Records, VERSION_1_2, clear_record,
-};
+use crate::dtls::record::{ConnectionId, ContentType, Record, Records, VERSION_1_2, clear_record};
 
 /// The one epoch with keys: there is no second handshake on an association.
 const EPOCH: u16 = 1;
@@ -137,7 +135,9 @@ impl Association {
     ) -> Reception {
         let mut reception = Reception::NOTHING;
         for record in Records::of(records) {
-            let Some(opened) = self.protection.open(&record, self.ids.as_ref(), &mut engine.plaintext) else { continue };
+            let Some(opened) = self.protection.open(&record, self.ids.as_ref(), &mut engine.plaintext) else {
+                continue;
+            };
             reception.is_genuine = true;
             reception.is_newest |= opened.is_newest && record.connection_id.is_some();
             let content = &engine.plaintext[..opened.length];

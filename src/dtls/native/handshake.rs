@@ -495,11 +495,7 @@ impl Handshake {
 }
 
 /// Certificate, ServerKeyExchange and CertificateRequest: type and body of each.
-fn certificate_messages(
-    engine: &Engine,
-    agreement: &Agreement,
-    ephemeral: &Ephemeral,
-) -> Option<[(u8, Vec<u8>); 3]> {
+fn certificate_messages(engine: &Engine, agreement: &Agreement, ephemeral: &Ephemeral) -> Option<[(u8, Vec<u8>); 3]> {
     let identity = engine.identity.as_ref()?;
     let certificate = match agreement.server_key {
         // RFC 7250, section 3: the key alone, and no list.

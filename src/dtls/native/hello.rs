@@ -125,15 +125,12 @@ impl Agreement {
             return Err(Refusal::broken(Alert::HandshakeFailure));
         }
         let keys = policy.key_types(&offer).filter(|_| offer.suits_elliptic_curves());
-        let is_possible = |suite: &&CipherSuite| {
-            offers(hello.suites, suite.number()) && (suite.takes_psk() || keys.is_some())
-        };
+        let is_possible =
+            |suite: &&CipherSuite| offers(hello.suites, suite.number()) && (suite.takes_psk() || keys.is_some());
         let suite = *policy.suites.iter().find(is_possible).ok_or(Refusal::NO_COMMON_SUITE)?;
         let (client_key, server_key) = keys.unwrap_or((KeyType::Certificate, KeyType::Certificate));
-        let connection_ids = offer
-            .connection_id
-            .zip(connection_id)
-            .map(|(theirs, ours)| ConnectionIds { ours, theirs: theirs.into() });
+        let connection_ids =
+            offer.connection_id.zip(connection_id).map(|(theirs, ours)| ConnectionIds { ours, theirs: theirs.into() });
         Ok(Agreement {
             suite,
             client_random: *hello.random,
@@ -212,9 +209,8 @@ impl Policy {
             order.into_iter().find(|key| has(*key) && takes(types, *key))
         };
         let either = [KeyType::RawPublicKey, KeyType::Certificate];
-        let client = first_of(either, offer.client_key_types, &|key| {
-            key == KeyType::Certificate || self.raw_public_keys
-        })?;
+        let client =
+            first_of(either, offer.client_key_types, &|key| key == KeyType::Certificate || self.raw_public_keys)?;
         // A client that proves itself by a certificate expects one: GnuTLS offers to take either, whatever the client has,
         // and the mode of an LwM2M account holds for both ends (LwM2M Core 1.2, annex E.1, resource 2).
         let order = match client {

@@ -166,8 +166,7 @@ mod tests {
                 }
             }
             let (messages, numbers) = read(&datagrams);
-            let expected =
-                [(2, 1, vec![1; 70]), (11, 2, (0..=255).cycle().take(2_000).collect()), (14, 3, Vec::new())];
+            let expected = [(2, 1, vec![1; 70]), (11, 2, (0..=255).cycle().take(2_000).collect()), (14, 3, Vec::new())];
             assert_eq!(messages, expected, "{limits:?}");
             assert_eq!(numbers, (7..).take(numbers.len()).collect::<Vec<u8>>(), "{limits:?}");
         }
