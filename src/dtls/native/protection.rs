@@ -264,3 +264,6 @@ pub(super) fn inner(plaintext: &[u8]) -> Option<(u8, &[u8])> {
     let end = plaintext.iter().rposition(|byte| *byte != 0)?;
     Some((plaintext[end], &plaintext[..end]))
 }
+
+#[cfg(test)]
+mod tests;
