@@ -135,7 +135,8 @@ fn no_length_of_a_fragment_is_too_odd_to_be_refused() {
 /// RFC 9146, section 4: content, type, and zeros to any number.
 #[test]
 fn the_inner_plaintext_is_content_and_type_without_padding() {
-    let table: &[(&[u8], Option<(u8, &[u8])>)] = &[
+    type Inner = Option<(u8, &'static [u8])>;
+    let table: &[(&[u8], Inner)] = &[
         (&[], None),
         (&[0], None),
         (&[0; 300], None),
