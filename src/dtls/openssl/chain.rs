@@ -223,3 +223,14 @@ pub(super) fn engine_error_of(fault: CertificateFault) -> c_int {
         | CertificateFault::Unacceptable => ffi::X509_V_ERR_CERT_REJECTED,
     }
 }
+
+/// What OpenSSL says, for tests that compare.
+#[cfg(test)]
+pub(in crate::dtls) fn verdict_on(
+    anchors: &[Vec<u8>],
+    offered: Offered,
+    verdict: Verdict,
+) -> Option<Result<Peer, CertificateFault>> {
+    let trust = Trust::new(anchors).ok()?;
+    Some(trust.judge(offered, verdict).map(|believed| believed.peer))
+}
