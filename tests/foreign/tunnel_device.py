@@ -74,6 +74,8 @@ class Tunnel:
 
     def facts(self):
         """Ends the tunnel."""
+        if not self.established:
+            self.process.terminate()  # it listens to the server alone
         try:
             self.process.stdin.close()
         except BrokenPipeError:
