@@ -106,8 +106,9 @@ fn clients_on_mbed_tls_3_wolfssl_and_webrtc_are_bootstrapped(engine: Engine) {
 }
 
 fn records_of_512_bytes_are_kept_to_for_mbed_tls_3_and_wolfssl(engine: Engine) {
-    let heavy = Heavy::start(engine);
     for device in [ForeignDevice::Mbedtls3, ForeignDevice::Wolfssl] {
+        // Each on a daemon that has learned nothing of the client yet.
+        let heavy = Heavy::start(engine);
         let usual = heavy.fleet.proven(device, &[]);
         heavy.is_held(&usual);
         assert!(usual.largest_record() > 1024, "{usual:#?}");
