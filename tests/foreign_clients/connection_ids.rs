@@ -2,7 +2,8 @@
 
 use crate::certificates::Yard;
 use crate::foreign::{ForeignDevice, Report};
-use crate::{Engine, Fleet, Heavy, SECURITY_OF_FLEET_EU, TLV, holds_both_accounts};
+use crate::harness::Site;
+use crate::{DEFINITIONS, Engine, Fleet, Heavy, LISTENERS, SECURITY_OF_FLEET_EU, TLV, holds_both_accounts};
 
 on_each_engine!(
     a_device_is_known_from_every_port,
@@ -57,6 +58,16 @@ fn a_device_without_connection_ids_is_lost_with_its_port(engine: Engine) {
         assert_eq!((report.connection_id(), report.ports()), (None, 2), "{report:#?}");
         assert_eq!(report.requests(), ["GET / -> 2.05"], "{report:#?}");
         assert_eq!(report.paths(), ["/0/0", "/3/0"], "{report:#?}");
+    }
+}
+
+#[test]
+fn a_listener_may_have_no_connection_ids() {
+    let listeners = Engine::Native.on(LISTENERS).replace("\nengine", "\nconnection_ids = false\nengine");
+    let fleet = Fleet::on(&Site::with_listeners(&listeners, DEFINITIONS));
+    for device in STACKS {
+        let report = fleet.proven(device, &["--connection-id", "5", "--moves", "1"]);
+        assert_eq!((report.connection_id(), report.records_with_id(), report.ports()), (None, 0, 1), "{report:#?}");
     }
 }
 

@@ -19,6 +19,12 @@ macro_rules! on_each_engine {
                 super::$test(crate::Engine::OpenSsl);
             })+
         }
+        mod native {
+            $(#[test]
+            fn $test() {
+                super::$test(crate::Engine::Native);
+            })+
+        }
     };
 }
 
@@ -170,14 +176,17 @@ const SERVER_OF_SPARE: [&str; 4] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Engine {
     OpenSsl,
-    #[expect(dead_code, reason = "it cannot be chosen yet")]
     Native,
 }
 
 impl Engine {
     /// The listeners, with this engine where they speak DTLS.
     fn on(self, listeners: &str) -> String {
-        listeners.to_owned()
+        let name = match self {
+            Engine::OpenSsl => "openssl",
+            Engine::Native => "native",
+        };
+        listeners.replace("security = \"dtls\"", &format!("security = \"dtls\"\nengine = \"{name}\""))
     }
 }
 

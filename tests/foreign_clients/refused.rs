@@ -1,7 +1,8 @@
 //! Who is refused, and is given nothing.
 
 use crate::foreign::{Credentials, ForeignDevice};
-use crate::{Engine, Fleet, IDENTITY, OPEN, PROVEN, got_nothing};
+use crate::harness::Site;
+use crate::{DEFINITIONS, Engine, Fleet, IDENTITY, LISTENERS, OPEN, PROVEN, got_nothing};
 
 on_each_engine!(
     the_endpoint_of_another_device_is_refused_whatever_the_stack,
@@ -49,6 +50,16 @@ fn a_wrong_key_gets_no_association_whatever_the_stack(engine: Engine) {
         let report = device.bootstrap(fleet.daemon.dtls, PROVEN, Some(credentials), &["--limit", "3"]);
         got_nothing(&report, None);
         // And the failure of one handshake stands in nobody's way.
+        fleet.proven(device, &[]);
+    }
+}
+
+#[test]
+fn a_client_without_extended_master_secret_is_refused_where_that_is_demanded() {
+    let listeners = Engine::Native.on(LISTENERS).replace("\nengine", "\nrequire_extended_master_secret = true\nengine");
+    let fleet = Fleet::on(&Site::with_listeners(&listeners, DEFINITIONS));
+    got_nothing(&fleet.attempt(ForeignDevice::Node, &["--limit", "4"]), None);
+    for device in STACKS.into_iter().filter(|device| !matches!(device, ForeignDevice::Node)) {
         fleet.proven(device, &[]);
     }
 }
