@@ -371,6 +371,7 @@ impl Driver {
                     self.judge_client_key(now, index, association, route, offered);
                 }
                 dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
+                dtls::Output::Moved { association, route } => front.follow(association, route),
                 dtls::Output::ApplicationData { association, bytes } => {
                     let longest_message = front.server.longest_message(association);
                     if let Some(known) = front.association(association) {

@@ -290,6 +290,13 @@ impl DtlsFront {
         self.associations.insert(id.number(), Association { id, route, peer, proof });
     }
 
+    /// The client of an association is somewhere else now.
+    pub(super) fn follow(&mut self, id: AssociationId, route: Route) {
+        if let Some(association) = self.associations.get_mut(&id.number()) {
+            association.route = route;
+        }
+    }
+
     /// The key that was proven on an association.
     pub(super) fn proof(&self, number: u64) -> Option<Fingerprint> {
         self.associations.get(&number).and_then(|association| association.proof)

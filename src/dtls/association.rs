@@ -1,54 +1,39 @@
 //! The engine's seam: one [`Handshake`], and one [`Association`] when it is proven.
 //!
-//! Datagrams in; datagrams, a claimed identity, application data and an end out. What stands behind is named here and
-//! nowhere above: another engine offers the same calls and takes its place in this file.
+//! Datagrams in; datagrams, a claimed identity, application data and an end out. Which engines stand behind is named
+//! here and nowhere above. An engine that is given what another one began refuses it.
 //!
 //! Knows nothing of the other handshakes and associations, of cookies and of bounds.
 
 use std::time::{Duration, Instant};
 
-use super::breakdown::Breakdown;
-use super::certificate::{CertificateFault, Offered, Verdict};
+use super::certificate::{Offered, Verdict};
 use super::client_hello::ClientHello;
-use super::gate::{Gate, Step};
-use super::openssl::Connection;
-pub(super) use super::openssl::{Engine, Progress, Reception};
-use super::record::Records;
-use super::{AssociationId, CloseReason};
+use super::error::EngineError;
+#[cfg(feature = "openssl")]
+use super::openssl;
+use super::record::ConnectionId;
+use super::{AssociationId, CloseReason, Configuration, EngineKind, native};
 use crate::peer::Peer;
 use crate::route::Route;
 use crate::secret::Secret;
 
-/// Shortest wait until a handshake is looked at again, so that two clocks that disagree never spin.
-const TICK: Duration = Duration::from_millis(1);
-
-/// A handshake after its cookie.
-pub(super) struct Handshake {
-    pub(super) id: AssociationId,
-    pub(super) route: Route,
-    /// The client's random: tells a repeated ClientHello from a new handshake.
-    pub(super) random: [u8; 32],
-    pub(super) started: Instant,
-    /// When it is due in the table's order.
-    pub(super) due: Instant,
-    connection: Connection,
-    gate: Gate,
-    /// What the client claims to be, once it did, and what became of that.
-    claim: Option<Claim>,
-    /// Our first flight, for a client that repeats its own because it never saw it.
-    flight: Vec<Vec<u8>>,
+/// What all handshakes and associations of one listener share.
+pub(super) enum Engine {
+    #[cfg(feature = "openssl")]
+    OpenSsl(Box<openssl::Engine>),
+    Native(Box<native::Engine>),
 }
 
-/// What a client claims to be.
-enum Claim {
-    /// The one with this PSK identity.
-    Psk(Vec<u8>),
-    /// The one with this key, about which nothing is known yet.
-    Offered(Offered),
-    /// The one with a key that is believed.
-    Believed(Peer),
-    /// Nobody who is served.
-    Refused(CertificateFault),
+impl Engine {
+    /// The engine that `configuration` names; `seed` is 32 random bytes for it alone.
+    pub(super) fn new(configuration: &Configuration, seed: [u8; 32]) -> Result<Engine, EngineError> {
+        match configuration.engine {
+            #[cfg(feature = "openssl")]
+            EngineKind::OpenSsl => Ok(Engine::OpenSsl(Box::new(openssl::Engine::new(configuration)?))),
+            EngineKind::Native => Ok(Engine::Native(Box::new(native::Engine::new(configuration, seed)?))),
+        }
+    }
 }
 
 /// What a handshake wants after an input.
@@ -65,156 +50,173 @@ pub(super) enum Turn<'a> {
     Failed(CloseReason),
 }
 
+/// How a handshake begins.
+pub(super) enum Beginning {
+    /// With a flight of ours, and what is wanted next.
+    Waits(Handshake, Turn<'static>),
+    /// Not at all: send this alert and forget it.
+    Refused { alert: Vec<u8>, reason: CloseReason },
+}
+
+/// A handshake after its cookie.
+pub(super) struct Handshake {
+    pub(super) id: AssociationId,
+    pub(super) route: Route,
+    /// The client's random: tells a repeated ClientHello from a new handshake.
+    pub(super) random: [u8; 32],
+    pub(super) started: Instant,
+    /// When it is due in the table's order.
+    pub(super) due: Instant,
+    protocol: Protocol,
+}
+
+/// A handshake as its engine knows it.
+enum Protocol {
+    #[cfg(feature = "openssl")]
+    OpenSsl(Box<openssl::handshake::Handshake>),
+    Native(Box<native::Handshake>),
+}
+
 impl Handshake {
-    /// Begins with the datagram that brought a valid cookie. `None`: the engine refused it.
+    /// Begins with the ClientHello that brought a valid cookie, and the datagram that it came in. `None`: the engine is out
+    /// of order, or reads the datagram otherwise than we do.
     pub(super) fn begin(
         engine: &mut Engine,
         now: Instant,
         (id, route): (AssociationId, Route),
         hello: &ClientHello<'_>,
-        datagram: &[u8],
-    ) -> Option<(Handshake, Turn<'static>)> {
-        let (mut connection, progress) = engine.accept(datagram, hello.offers_raw_public_key)?;
-        let flight = connection.drain().collect();
-        let gate = Gate::new(connection.flight(), hello.record_sequence_number);
-        let (random, started, due, claim) = (*hello.random, now, now, None);
-        let handshake = Handshake { id, route, random, started, due, connection, gate, claim, flight };
-        let turn = handshake.turn_of(progress, &[]);
-        Some((handshake, turn))
+        _datagram: &[u8],
+    ) -> Option<Beginning> {
+        let (protocol, turn) = match engine {
+            #[cfg(feature = "openssl")]
+            Engine::OpenSsl(engine) => {
+                let (handshake, turn) = openssl::handshake::Handshake::begin(engine, hello, _datagram)?;
+                (Protocol::OpenSsl(Box::new(handshake)), turn)
+            }
+            Engine::Native(engine) => match native::Handshake::begin(engine, now, hello)? {
+                native::Beginning::Waits(handshake) => (Protocol::Native(Box::new(handshake)), Turn::Wait),
+                native::Beginning::Refused { alert, reason } => return Some(Beginning::Refused { alert, reason }),
+            },
+        };
+        let handshake = Handshake { id, route, random: *hello.random, started: now, due: now, protocol };
+        Some(Beginning::Waits(handshake, turn))
     }
 
     /// Feeds a datagram.
     pub(super) fn handle_datagram<'a>(&mut self, engine: &mut Engine, datagram: &'a [u8]) -> Turn<'a> {
-        let mut records = Records::of(datagram);
-        while let Some(record) = records.next() {
-            for step in self.gate.handle_record(&record) {
-                match step {
-                    Step::Identity(identity) => {
-                        self.keep_what_follows(records);
-                        self.claim = Some(Claim::Psk(identity.clone()));
-                        return Turn::Key(identity);
-                    }
-                    Step::Certificate(body) => {
-                        self.keep_what_follows(records);
-                        return self.handle_certificate(engine, &body);
-                    }
-                    Step::Feed(bytes) => match engine.handshake(&mut self.connection, &bytes) {
-                        Progress::Waiting => {}
-                        progress => return self.turn_of(progress, records.rest()),
-                    },
-                }
-            }
-        }
-        Turn::Wait
-    }
-
-    /// What follows often shares the datagram of the message that says what the client claims to be.
-    fn keep_what_follows(&mut self, records: Records<'_>) {
-        for record in records {
-            let _kept = self.gate.handle_record(&record);
-        }
-    }
-
-    fn handle_certificate(&mut self, engine: &mut Engine, body: &[u8]) -> Turn<'static> {
-        match Offered::parse(self.connection.key_type(), body) {
-            Ok(offered) => {
-                self.claim = Some(Claim::Offered(offered.clone()));
-                Turn::ClientKey(offered)
-            }
-            // Nothing to look up. The engine reads the same and refuses it with an alert.
-            Err(fault) => self.refuse(engine, fault),
+        match (&mut self.protocol, engine) {
+            #[cfg(feature = "openssl")]
+            (Protocol::OpenSsl(handshake), Engine::OpenSsl(engine)) => handshake.handle_datagram(engine, datagram),
+            (Protocol::Native(handshake), Engine::Native(engine)) => handshake.handle_datagram(engine, datagram),
+            #[cfg(feature = "openssl")]
+            _ => Turn::Failed(CloseReason::HandshakeAbandoned),
         }
     }
 
     /// Goes on with the key of the claimed identity, or with `None` towards its failure.
     pub(super) fn handle_psk(&mut self, engine: &mut Engine, key: Option<&Secret>) -> Turn<'static> {
-        if !matches!(self.claim, Some(Claim::Psk(_))) {
-            return Turn::Wait;
+        match (&mut self.protocol, engine) {
+            #[cfg(feature = "openssl")]
+            (Protocol::OpenSsl(handshake), Engine::OpenSsl(engine)) => handshake.handle_psk(engine, key),
+            (Protocol::Native(handshake), Engine::Native(engine)) => handshake.handle_psk(engine, key),
+            #[cfg(feature = "openssl")]
+            _ => Turn::Failed(CloseReason::HandshakeAbandoned),
         }
-        self.connection.set_key(key);
-        self.open(engine)
     }
 
     /// Goes on with what is on record about the key that is offered.
     pub(super) fn handle_client_key(&mut self, engine: &mut Engine, verdict: Verdict) -> Turn<'static> {
-        match self.claim.take() {
-            Some(Claim::Offered(offered)) => match engine.judge(offered, verdict) {
-                Ok(believed) => {
-                    self.connection.set_judgement(Ok(believed.key));
-                    self.claim = Some(Claim::Believed(believed.peer));
-                    self.open(engine)
-                }
-                Err(fault) => self.refuse(engine, fault),
-            },
-            claim => {
-                self.claim = claim;
-                Turn::Wait
-            }
+        match (&mut self.protocol, engine) {
+            #[cfg(feature = "openssl")]
+            (Protocol::OpenSsl(handshake), Engine::OpenSsl(engine)) => handshake.handle_client_key(engine, verdict),
+            (Protocol::Native(handshake), Engine::Native(engine)) => handshake.handle_client_key(engine, verdict),
+            #[cfg(feature = "openssl")]
+            _ => Turn::Failed(CloseReason::HandshakeAbandoned),
         }
-    }
-
-    /// Goes on to an alert.
-    fn refuse(&mut self, engine: &mut Engine, fault: CertificateFault) -> Turn<'static> {
-        self.connection.set_judgement(Err(fault));
-        self.claim = Some(Claim::Refused(fault));
-        self.open(engine)
-    }
-
-    fn open(&mut self, engine: &mut Engine) -> Turn<'static> {
-        for bytes in self.gate.open() {
-            match engine.handshake(&mut self.connection, &bytes) {
-                Progress::Waiting => {}
-                progress => return self.turn_of(progress, &[]),
-            }
-        }
-        Turn::Wait
     }
 
     /// Sends again what is due.
-    pub(super) fn handle_timeout(&mut self) -> Turn<'static> {
-        let progress = self.connection.handle_timeout();
-        self.turn_of(progress, &[])
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Turn<'static> {
+        match &mut self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) => handshake.handle_timeout(),
+            Protocol::Native(handshake) => handshake.handle_timeout(now),
+        }
     }
 
     /// When this handshake is to be looked at again.
-    pub(super) fn next_due(&self, now: Instant, handshake_timeout: Duration) -> Instant {
+    pub(super) fn next_due(&self, _now: Instant, handshake_timeout: Duration) -> Instant {
+        let due = match &self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) => handshake.due(_now),
+            Protocol::Native(handshake) => handshake.due(),
+        };
         let end = self.started + handshake_timeout;
-        self.connection.time_left().map_or(end, |left| end.min(now + left.max(TICK)))
+        due.map_or(end, |due| end.min(due))
     }
 
-    /// Our first flight.
-    pub(super) fn flight(&self) -> &[Vec<u8>] {
-        &self.flight
+    /// The client repeats its ClientHello, so it never saw our flight: sends that again.
+    pub(super) fn repeat_flight(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        match &mut self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) => handshake.flight().to_vec(),
+            Protocol::Native(handshake) => {
+                handshake.repeat_flight(now);
+                handshake.take_datagrams()
+            }
+        }
+    }
+
+    /// The datagrams to send.
+    pub(super) fn take_datagrams(&mut self) -> Vec<Vec<u8>> {
+        match &mut self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) => handshake.drain().collect(),
+            Protocol::Native(handshake) => handshake.take_datagrams(),
+        }
     }
 
     /// Whether a key that the client offered is believed, which its proof is still to follow.
     pub(super) fn is_believed(&self) -> bool {
-        matches!(self.claim, Some(Claim::Believed(_)))
-    }
-
-    /// The datagrams to send.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Vec<u8>> {
-        self.connection.drain()
+        match &self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) => handshake.is_believed(),
+            Protocol::Native(handshake) => handshake.is_believed(),
+        }
     }
 
     /// Whether the client claimed to be somebody, so that it matters to somebody outside how this handshake ends.
     pub(super) fn has_claim(&self) -> bool {
-        self.claim.is_some()
+        match &self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) => handshake.has_claim(),
+            Protocol::Native(handshake) => handshake.has_claim(),
+        }
     }
 
     /// Why it ended, where nothing but silence ended it.
     pub(super) fn unproven_reason(&self) -> CloseReason {
-        if self.gate.is_passed() { CloseReason::KeyMismatch } else { CloseReason::HandshakeAbandoned }
+        match &self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) if handshake.has_tried() => CloseReason::KeyMismatch,
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(_) => CloseReason::HandshakeAbandoned,
+            Protocol::Native(handshake) => handshake.unproven_reason(),
+        }
     }
 
-    /// The proven handshake becomes an association. The key is wiped.
-    pub(super) fn into_association(mut self, now: Instant) -> (Association, Peer) {
-        self.connection.forget_key();
-        let peer = match self.claim {
-            Some(Claim::Psk(identity)) => Peer::PskIdentity(identity),
-            Some(Claim::Believed(peer)) => peer,
-            // Not before the engine has proven something else than it was told to.
-            Some(Claim::Offered(_) | Claim::Refused(_)) | None => Peer::Unauthenticated,
+    /// The proven handshake becomes an association; what it alone needed is wiped. `None`: it is not proven.
+    pub(super) fn into_association(self, now: Instant) -> Option<(Association, Peer)> {
+        let (connection, peer) = match self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(handshake) => {
+                let (connection, peer) = handshake.into_association()?;
+                (Connection::OpenSsl(Box::new(connection)), peer)
+            }
+            Protocol::Native(handshake) => {
+                let (connection, peer) = handshake.into_association()?;
+                (Connection::Native(connection), peer)
+            }
         };
         let association = Association {
             id: self.id,
@@ -224,26 +226,17 @@ impl Handshake {
             heard: now,
             entered: now,
             is_lingering: false,
-            connection: self.connection,
+            credit: None,
+            connection,
         };
-        (association, peer)
-    }
-
-    fn turn_of<'a>(&self, progress: Progress, rest: &'a [u8]) -> Turn<'a> {
-        match (progress, &self.claim) {
-            (Progress::Waiting, _) => Turn::Wait,
-            (Progress::Proven, _) => Turn::Proven(rest),
-            (Progress::Failed(_), Some(Claim::Refused(fault))) => Turn::Failed(CloseReason::CertificateRefused(*fault)),
-            (Progress::Failed(Breakdown::NoCommonSuite), _) => Turn::Failed(CloseReason::NoCommonSuite),
-            (Progress::Failed(Breakdown::WrongSignature), _) => Turn::Failed(CloseReason::KeyMismatch),
-            (Progress::Failed(Breakdown::Other), _) => Turn::Failed(CloseReason::HandshakeFailed),
-        }
+        Some((association, peer))
     }
 }
 
 /// A proven association.
 pub(super) struct Association {
     pub(super) id: AssociationId,
+    /// Where the client is, as far as is known.
     pub(super) route: Route,
     /// The client's random in the handshake.
     pub(super) random: [u8; 32],
@@ -254,32 +247,104 @@ pub(super) struct Association {
     /// Under which time it stands in the table's order: `heard` as it once was, or when the lingering began.
     pub(super) entered: Instant,
     pub(super) is_lingering: bool,
+    /// How many datagrams may still be sent to `route`; any number where the handshake has proven it.
+    pub(super) credit: Option<u8>,
     connection: Connection,
+}
+
+/// An association as its engine knows it.
+enum Connection {
+    #[cfg(feature = "openssl")]
+    OpenSsl(Box<openssl::Connection>),
+    Native(Box<native::Association>),
+}
+
+/// What came of the records that an association was fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reception {
+    pub(super) standing: Standing,
+    /// Whether at least one record was genuine.
+    pub(super) is_genuine: bool,
+    /// Whether at least one of the genuine ones is newer than all before, and bore our connection id: the client is where
+    /// it came from (RFC 9146, section 6).
+    pub(super) is_newest: bool,
+}
+
+/// How an association stands after a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It lives.
+    Open,
+    /// The client ended it.
+    CloseNotify,
+    /// A fatal alert, or an authenticated client that broke the protocol.
+    Broken,
+}
+
+impl Reception {
+    /// Nothing came of them.
+    pub(super) const NOTHING: Reception = Reception { standing: Standing::Open, is_genuine: false, is_newest: false };
 }
 
 impl Association {
     /// Feeds records; `data` is called for each record of application data.
     pub(super) fn receive(&mut self, engine: &mut Engine, records: &[u8], data: impl FnMut(&[u8])) -> Reception {
-        engine.receive(&mut self.connection, records, data)
+        match (&mut self.connection, engine) {
+            #[cfg(feature = "openssl")]
+            (Connection::OpenSsl(connection), Engine::OpenSsl(engine)) => engine.receive(connection, records, data),
+            (Connection::Native(association), Engine::Native(engine)) => association.receive(engine, records, data),
+            #[cfg(feature = "openssl")]
+            _ => Reception::NOTHING,
+        }
     }
 
     /// Sends one record of application data.
     pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
-        self.connection.send(bytes)
+        match &mut self.connection {
+            #[cfg(feature = "openssl")]
+            Connection::OpenSsl(connection) => connection.send(bytes),
+            Connection::Native(association) => association.send(bytes),
+        }
     }
 
     /// Most bytes of application data that one record carries.
     pub(super) fn longest_message(&self) -> usize {
-        self.connection.longest_plaintext()
+        match &self.connection {
+            #[cfg(feature = "openssl")]
+            Connection::OpenSsl(connection) => connection.longest_plaintext(),
+            Connection::Native(association) => association.longest_message(),
+        }
+    }
+
+    /// The id that the client puts into its records.
+    pub(super) fn connection_id(&self) -> Option<ConnectionId> {
+        match &self.connection {
+            #[cfg(feature = "openssl")]
+            Connection::OpenSsl(_) => None,
+            Connection::Native(association) => association.connection_id(),
+        }
     }
 
     /// Sends close_notify.
     pub(super) fn close(&mut self) {
-        self.connection.close();
+        match &mut self.connection {
+            #[cfg(feature = "openssl")]
+            Connection::OpenSsl(connection) => connection.close(),
+            Connection::Native(association) => association.close(),
+        }
     }
 
-    /// The datagrams to send.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Vec<u8>> {
-        self.connection.drain()
+    /// The datagrams to send, as far as [`Association::credit`] goes.
+    pub(super) fn take_datagrams(&mut self) -> Vec<Vec<u8>> {
+        let mut datagrams = match &mut self.connection {
+            #[cfg(feature = "openssl")]
+            Connection::OpenSsl(connection) => connection.drain().collect(),
+            Connection::Native(association) => association.take_datagrams(),
+        };
+        if let Some(credit) = &mut self.credit {
+            datagrams.truncate(usize::from(*credit));
+            *credit = credit.saturating_sub(u8::try_from(datagrams.len()).unwrap_or(u8::MAX));
+        }
+        datagrams
     }
 }

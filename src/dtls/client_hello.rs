@@ -24,8 +24,12 @@ pub struct ClientHello<'a> {
     /// Cipher suites and compression methods, with their lengths. Extensions do not belong to what a client must
     /// repeat (RFC 6347, section 4.2.1), and OpenSSL's padding extension does change with the cookie.
     pub after_cookie: &'a [u8],
-    /// Whether the client may prove itself by a raw public key.
-    pub offers_raw_public_key: bool,
+    /// The numbers of its cipher suites, two bytes each.
+    pub suites: &'a [u8],
+    /// Its extensions, well-formed: type, length and content of each.
+    pub extensions: Extensions<'a>,
+    /// The whole handshake message, header included.
+    pub message: &'a [u8],
 }
 
 impl<'a> ClientHello<'a> {
@@ -63,70 +67,96 @@ impl<'a> ClientHello<'a> {
         let suites = reader.opaque16()?;
         let compression_methods = reader.opaque8()?;
         let after_cookie = &parameters[..parameters.len() - reader.rest.len()];
+        let extensions = Extensions::parse(reader.rest);
         // Versions count downwards: FE FD is DTLS 1.2, FE FF is DTLS 1.0.
         let acceptable = version[0] == 0xfe && version[1] <= 0xfd
             && session_id.len() <= 32
             && !suites.is_empty() && suites.len() % 2 == 0
             // RFC 5246, section 7.4.1.2: "null" must be among the compression methods.
             && compression_methods.contains(&0)
-            && extensions_are_well_formed(reader.rest);
-        acceptable.then_some(ClientHello {
+            && extensions.is_some();
+        if !acceptable {
+            return None;
+        }
+        Some(ClientHello {
             record_sequence_number: record.sequence_number,
             message_sequence: message.message_sequence,
             random,
             cookie,
             before_cookie,
             after_cookie,
-            offers_raw_public_key: offers_raw_public_key(reader.rest),
+            suites,
+            extensions: extensions?,
+            message: record.fragment,
         })
     }
 }
 
-/// No extensions at all (node-dtls-client), or one list that fills the rest.
-fn extensions_are_well_formed(bytes: &[u8]) -> bool {
-    if bytes.is_empty() {
-        return true;
-    }
-    let mut outer = Reader { rest: bytes };
-    let Some(list) = outer.opaque16() else { return false };
-    let mut reader = Reader { rest: list };
-    while !reader.rest.is_empty() {
-        if reader.take(2).and_then(|_type| reader.opaque16()).is_none() {
-            return false;
-        }
-    }
-    outer.rest.is_empty()
+/// The extensions of a ClientHello (RFC 5246, section 7.4.1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extensions<'a> {
+    list: &'a [u8],
 }
 
-/// Whether well-formed extensions name raw public keys among the types of the client's own certificate (RFC 7250,
-/// section 3: extension 19, a list of one-byte types, of which 2 is RawPublicKey).
-fn offers_raw_public_key(extensions: &[u8]) -> bool {
-    let mut reader = Reader { rest: extensions.get(2..).unwrap_or_default() };
-    while let (Some(number), Some(content)) = (reader.take(2), reader.opaque16()) {
-        if number == [0, 19] {
-            return content.get(1..).is_some_and(|types| types.contains(&2));
+impl<'a> Extensions<'a> {
+    /// No extensions at all (node-dtls-client), or one list that fills the rest.
+    fn parse(bytes: &'a [u8]) -> Option<Extensions<'a>> {
+        if bytes.is_empty() {
+            return Some(Extensions { list: &[] });
         }
+        let mut outer = Reader { rest: bytes };
+        let list = outer.opaque16()?;
+        let mut reader = Reader { rest: list };
+        while !reader.rest.is_empty() {
+            reader.take(2)?;
+            reader.opaque16()?;
+        }
+        outer.rest.is_empty().then_some(Extensions { list })
     }
-    false
+
+    /// Each by its number, in order.
+    pub fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        let mut reader = Reader { rest: self.list };
+        std::iter::from_fn(move || {
+            let number = reader.take(2)?.first_chunk()?;
+            Some((u16::from_be_bytes(*number), reader.opaque16()?))
+        })
+    }
+
+    /// The content of the first with this number.
+    pub fn find(self, number: u16) -> Option<&'a [u8]> {
+        self.iter().find(|(there, _)| *there == number).map(|(_, content)| content)
+    }
+
+    /// Whether the client may prove itself by a raw public key (RFC 7250, section 3: a list of one-byte types, of which 2
+    /// is RawPublicKey).
+    pub fn offer_raw_public_key(self) -> bool {
+        self.find(CLIENT_CERTIFICATE_TYPE)
+            .is_some_and(|content| content.get(1..).is_some_and(|types| types.contains(&2)))
+    }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+/// The number of client_certificate_type (RFC 7250, section 3).
+pub(super) const CLIENT_CERTIFICATE_TYPE: u16 = 19;
+
+/// Takes bytes apart from the front.
+pub(super) struct Reader<'a> {
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(taken)
     }
 
-    fn opaque8(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn opaque8(&mut self) -> Option<&'a [u8]> {
         let length = self.take(1)?[0];
         self.take(usize::from(length))
     }
 
-    fn opaque16(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn opaque16(&mut self) -> Option<&'a [u8]> {
         let length = *self.take(2)?.first_chunk()?;
         self.take(usize::from(u16::from_be_bytes(length)))
     }
@@ -186,7 +216,7 @@ pub(super) mod tests {
             let body = [body, extensions].concat();
             let datagram = handshake_record([0xfe, 0xfd], [0; 6], &handshake_message(1, 0, &body));
             let hello = ClientHello::parse(&datagram).expect("well-formed");
-            assert_eq!(hello.offers_raw_public_key, offered, "{extensions:02x?}");
+            assert_eq!(hello.extensions.offer_raw_public_key(), offered, "{extensions:02x?}");
         }
     }
 

@@ -10,11 +10,9 @@
 //!
 //! Knows no keys: it says what is claimed and is told when the answer is there.
 
-use super::certificate::CERTIFICATE_MAX;
+use super::client_flight::{ClientFlight, WholeMessage, identity_of};
+pub use super::client_flight::{Flight, IDENTITY_MAX};
 use super::record::{self, ContentType, HandshakeFragment, HandshakeFragments, Record};
-
-/// Longest PSK identity in bytes. LwM2M Transport 1.2, section 5.2.8.1, asks for 128; OpenSSL takes 256.
-pub const IDENTITY_MAX: usize = 256;
 
 /// Most records of epoch 1 kept until the engine may have them.
 const EARLY_MAX: usize = 4;
@@ -22,43 +20,9 @@ const EARLY_MAX: usize = 4;
 /// Longest of them in bytes: a Finished of any suite served is below 120.
 const EARLY_LENGTH_MAX: usize = 256;
 
-/// The ClientHello with the cookie is message 1, so the flight begins with message 2 (RFC 6347, section 4.2.2).
-const FIRST_MESSAGE: u16 = 2;
-
 /// Most of a message that one record for the engine carries, in bytes: with the header 512, the shortest record that
 /// max_fragment_length (RFC 6066, section 4) can have a client and the engine agree on.
 const FEED_MAX: usize = 512 - record::HANDSHAKE_HEADER_LENGTH;
-
-/// How the client is to prove itself, by the suite in the ServerHello.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Flight {
-    /// By a pre-shared key.
-    #[default]
-    PreSharedKey,
-    /// By a certificate or a raw public key.
-    Certificate,
-}
-
-/// A message in the clear: its type, and its longest body in bytes.
-type Expected = (u8, usize);
-
-impl Flight {
-    /// The messages before ChangeCipherSpec, in order.
-    fn messages(self) -> &'static [Expected] {
-        match self {
-            Flight::PreSharedKey => &[(CLIENT_KEY_EXCHANGE, 2 + IDENTITY_MAX)],
-            // A point on P-521 has 133 bytes, a signature by it 139; one by RSA is longer, and the engine's to refuse.
-            Flight::Certificate => {
-                &[(CERTIFICATE, CERTIFICATE_MAX), (CLIENT_KEY_EXCHANGE, 256), (CERTIFICATE_VERIFY, 1024)]
-            }
-        }
-    }
-}
-
-/// Handshake message types (RFC 5246, section 7.4).
-const CERTIFICATE: u8 = 11;
-const CERTIFICATE_VERIFY: u8 = 15;
-const CLIENT_KEY_EXCHANGE: u8 = 16;
 
 /// What is to be done after a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,10 +38,9 @@ pub enum Step {
 /// Stands before the engine during one handshake.
 #[derive(Debug)]
 pub struct Gate {
-    flight: Flight,
     stage: Stage,
-    /// The messages that the engine has not got yet, the next one first; each as far as it has arrived.
-    messages: Vec<Message>,
+    /// The messages that the engine has not got yet.
+    messages: ClientFlight,
     has_change_cipher_spec: bool,
     early: Vec<Vec<u8>>,
     /// Number of the next record of epoch 0 for the engine. They are counted anew, because messages are cut anew.
@@ -96,13 +59,6 @@ enum Stage {
     EpochChanged,
 }
 
-#[derive(Debug)]
-enum Message {
-    Missing,
-    Partial(Assembly),
-    Whole(Vec<u8>),
-}
-
 impl Default for Gate {
     /// For a client with a pre-shared key whose ClientHello was its record 1.
     fn default() -> Gate {
@@ -115,9 +71,8 @@ impl Gate {
     pub fn new(flight: Flight, hello: [u8; 6]) -> Gate {
         let [a, b, c, d, e, f] = hello;
         Gate {
-            flight,
             stage: Stage::Claim,
-            messages: flight.messages().iter().map(|_| Message::Missing).collect(),
+            messages: ClientFlight::new(flight),
             has_change_cipher_spec: false,
             early: Vec::new(),
             next_record: u64::from_be_bytes([0, 0, a, b, c, d, e, f]) + 1,
@@ -155,7 +110,7 @@ impl Gate {
     fn handle_handshake(&mut self, record: &Record<'_>) -> Vec<Step> {
         let mut steps = Vec::new();
         for fragment in HandshakeFragments::of(record.fragment) {
-            if !self.assemble(&fragment) {
+            if !self.messages.add(&fragment) {
                 continue;
             }
             match self.stage {
@@ -167,45 +122,16 @@ impl Gate {
         steps
     }
 
-    /// Adds a fragment; `true`: a message is now whole.
-    fn assemble(&mut self, fragment: &HandshakeFragment<'_>) -> bool {
-        let Some(number) = fragment.message_sequence.checked_sub(FIRST_MESSAGE).map(usize::from) else { return false };
-        let expected = self.flight.messages();
-        let gone = expected.len() - self.messages.len();
-        let Some(&(message_type, length_max)) = expected.get(number) else { return false };
-        let Some(message) = number.checked_sub(gone).and_then(|index| self.messages.get_mut(index)) else {
-            return false;
-        };
-        if fragment.message_type != message_type || fragment.length > length_max {
-            return false;
-        }
-        if fragment.body.len() == fragment.length && !matches!(message, Message::Whole(_)) {
-            *message = Message::Whole(fragment.body.to_vec());
-            return true;
-        }
-        if matches!(message, Message::Missing) {
-            *message = Message::Partial(Assembly::new(fragment.length));
-        }
-        let Message::Partial(assembly) = message else { return false };
-        let whole = assembly.add(fragment);
-        let is_whole = whole.is_some();
-        if let Some(body) = whole {
-            *message = Message::Whole(body);
-        }
-        is_whole
-    }
-
     /// Says what the client claims to be, where the message that does is whole.
     fn claim(&mut self) -> Option<Step> {
-        let Some(Message::Whole(body)) = self.messages.first() else { return None };
-        let step = match self.flight {
+        let body = self.messages.next()?;
+        let step = match self.messages.flight() {
             Flight::PreSharedKey => identity_of(body).map(Step::Identity),
-            Flight::Certificate => Some(Step::Certificate(body.clone())),
+            Flight::Certificate => Some(Step::Certificate(body.to_vec())),
         };
         match step {
             Some(_) => self.stage = Stage::Answer,
-            // Nobody's, perhaps: the client's own may follow.
-            None => self.messages[0] = Message::Missing,
+            None => self.messages.drop_next(),
         }
         step
     }
@@ -236,12 +162,10 @@ impl Gate {
     /// last of them what belongs to the next epoch.
     fn release(&mut self) -> Vec<Vec<u8>> {
         let mut records = Vec::new();
-        while let Some(Message::Whole(_)) = self.messages.first() {
-            let number = self.flight.messages().len() - self.messages.len();
-            let Message::Whole(body) = self.messages.remove(0) else { break };
-            self.cut(number, &body, &mut records);
+        while let Some(message) = self.messages.take() {
+            self.cut(&message, &mut records);
         }
-        if self.messages.is_empty() && self.has_change_cipher_spec {
+        if self.messages.is_over() && self.has_change_cipher_spec {
             self.stage = Stage::EpochChanged;
             records.push(self.renumbered(ContentType::ChangeCipherSpec, &[1]));
             records.append(&mut self.early);
@@ -249,9 +173,8 @@ impl Gate {
         records
     }
 
-    fn cut(&mut self, number: usize, body: &[u8], records: &mut Vec<Vec<u8>>) {
-        let (message_type, _) = self.flight.messages()[number];
-        let message_sequence = (FIRST_MESSAGE..).nth(number).unwrap_or(FIRST_MESSAGE);
+    fn cut(&mut self, message: &WholeMessage, records: &mut Vec<Vec<u8>>) {
+        let &WholeMessage { message_type, message_sequence, ref body } = message;
         // A body of nothing is a message as well.
         for start in (0..body.len().max(1)).step_by(FEED_MAX) {
             let part = &body[start..body.len().min(start + FEED_MAX)];
@@ -267,43 +190,6 @@ impl Gate {
         self.next_record += 1;
         record::clear_record(content_type, record::VERSION_1_2, number, content)
     }
-}
-
-/// A message that arrives in fragments.
-#[derive(Debug)]
-struct Assembly {
-    body: Vec<u8>,
-    /// One bit for each byte of the body.
-    present: Vec<u8>,
-    /// Bytes that are not there yet.
-    missing: usize,
-}
-
-impl Assembly {
-    fn new(length: usize) -> Assembly {
-        Assembly { body: vec![0; length], present: vec![0; length.div_ceil(8)], missing: length }
-    }
-
-    /// Adds a fragment; returns the message body once it is whole.
-    fn add(&mut self, fragment: &HandshakeFragment<'_>) -> Option<Vec<u8>> {
-        if self.body.len() != fragment.length {
-            return None;
-        }
-        let range = fragment.offset..fragment.offset + fragment.body.len();
-        self.body[range.clone()].copy_from_slice(fragment.body);
-        for position in range {
-            let bit = 1 << (position % 8);
-            self.missing -= usize::from(self.present[position / 8] & bit == 0);
-            self.present[position / 8] |= bit;
-        }
-        (self.missing == 0).then(|| std::mem::take(&mut self.body))
-    }
-}
-
-/// RFC 4279, section 2: opaque psk_identity<0..2^16-1>, and nothing else.
-fn identity_of(body: &[u8]) -> Option<Vec<u8>> {
-    let (length, identity) = body.split_first_chunk()?;
-    (usize::from(u16::from_be_bytes(*length)) == identity.len()).then(|| identity.to_vec())
 }
 
 #[cfg(test)]

@@ -7,17 +7,17 @@
 //! | [`gate`] | what of a client's second flight reaches an engine, and when |
 //! | [`certificate`] | what clients without a pre-shared key offer, and what may be wrong with it |
 //! | `suites` | the cipher suites, as the registry and the engine know them |
-//! | `chain` | whether a client's certificate leads to a trust anchor |
-//! | `association` | the engine's seam: one handshake, then one association |
 //! | `server`, `table` | the associations of one listener: what arrives, and what is kept within bounds |
-//! | `openssl`, `wire`, `credentials` | the engine that stands behind the seam today |
+//! | `association` | the engines' seam: one handshake, then one association |
+//! | `openssl` | the first engine (cargo feature `openssl`) |
+//! | `native` | the engine of our own (cargo feature `dtls`) |
 //!
 //! Nothing outside this room may know which engine runs, and nothing in it knows CoAP, LwM2M or sockets. It is
 //! sans-IO: time and randomness come in as arguments. `openssl` is the one exemption, because OpenSSL reads the clock
 //! for its retransmissions and draws its own randomness: a jump of the clock may cost a handshake, never an
 //! association.
 //!
-//! Without the cargo feature `service` only the parsers, the cookie and the gate are built, which is what the fuzz
+//! Without the cargo feature `dtls` only the parsers, the cookie and the gate are built, which is what the fuzz
 //! targets need.
 
 pub mod certificate;
@@ -26,35 +26,30 @@ pub mod cookie;
 pub mod gate;
 pub mod record;
 
-#[cfg(feature = "service")]
+#[cfg(feature = "dtls")]
 mod association;
-#[cfg(feature = "service")]
-mod breakdown;
-#[cfg(feature = "service")]
-mod chain;
-#[cfg(feature = "service")]
-mod credentials;
+mod client_flight;
+#[cfg(feature = "dtls")]
+mod error;
 #[cfg(feature = "dtls")]
 mod native;
-#[cfg(feature = "service")]
+#[cfg(feature = "openssl")]
 mod openssl;
-#[cfg(feature = "service")]
+#[cfg(feature = "dtls")]
 mod server;
 mod suites;
-#[cfg(feature = "service")]
+#[cfg(feature = "dtls")]
 mod table;
-#[cfg(all(test, feature = "service"))]
+#[cfg(all(test, feature = "openssl"))]
 mod tests;
-#[cfg(feature = "service")]
-mod wire;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use self::certificate::{CertificateFault, Identity, Offered, Verdict};
-#[cfg(feature = "service")]
-pub use self::credentials::EngineError;
-#[cfg(feature = "service")]
+#[cfg(feature = "dtls")]
+pub use self::error::EngineError;
+#[cfg(feature = "dtls")]
 pub use self::server::Server;
 pub use self::suites::CipherSuite;
 use crate::peer::Peer;
@@ -127,6 +122,13 @@ pub enum Output {
         /// The plaintext.
         bytes: Vec<u8>,
     },
+    /// The client of an association with connection ids speaks from another address now, and is answered there.
+    Moved {
+        /// The association.
+        association: AssociationId,
+        /// Where it lives now.
+        route: Route,
+    },
     /// The handshake or association is over and forgotten.
     Closed {
         /// Which one.
@@ -166,10 +168,26 @@ pub enum CloseReason {
     Evicted,
 }
 
+/// Which engine runs handshakes and associations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EngineKind {
+    /// OpenSSL: also CBC suites, P-384 and X25519; no connection ids.
+    #[cfg(feature = "openssl")]
+    #[default]
+    OpenSsl,
+    /// The engine of our own: less memory and time for each association, connection ids, and the clock of whoever drives
+    /// it.
+    #[cfg_attr(not(feature = "openssl"), default)]
+    Native,
+}
+
 /// How a [`Server`] behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
-    /// What is offered, best first; without an `identity` only what takes pre-shared keys. Default: all eight, those
+    /// Which engine. Default: OpenSSL, where the cargo feature `openssl` is on.
+    pub engine: EngineKind,
+    /// What is offered, best first; without an `identity` only what takes pre-shared keys, and with the native engine
+    /// nothing with CBC. Default: all eight, those
     /// with pre-shared keys first, because a client offers them only where it has a key, while many offer the others
     /// whether they have a certificate or not; among either CCM_8 first (LwM2M Transport 1.2, section 5.2.8).
     pub suites: Vec<CipherSuite>,
@@ -180,8 +198,14 @@ pub struct Configuration {
     pub trust_anchors: Vec<Vec<u8>>,
     /// Whether clients may use raw public keys in place of certificates (RFC 7250), both ways. Default: no.
     pub raw_public_keys: bool,
-    /// When a flight is sent again for the first time; doubled each time, up to 60 s (RFC 6347, section 4.2.4.1).
-    /// Default: 1 s. Runs by the engine's own clock.
+    /// Whether clients that do not offer the extended master secret (RFC 7627) are refused. Default: no, because clients
+    /// on old versions of tinydtls and node-dtls-client lack it.
+    pub require_extended_master_secret: bool,
+    /// Whether clients are given connection ids where they ask (RFC 9146), and the number of the shard that each id
+    /// begins with. OpenSSL has none, whatever stands here. Default: shard 0.
+    pub connection_ids: Option<u8>,
+    /// When a flight is sent again for the first time; doubled each time, up to 60 s (RFC 6347, section 4.2.4.1; RFC
+    /// 7925, section 11 recommends 9 s for slow networks). Default: 1 s. OpenSSL measures it by a clock of its own.
     pub initial_timeout: Duration,
     /// Largest datagram of a handshake, in bytes of UDP payload. Default: 1232 (1280 less IPv6 and UDP headers).
     pub mtu: u16,
@@ -200,10 +224,13 @@ pub struct Configuration {
 impl Default for Configuration {
     fn default() -> Configuration {
         Configuration {
+            engine: EngineKind::default(),
             suites: CipherSuite::ALL.to_vec(),
             identity: None,
             trust_anchors: Vec::new(),
             raw_public_keys: false,
+            require_extended_master_secret: false,
+            connection_ids: Some(0),
             initial_timeout: Duration::from_secs(1),
             mtu: 1232,
             linger: Duration::from_secs(30),
@@ -234,4 +261,6 @@ pub struct Statistics {
     pub evicted: u64,
     /// Datagrams that were dropped as a whole: garbage, or nobody's.
     pub datagrams_dropped: u64,
+    /// Messages that were not sent to the new address of a client that has moved, because too little was heard from there.
+    pub withheld: u64,
 }

@@ -11,6 +11,12 @@
 //! nonce and tag is fatal, so [`Connection::feed`] drops those.
 #![allow(unsafe_code)]
 
+mod breakdown;
+mod chain;
+mod credentials;
+pub(super) mod handshake;
+mod wire;
+
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -27,13 +33,14 @@ use openssl::ssl::{
 use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
-use super::breakdown::{Breakdown, breakdown_of};
+use self::breakdown::{Breakdown, breakdown_of};
+use self::chain::{Believed, Trust};
+use self::wire::{Wire, is_plausible};
+use super::association::{Reception, Standing};
 use super::certificate::{CertificateFault, Identity, KeyType, Offered, Verdict};
-use super::chain::{self, Believed, Trust};
-use super::credentials::{self, EngineError};
+use super::error::EngineError;
 use super::gate::Flight;
 use super::record::Records;
-use super::wire::{Wire, is_plausible};
 use super::{CipherSuite, Configuration, suites};
 use crate::secret::Secret;
 
@@ -110,17 +117,6 @@ pub(super) enum Progress {
     Proven,
     /// It cannot succeed any more.
     Failed(Breakdown),
-}
-
-/// How an association stands after a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reception {
-    /// It lives.
-    Open,
-    /// The client ended it.
-    CloseNotify,
-    /// A fatal alert, or an authenticated client that broke the protocol.
-    Broken,
 }
 
 impl Engine {
@@ -205,19 +201,25 @@ impl Engine {
     ) -> Reception {
         clear_errors();
         connection.feed(&mut self.scratch, records);
-        let reception = loop {
+        let mut is_genuine = false;
+        let standing = loop {
             match connection.stream.ssl_read(&mut self.scratch.plaintext) {
-                Ok(length) => data(&self.scratch.plaintext[..length]),
+                Ok(length) => {
+                    is_genuine = true;
+                    data(&self.scratch.plaintext[..length]);
+                }
                 Err(error) => match error.code() {
-                    ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => break Reception::Open,
-                    ErrorCode::ZERO_RETURN => break Reception::CloseNotify,
-                    _ => break Reception::Broken,
+                    ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => break Standing::Open,
+                    ErrorCode::ZERO_RETURN => break Standing::CloseNotify,
+                    _ => break Standing::Broken,
                 },
             }
         };
         connection.unload(&mut self.scratch);
         connection.release_buffers();
-        reception
+        // Nobody's forgery ends an association or is answered.
+        is_genuine |= standing != Standing::Open || !connection.stream.get_ref().written.is_empty();
+        Reception { standing, is_genuine, is_newest: false }
     }
 }
 

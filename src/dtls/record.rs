@@ -1,15 +1,23 @@
 //! DTLS 1.2 records (RFC 6347, section 4.1), taken apart as far as they are in the clear.
 //!
 //! A datagram holds one or more records. What does not parse ends the datagram: the records before it stand, the
-//! rest is dropped without an alert (RFC 6347, section 4.1.2.7). Knows nothing of keys or associations.
+//! rest is dropped without an alert (RFC 6347, section 4.1.2.7). Records with a connection id (RFC 9146, section 4) have
+//! it before their length; ours are all of one length, so that reading them takes no memory of who asked for them.
+//! Knows nothing of keys or associations.
 
 /// Length of a record's header: type 1, version 2, epoch 2, sequence number 6, length 2.
 pub const HEADER_LENGTH: usize = 13;
 
+/// Length of the connection ids that we give to clients: the shard, and 7 bytes by chance.
+pub const CONNECTION_ID_LENGTH: usize = 8;
+
+/// A connection id of ours (RFC 9146): the client puts it into its records.
+pub type ConnectionId = [u8; CONNECTION_ID_LENGTH];
+
 /// The record version of DTLS 1.2.
 pub const VERSION_1_2: [u8; 2] = [0xfe, 0xfd];
 
-/// The content types that DTLS 1.2 knows (RFC 5246, section 6.2.1).
+/// The content types that DTLS 1.2 knows (RFC 5246, section 6.2.1; RFC 9146, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentType {
     /// 20.
@@ -20,6 +28,8 @@ pub enum ContentType {
     Handshake,
     /// 23.
     ApplicationData,
+    /// 25, tls12_cid: what it is stands encrypted at its end.
+    ConnectionId,
 }
 
 impl ContentType {
@@ -29,16 +39,18 @@ impl ContentType {
             21 => Some(ContentType::Alert),
             22 => Some(ContentType::Handshake),
             23 => Some(ContentType::ApplicationData),
+            25 => Some(ContentType::ConnectionId),
             _ => None,
         }
     }
 
-    fn byte(self) -> u8 {
+    pub(super) fn byte(self) -> u8 {
         match self {
             ContentType::ChangeCipherSpec => 20,
             ContentType::Alert => 21,
             ContentType::Handshake => 22,
             ContentType::ApplicationData => 23,
+            ContentType::ConnectionId => 25,
         }
     }
 }
@@ -55,6 +67,8 @@ pub struct Record<'a> {
     pub epoch: u16,
     /// 48 bits, as sent.
     pub sequence_number: [u8; 6],
+    /// Ours, which the client puts into records of type [`ContentType::ConnectionId`] and into no others.
+    pub connection_id: Option<ConnectionId>,
     /// The content: in the clear in epoch 0, encrypted later.
     pub fragment: &'a [u8],
     /// The whole record, header included.
@@ -93,20 +107,29 @@ impl<'a> Iterator for Records<'a> {
 }
 
 fn parse(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
-    let (header, after) = bytes.split_first_chunk::<HEADER_LENGTH>()?;
-    let [kind, major, minor, epoch @ .., _, _, _, _, _, _, _, _] = *header;
-    let [_, _, _, _, _, sequence_number @ .., high, low] = *header;
+    let (header, after) = bytes.split_first_chunk::<{ HEADER_LENGTH - 2 }>()?;
+    let [kind, major, minor, e0, e1, sequence_number @ ..] = *header;
     if major != 0xfe {
         return None;
     }
-    let (fragment, rest) = after.split_at_checked(usize::from(u16::from_be_bytes([high, low])))?;
+    let content_type = ContentType::from_byte(kind)?;
+    let (connection_id, after) = match content_type {
+        ContentType::ConnectionId => {
+            let (id, after) = after.split_first_chunk::<CONNECTION_ID_LENGTH>()?;
+            (Some(*id), after)
+        }
+        _ => (None, after),
+    };
+    let (length, after) = after.split_first_chunk()?;
+    let (fragment, rest) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
     let record = Record {
-        content_type: ContentType::from_byte(kind)?,
+        content_type,
         version: [major, minor],
-        epoch: u16::from_be_bytes(epoch),
+        epoch: u16::from_be_bytes([e0, e1]),
         sequence_number,
+        connection_id,
         fragment,
-        bytes: &bytes[..HEADER_LENGTH + fragment.len()],
+        bytes: &bytes[..bytes.len() - rest.len()],
     };
     Some((record, rest))
 }

@@ -10,12 +10,15 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::association::{Engine, Handshake, Reception, Turn};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::association::{Beginning, Engine, Handshake, Standing, Turn};
 use super::certificate::Verdict;
 use super::client_hello::ClientHello;
 use super::cookie::{self, Cookies};
-use super::credentials::EngineError;
-use super::record::Records;
+use super::error::EngineError;
+use super::record::{Record, Records};
 use super::table::Table;
 use super::{AssociationId, CloseReason, Configuration, Output, Statistics};
 use crate::route::Route;
@@ -24,6 +27,11 @@ use crate::secret::Secret;
 /// How long a copy of the ClientHello that made an association is taken for a duplicate from the network. Later it may
 /// be a client that rebooted and draws the same random again.
 const DUPLICATE_LIFETIME: Duration = Duration::from_secs(15);
+
+/// How many datagrams may be sent to an address that a client has moved to, for each datagram that came from there with
+/// something genuine in it. Whoever moves a client's datagrams to an address that is not its own (RFC 9146, section 6)
+/// gets no more than that out of us.
+const CREDIT_OF_MOVED: u8 = 3;
 
 /// One DTLS listener: its handshakes and its associations.
 ///
@@ -34,21 +42,26 @@ pub struct Server {
     configuration: Configuration,
     cookies: Cookies,
     engine: Engine,
+    /// Draws what the engine begins with.
+    random: StdRng,
     table: Table,
     outputs: VecDeque<Output>,
     statistics: Statistics,
 }
 
 impl Server {
-    /// A listener without associations. `seed` makes its cookies: 32 random bytes that are used for nothing else.
+    /// A listener without associations. `seed` makes its cookies and whatever else it draws: 32 random bytes that are used
+    /// for nothing else.
     ///
     /// # Errors
     ///
     /// The engine refuses the configuration, for instance because no suite is named.
     pub fn new(configuration: Configuration, seed: [u8; 32]) -> Result<Server, EngineError> {
+        let mut random = StdRng::from_seed(seed);
         Ok(Server {
-            engine: Engine::new(&configuration)?,
-            cookies: Cookies::new(seed),
+            engine: Engine::new(&configuration, random.random())?,
+            cookies: Cookies::new(random.random()),
+            random,
             table: Table::default(),
             outputs: VecDeque::new(),
             statistics: Statistics::default(),
@@ -63,7 +76,7 @@ impl Server {
     ///
     /// The engine refuses the configuration; the old one stays.
     pub fn reconfigure(&mut self, configuration: Configuration) -> Result<(), EngineError> {
-        self.engine = Engine::new(&configuration)?;
+        self.engine = Engine::new(&configuration, self.random.random())?;
         let is_kept = |anchor: &Vec<u8>| configuration.trust_anchors.contains(anchor);
         let has_lost_anchors = !self.configuration.trust_anchors.iter().all(is_kept);
         let has_lost_keys = self.configuration.raw_public_keys && !configuration.raw_public_keys;
@@ -85,13 +98,15 @@ impl Server {
         }
         let slot = self.table.slot(route);
         // Epoch 1 may be meant for either. The keys decide: who cannot decrypt a record drops it without a trace.
-        let understood = slot.association.is_some_and(|id| match protected_part(bytes) {
-            Some(records) => self.receive(now, id, records),
-            None => false,
+        let understood = protected_part(bytes).is_some_and(|(first, records)| {
+            let named = first.connection_id.and_then(|id| self.table.association_of(id));
+            named.or(slot.association).is_some_and(|id| self.receive(now, id, route, records))
         });
         match slot.handshake {
-            Some(id) if !understood => self.advance(now, id, |engine, shake| shake.handle_datagram(engine, bytes)),
-            None if slot.association.is_none() => self.statistics.datagrams_dropped += 1,
+            Some(id) if !understood => {
+                self.advance(now, id, |engine, handshake| handshake.handle_datagram(engine, bytes));
+            }
+            None if slot.association.is_none() && !understood => self.statistics.datagrams_dropped += 1,
             _ => {}
         }
     }
@@ -115,11 +130,15 @@ impl Server {
     }
 
     /// Sends `bytes`, at least one and at most [`Server::longest_message`], as one record in one datagram. `false`:
-    /// nothing was sent, because the association is gone or the length is not possible.
+    /// nothing was sent, because the association is gone, the length is not possible, or too little was heard from the
+    /// address that the client has moved to.
     pub fn send(&mut self, _now: Instant, association: AssociationId, bytes: &[u8]) -> bool {
         let Some(association) = self.table.association(association) else { return false };
         let sent = association.send(bytes);
-        emit(&mut self.outputs, association.route, association.drain());
+        let datagrams = association.take_datagrams();
+        let sent = sent && !datagrams.is_empty();
+        self.statistics.withheld += u64::from(association.credit.is_some() && !sent);
+        emit(&mut self.outputs, association.route, datagrams);
         sent
     }
 
@@ -131,7 +150,7 @@ impl Server {
         }
         if let Some(mut gone) = self.table.remove_association(association) {
             gone.close();
-            emit(&mut self.outputs, gone.route, gone.drain());
+            emit(&mut self.outputs, gone.route, gone.take_datagrams());
         }
     }
 
@@ -208,7 +227,8 @@ impl Server {
         if let Some(handshake) = slot.handshake.and_then(|id| self.table.handshake(id)) {
             if handshake.random == *hello.random {
                 // RFC 6347, section 4.2.4: a client that repeats its flight never saw ours.
-                emit(&mut self.outputs, route, handshake.flight().iter().cloned());
+                let datagrams = handshake.repeat_flight(now);
+                emit(&mut self.outputs, route, datagrams);
                 return;
             }
             let id = handshake.id;
@@ -228,13 +248,24 @@ impl Server {
             self.end_handshake(id, Some(CloseReason::Evicted));
         }
         let id = self.table.new_id();
-        let begun = Handshake::begin(&mut self.engine, now, (id, route), hello, bytes);
-        let Some((handshake, turn)) = begun else {
-            self.statistics.datagrams_dropped += 1;
-            return;
+        let (mut handshake, turn) = match Handshake::begin(&mut self.engine, now, (id, route), hello, bytes) {
+            Some(Beginning::Waits(handshake, turn)) => (handshake, turn),
+            Some(Beginning::Refused { alert, reason }) => {
+                self.statistics.handshakes_started += 1;
+                self.statistics.handshakes_failed += 1;
+                emit(&mut self.outputs, route, [alert]);
+                if reason == CloseReason::NoCommonSuite {
+                    self.outputs.push_back(Output::Closed { association: id, route, reason });
+                }
+                return;
+            }
+            None => {
+                self.statistics.datagrams_dropped += 1;
+                return;
+            }
         };
         self.statistics.handshakes_started += 1;
-        emit(&mut self.outputs, route, handshake.flight().iter().cloned());
+        emit(&mut self.outputs, route, handshake.take_datagrams());
         self.table.insert_handshake(handshake);
         self.take_turn(now, id, turn);
     }
@@ -248,7 +279,7 @@ impl Server {
     ) {
         let Some(handshake) = self.table.handshake(id) else { return };
         let turn = input(&mut self.engine, handshake);
-        emit(&mut self.outputs, handshake.route, handshake.drain());
+        emit(&mut self.outputs, handshake.route, handshake.take_datagrams());
         self.take_turn(now, id, turn);
     }
 
@@ -267,8 +298,10 @@ impl Server {
             }
             Turn::Proven(rest) => {
                 self.establish(now, id);
-                if !rest.is_empty() {
-                    self.receive(now, id, rest);
+                if !rest.is_empty()
+                    && let Some(route) = self.table.association(id).map(|association| association.route)
+                {
+                    self.receive(now, id, route, rest);
                 }
                 return;
             }
@@ -287,7 +320,12 @@ impl Server {
     fn establish(&mut self, now: Instant, id: AssociationId) {
         let Some(handshake) = self.table.remove_handshake(id) else { return };
         let route = handshake.route;
-        let (association, peer) = handshake.into_association(now);
+        let Some((association, peer)) = handshake.into_association(now) else {
+            self.statistics.handshakes_failed += 1;
+            let reason = CloseReason::HandshakeFailed;
+            self.outputs.push_back(Output::Closed { association: id, route, reason });
+            return;
+        };
         self.statistics.handshakes_completed += 1;
         if let Some(old) = self.table.slot(route).association {
             // Without close_notify: the client that could have read it is no more.
@@ -304,27 +342,37 @@ impl Server {
         self.outputs.push_back(Output::Established { association: id, route, peer });
     }
 
-    /// Feeds records to an association. `true`: at least one of them was genuine.
-    fn receive(&mut self, now: Instant, id: AssociationId, records: &[u8]) -> bool {
+    /// Feeds records that came by `route` to an association. `true`: at least one of them was genuine.
+    fn receive(&mut self, now: Instant, id: AssociationId, route: Route, records: &[u8]) -> bool {
         let Some(association) = self.table.association(id) else { return false };
         let before = self.outputs.len();
         let reception = association.receive(&mut self.engine, records, |bytes| {
             self.outputs.push_back(Output::ApplicationData { association: id, bytes: bytes.to_vec() });
         });
         let spoke = self.outputs.len() > before;
-        emit(&mut self.outputs, association.route, association.drain());
         // Nobody's forgery counts as a sign of life.
-        let genuine = self.outputs.len() > before || reception != Reception::Open;
-        if genuine {
+        if reception.is_genuine {
             association.heard = now;
         }
-        match reception {
-            Reception::Open if spoke => self.table.set_lingering(id, now, false),
-            Reception::Open => {}
-            Reception::CloseNotify => self.end_association(id, CloseReason::CloseNotify),
-            Reception::Broken => self.end_association(id, CloseReason::Broken),
+        if association.route == route {
+            association.credit =
+                association.credit.map(|credit| if reception.is_genuine { CREDIT_OF_MOVED } else { credit });
+        } else if reception.is_newest {
+            association.credit = Some(CREDIT_OF_MOVED);
+            self.table.move_association(id, route);
+            // Before what was said there.
+            self.outputs.insert(before, Output::Moved { association: id, route });
         }
-        genuine
+        if let Some(association) = self.table.association(id) {
+            emit(&mut self.outputs, association.route, association.take_datagrams());
+        }
+        match reception.standing {
+            Standing::Open if spoke => self.table.set_lingering(id, now, false),
+            Standing::Open => {}
+            Standing::CloseNotify => self.end_association(id, CloseReason::CloseNotify),
+            Standing::Broken => self.end_association(id, CloseReason::Broken),
+        }
+        reception.is_genuine
     }
 
     fn handle_handshake_timeout(&mut self, now: Instant, id: AssociationId) {
@@ -332,7 +380,7 @@ impl Server {
         if handshake.started + self.configuration.handshake_timeout <= now {
             self.end_handshake(id, None);
         } else {
-            self.advance(now, id, |_, handshake| handshake.handle_timeout());
+            self.advance(now, id, |_, handshake| handshake.handle_timeout(now));
         }
     }
 
@@ -352,7 +400,7 @@ impl Server {
         if reason != CloseReason::Broken {
             association.close();
         }
-        emit(&mut self.outputs, association.route, association.drain());
+        emit(&mut self.outputs, association.route, association.take_datagrams());
         self.outputs.push_back(Output::Closed { association: id, route: association.route, reason });
     }
 }
@@ -361,13 +409,13 @@ fn emit(outputs: &mut VecDeque<Output>, route: Route, datagrams: impl IntoIterat
     outputs.extend(datagrams.into_iter().map(|bytes| Output::Datagram { route, bytes }));
 }
 
-/// The datagram from its first record of a later epoch on. A client that repeats its last flight puts records of
-/// epoch 0 before it, which mean nothing to an association.
-fn protected_part(datagram: &[u8]) -> Option<&[u8]> {
+/// The first record of a later epoch, and the datagram from there on. A client that repeats its last flight puts records
+/// of epoch 0 before it, which mean nothing to an association.
+fn protected_part(datagram: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let mut position = 0;
     for record in Records::of(datagram) {
         if record.epoch > 0 {
-            return Some(&datagram[position..]);
+            return Some((record, &datagram[position..]));
         }
         position += record.bytes.len();
     }

@@ -46,7 +46,7 @@ impl CipherSuite {
     }
 
     /// Its number in the registry of cipher suites.
-    #[cfg(feature = "service")]
+    #[cfg(feature = "dtls")]
     pub(super) fn number(self) -> [u8; 2] {
         match self {
             CipherSuite::PskAes128Ccm8 => [0xc0, 0xa8],
@@ -61,7 +61,7 @@ impl CipherSuite {
     }
 
     /// What OpenSSL calls it.
-    #[cfg(feature = "service")]
+    #[cfg(feature = "openssl")]
     pub(super) fn openssl_name(self) -> &'static str {
         match self {
             CipherSuite::PskAes128Ccm8 => "PSK-AES128-CCM8",
@@ -77,7 +77,7 @@ impl CipherSuite {
 
     /// Shortest content of a record of epoch 1 that it can have produced. OpenSSL ends an association at a shorter one
     /// with an AEAD; with CBC it takes any length without harm.
-    #[cfg(feature = "service")]
+    #[cfg(feature = "openssl")]
     pub(super) fn shortest_record(self) -> usize {
         match self {
             // RFC 6655 and RFC 7251: explicit nonce 8, tag 8.
@@ -94,7 +94,7 @@ impl CipherSuite {
 
 /// The suites of a configuration in OpenSSL's words. SECLEVEL 0, because the 64-bit tags of CCM_8 are below every other
 /// level.
-#[cfg(feature = "service")]
+#[cfg(feature = "openssl")]
 pub(super) fn openssl_list(configuration: &super::Configuration) -> String {
     let mut list = String::new();
     for suite in &configuration.suites {

@@ -1,6 +1,7 @@
 //! `Table`: the handshakes and associations of one listener, by id, by route and by age.
 //!
-//! On one route live at most one association and one handshake beside it. The table keeps order and says who has to
+//! On one route live at most one association and one handshake beside it. An association with a connection id is found by
+//! that as well; where its client has moved to the route of another, it is found by that alone. The table keeps order and says who has to
 //! go; it sends nothing and knows no engine.
 //!
 //! Every operation costs a few steps in ordered sets, never a walk over all. Associations are ordered by when they
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use super::AssociationId;
 use super::association::{Association, Handshake};
+use super::record::ConnectionId;
 use crate::route::Route;
 
 /// See the module.
@@ -23,6 +25,7 @@ pub(super) struct Table {
     handshakes: BTreeMap<AssociationId, Handshake>,
     handshakes_due: BTreeSet<(Instant, AssociationId)>,
     associations: HashMap<AssociationId, Association>,
+    connection_ids: HashMap<ConnectionId, AssociationId>,
     /// By when they were heard, or were when they were entered.
     active: BTreeSet<(Instant, AssociationId)>,
     /// By when their lingering began.
@@ -84,7 +87,7 @@ impl Table {
     pub(super) fn remove_handshake(&mut self, id: AssociationId) -> Option<Handshake> {
         let handshake = self.handshakes.remove(&id)?;
         self.handshakes_due.remove(&(handshake.due, id));
-        self.clear_slot(handshake.route, |slot| slot.handshake = None);
+        self.clear_slot(handshake.route, |slot| slot.handshake = slot.handshake.filter(|there| *there != id));
         Some(handshake)
     }
 
@@ -102,6 +105,9 @@ impl Table {
     pub(super) fn insert_association(&mut self, association: Association) {
         self.routes.entry(association.route).or_default().association = Some(association.id);
         self.active.insert((association.entered, association.id));
+        if let Some(connection_id) = association.connection_id() {
+            self.connection_ids.insert(connection_id, association.id);
+        }
         self.associations.insert(association.id, association);
     }
 
@@ -113,8 +119,25 @@ impl Table {
         let association = self.associations.remove(&id)?;
         let order = if association.is_lingering { &mut self.lingering } else { &mut self.active };
         order.remove(&(association.entered, id));
-        self.clear_slot(association.route, |slot| slot.association = None);
+        self.clear_slot(association.route, |slot| slot.association = slot.association.filter(|there| *there != id));
+        if let Some(connection_id) = association.connection_id() {
+            self.connection_ids.remove(&connection_id);
+        }
         Some(association)
+    }
+
+    /// The association whose client was given this connection id.
+    pub(super) fn association_of(&self, connection_id: ConnectionId) -> Option<AssociationId> {
+        self.connection_ids.get(&connection_id).copied()
+    }
+
+    /// The client of an association with a connection id has moved. Where the route has an association already, that
+    /// keeps it: whoever claims an address displaces nobody there.
+    pub(super) fn move_association(&mut self, id: AssociationId, route: Route) {
+        let Some(association) = self.associations.get_mut(&id) else { return };
+        let old = std::mem::replace(&mut association.route, route);
+        self.clear_slot(old, |slot| slot.association = slot.association.filter(|there| *there != id));
+        self.routes.entry(route).or_default().association.get_or_insert(id);
     }
 
     /// Puts an association among the lingering ones, or (`false`) back among the active.

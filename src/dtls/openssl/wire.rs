@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::record::{ContentType, Record, VERSION_1_2};
+use crate::dtls::record::{ContentType, Record, VERSION_1_2};
 
 /// What OpenSSL reads from and writes to: one read is one datagram, one write is one datagram.
 #[derive(Default)]
@@ -40,10 +40,11 @@ impl Write for Wire {
 }
 
 /// Whether a record may be genuine. OpenSSL drops one of another version but reads on within its body, chokes on one
-/// beyond the length that RFC 6347 section 4.1 allows, and lets one below the cipher's overhead end an association.
+/// beyond the length that RFC 6347 section 4.1 allows, knows no connection ids, and lets one below the cipher's overhead end an association.
 pub(super) fn is_plausible(record: &Record<'_>, shortest: usize) -> bool {
     let is_early_alert = record.epoch == 0 && record.content_type == ContentType::Alert;
     (record.version == VERSION_1_2 || is_early_alert && record.fragment.len() == ALERT_LENGTH)
+        && record.content_type != ContentType::ConnectionId
         && record.fragment.len() <= LONGEST_FRAGMENT
         && (record.epoch == 0 || record.fragment.len() >= shortest)
 }

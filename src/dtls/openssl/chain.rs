@@ -16,8 +16,8 @@ use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509KeyUsage, X509PurposeId, X509StoreContext};
 use openssl_sys as ffi;
 
-use super::certificate::{CertificateFault, Offered, Verdict};
-use super::credentials::EngineError;
+use crate::dtls::certificate::{CertificateFault, Offered, Verdict};
+use crate::dtls::error::EngineError;
 use crate::peer::{CertificateTrust, Peer};
 
 /// Keys and digests of 112 bits of security and more: RSA from 2048 bits, curves from 224, no SHA-1 (OpenSSL's

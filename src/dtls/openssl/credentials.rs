@@ -1,43 +1,14 @@
-//! What the server proves itself with, made ready for the engine; and what may be wrong with a configuration.
+//! What the server proves itself with, made ready for OpenSSL.
 //!
 //! Spec sheet `transport.md`, sections 4.1 and 4.5.
 
-use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::SslContextBuilder;
 use openssl::x509::{X509NameRef, X509Ref};
 
-use super::certificate::Identity;
 use super::chain;
-
-/// The configuration of the engine cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// OpenSSL's own reasons.
-    #[error("OpenSSL refuses the configuration of the DTLS engine: {0}")]
-    Refused(#[from] ErrorStack),
-    /// In the server's chain, counted from 1.
-    #[error("certificate {number} of the server's chain is no X.509 certificate in DER")]
-    Certificate {
-        /// Which one.
-        number: usize,
-    },
-    /// A private key without a certificate, where clients may not use raw public keys.
-    #[error("the server has a private key but no certificate: name one, or allow raw public keys")]
-    NoCertificate,
-    /// Unreadable, or of another kind.
-    #[error("the server's private key is none in DER on the curve P-256 or P-384")]
-    PrivateKey,
-    /// Certificate and key are no pair.
-    #[error("the server's private key does not belong to the first certificate of its chain")]
-    NoPair,
-    /// Among the trust anchors, counted from 1.
-    #[error("trust anchor {number} is no X.509 certificate in DER")]
-    TrustAnchor {
-        /// Which one.
-        number: usize,
-    },
-}
+use crate::dtls::certificate::Identity;
+use crate::dtls::error::EngineError;
 
 /// Groups of the key exchange, and of clients' keys: P-256 is what LwM2M demands.
 const GROUPS: &str = "P-256:X25519:P-384";
