@@ -14,6 +14,7 @@ mod certificates;
 mod check;
 mod definitions;
 mod demo;
+mod dtls;
 mod durability;
 mod explain;
 mod fields;
