@@ -5,6 +5,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../support/puppet/mod.rs"]
+mod puppet;
 
 mod api;
 mod at_rest;
