@@ -1,9 +1,9 @@
 //! Bootstraps per CPU-second of the daemon, over NoSec and over DTLS with a full handshake by each engine, next to the
 //! floor: the same number of datagrams echoed by a bare tokio socket, in the same run and on the same machine.
 //!
-//! `cargo bench --bench bootstraps [-- nosec|openssl|native ...]`; all without an argument. The clients are the simulated ones, with a stale account, so that each bootstrap
-//! has seven exchanges: request, Discover, two Deletes, two Writes, Finish. CPU time is the server process's own; the
-//! daemon runs with its log at `warn`.
+//! `cargo bench --bench bootstraps [-- nosec|openssl|native ...]`; all without an argument. The clients are the simulated
+//! ones, with a stale account, so that each bootstrap has seven exchanges: request, Discover, two Deletes, two Writes,
+//! Finish. CPU time is the server process's own; the daemon runs with its log at `warn`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
