@@ -174,8 +174,9 @@ fn connect(profile: &Profile, first: usize, mut serve: impl FnMut(Datagrams) -> 
             datagrams.extend(client.handle_datagram(&answer).into_iter().map(|datagram| (route, datagram)));
         }
     }
-    for (_, client) in &clients {
-        assert!(client.is_established(), "{:?} {:?}", client.faults(), client.alert_received());
+    for (route, client) in &clients {
+        let heard = client.received_messages();
+        assert!(client.is_established(), "{route:?}: {:?} {:?} {heard:?}", client.faults(), client.alert_received());
     }
     clients
 }
