@@ -11,7 +11,7 @@ mod native;
 
 /// All of this build.
 fn targets() -> Vec<(&'static str, bodies::Body)> {
-    vec![
+    [
         #[cfg(feature = "dtls")]
         &native::TARGETS[..],
         &bodies::TARGETS[..],

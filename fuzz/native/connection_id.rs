@@ -109,7 +109,7 @@ impl Client {
         for (to, datagram) in datagrams {
             assert_eq!(to, self.place);
             self.puppet.hear(&datagram);
-            assert_eq!(self.puppet.received(), [data.clone()]);
+            assert_eq!(self.puppet.received(), std::slice::from_ref(&data));
         }
     }
 

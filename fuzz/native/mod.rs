@@ -24,8 +24,11 @@ pub use established::established;
 pub use handshake::handshake;
 pub use records::records;
 
+/// What a fuzz target does with one input; it panics where a promise is broken.
+pub type Body = fn(&[u8]);
+
 /// The bodies by the names of their fuzz targets.
-pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+pub const TARGETS: [(&str, Body); 4] = [
     ("dtls_native_records", records),
     ("dtls_native_handshake", handshake),
     ("dtls_native_established", established),
