@@ -26,6 +26,9 @@ pub const PING: &[u8] = b"ping";
 /// See [`PING`].
 pub const PONG: &[u8] = b"pong";
 
+/// Before a message of a flight that was heard before.
+const AGAIN: &str = "again:";
+
 /// A record with this much in it is not kept for later: the engines keep 256 bytes.
 const TOO_LONG_TO_KEEP: usize = 280;
 
@@ -125,8 +128,10 @@ impl Client {
     /// Takes what the server answers to `input`, and says what it was.
     pub fn hear(&mut self, input: &Input, datagram: &[u8]) -> Vec<String> {
         let known_faults = self.live.faults().len();
-        let heard = if input.is_hello() { self.hear_after_hello(input, datagram) } else { self.live.hear(datagram) };
-        let mut names: Vec<String> = heard.iter().map(name_of).collect();
+        let mut names = match input.is_hello() {
+            true => self.hear_after_hello(input, datagram),
+            false => names_of(&self.live.hear(datagram)),
+        };
         let faults = self.live.faults().iter().skip(known_faults);
         names.extend(faults.map(|fault| format!("Fault({})", fault.text.replace(' ', "_"))));
         if self.live.received().iter().any(|data| data != PONG) {
@@ -162,28 +167,29 @@ impl Client {
         (puppet, second)
     }
 
-    /// The answer to a ClientHello: a cookie, a new handshake, or the flight of the one that runs.
-    fn hear_after_hello(&mut self, input: &Input, datagram: &[u8]) -> Vec<Heard> {
+    /// The answer to a ClientHello: a cookie, a new handshake, or again the flight of the one that runs.
+    fn hear_after_hello(&mut self, input: &Input, datagram: &[u8]) -> Vec<String> {
         let (mut without, _) = self.greeting(None);
         let heard = without.hear(datagram);
         if heard.contains(&Heard::HelloVerifyRequest) {
             self.cookie = without.cookie().to_vec();
-            return heard;
+            return names_of(&heard);
         }
         let cookie = self.cookie.clone();
         let (mut puppet, _) = self.greeting((input.content != Content::Hello).then_some(&cookie));
         let heard = puppet.hear(datagram);
         if !puppet.received_messages().contains(&SERVER_HELLO_DONE) {
-            return heard;
+            return names_of(&heard);
         }
-        if self.base.as_ref().is_none_or(|base| base.transcript() != puppet.transcript()) {
-            self.sent.clear();
-            self.has_changed_cipher_spec = false;
-            self.finished = None;
-            self.live = puppet.clone();
-            self.base = Some(puppet);
+        if self.base.as_ref().is_some_and(|base| base.transcript() == puppet.transcript()) {
+            return names_of(&heard).into_iter().map(|name| format!("{AGAIN}{name}")).collect();
         }
-        heard
+        self.sent.clear();
+        self.has_changed_cipher_spec = false;
+        self.finished = None;
+        self.live = puppet.clone();
+        self.base = Some(puppet);
+        names_of(&heard)
     }
 
     /// A right message has its place in the flight, any other takes the number that is due.
@@ -309,11 +315,17 @@ impl Client {
         FIRST + u16::try_from(self.character.flight.len()).expect("at most three")
     }
 
-    /// The number of the message that the server waits for.
+    /// The number of the message that the server waits for; after Finished, of the first of another handshake (RFC 6347,
+    /// section 4.2.2).
     fn due(&self) -> u16 {
         let missing = (FIRST..self.number_of_finished()).find(|number| !self.sent.contains_key(number));
-        missing.unwrap_or_else(|| self.number_of_finished() + u16::from(self.finished.is_some()))
+        let of_finished = if self.finished.is_some() { 0 } else { self.number_of_finished() };
+        missing.unwrap_or(of_finished)
     }
+}
+
+fn names_of(heard: &[Heard]) -> Vec<String> {
+    heard.iter().map(name_of).collect()
 }
 
 fn name_of(heard: &Heard) -> String {

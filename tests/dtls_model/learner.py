@@ -6,8 +6,8 @@ In the end it says `states NUMBER`, one line `FROM INPUT -> OUTPUT, TO` for each
 numbered in the order in which a breadth-first search from the first finds them, so a machine has one form only.
 
 A hypothesis is believed when it stands three tests: the proper word with one input put in, left out, doubled or moved;
-the W-method (Chow 1978), which is exact as long as the system has no more than `--extra` states beyond those found; and
-random walks from a seed.
+the partial W-method (Fujiwara and others, 1991), which is exact as long as the system has no more than `--extra` states
+beyond those found; and random walks from a seed.
 """
 
 import argparse
@@ -77,7 +77,7 @@ class Tests(Oracle):
         self.random = random.Random(seed)
 
     def find_cex(self, hypothesis):
-        for word in itertools.chain(self.near_misses(), self.w_method(hypothesis), self.random_words(hypothesis)):
+        for word in itertools.chain(self.near_misses(), self.wp_method(hypothesis), self.random_words(hypothesis)):
             counterexample = self.compare(hypothesis, word)
             if counterexample:
                 return counterexample
@@ -100,12 +100,16 @@ class Tests(Oracle):
             for to in range(at + 2, len(proper) + 1):
                 yield proper[:at] + proper[at + 1 : to] + (proper[at],) + proper[to:]
 
-    def w_method(self, hypothesis):
+    def wp_method(self, hypothesis):
         suffixes = characterization(hypothesis)
+        own = identification(hypothesis, suffixes)
+        for state in hypothesis.states:
+            for suffix in suffixes:
+                yield state.prefix + suffix
         for extra in range(self.extra + 1):
             for middle in itertools.product(self.alphabet, repeat=extra + 1):
                 for state in hypothesis.states:
-                    for suffix in suffixes:
+                    for suffix in own[after(state, middle)]:
                         yield state.prefix + middle + suffix
 
     def random_words(self, hypothesis):
@@ -119,6 +123,34 @@ def characterization(hypothesis):
     """Words that tell all states apart; a hypothesis of KV may have two that are one, and then no such words."""
     words = hypothesis.compute_characterization_set(raise_warning=False) if len(hypothesis.states) > 1 else None
     return [tuple(word) for word in words] if words else [()]
+
+
+def identification(hypothesis, suffixes):
+    """For each state as few of the words as tell it from all others."""
+    outputs = {
+        state: [tuple(hypothesis.compute_output_seq(state, suffix)) for suffix in suffixes] for state in hypothesis.states
+    }
+    own = {}
+    for state in hypothesis.states:
+        others, own[state] = set(hypothesis.states) - {state}, []
+        while others:
+            apart = [
+                [other for other in others if outputs[other][index] != outputs[state][index]]
+                for index in range(len(suffixes))
+            ]
+            best = max(range(len(suffixes)), key=lambda index: len(apart[index]))
+            if not apart[best]:
+                break
+            own[state].append(suffixes[best])
+            others -= set(apart[best])
+        own[state] = own[state] or [()]
+    return own
+
+
+def after(state, word):
+    for letter in word:
+        state = state.transitions[letter]
+    return state
 
 
 def ask(line):

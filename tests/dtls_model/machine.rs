@@ -20,6 +20,8 @@ pub struct Machine {
 /// What a path has brought about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Progress {
+    /// Whether the server has given a cookie.
+    has_cookie: bool,
     /// The right messages since the handshake began; none, where none runs.
     said: Option<BTreeSet<String>>,
     is_established: bool,
@@ -112,8 +114,9 @@ impl Progress {
     fn after(&self, input: &str, output: &str, required: &[&str]) -> (Progress, bool) {
         let mut next = self.clone();
         let words: Vec<&str> = output.split(',').collect();
-        if input == "ClientHello+cookie" && words.contains(&"ServerHello") && next.said.is_none() {
-            next.said = Some(BTreeSet::new());
+        next.has_cookie |= words.contains(&"HelloVerifyRequest");
+        if words.contains(&"ServerHello") {
+            next.said = next.has_cookie.then(BTreeSet::new);
         }
         if let Some(said) = &mut next.said
             && required.contains(&input)
@@ -130,7 +133,7 @@ impl Progress {
                 is_proper &= next.is_established;
             }
             if word.starts_with("Closed") {
-                next = Progress::default();
+                next = Progress { has_cookie: next.has_cookie, ..Progress::default() };
             }
         }
         // A handshake that nobody was told of may end without a word.
