@@ -206,7 +206,11 @@ impl Client {
         let record = self.record(HANDSHAKE, 0, &payload);
         if self.base.is_some() && self.place_of(message) == Some(number) && !self.sent.contains_key(&number) {
             self.sent.insert(number, message.clone());
-            self.live = self.after_what_was_sent();
+            if self.sent.keys().next_back() == Some(&number) {
+                self.live.commit(message);
+            } else {
+                self.live = self.after_what_was_sent();
+            }
         }
         record
     }
@@ -278,6 +282,10 @@ impl Client {
 
     /// Signs what was sent before it; what was not sent yet, as it will be.
     fn certificate_verify(&self) -> Message {
+        let place = self.place_of(&Message::new(CERTIFICATE_VERIFY, []));
+        if self.sent.keys().copied().eq(FIRST..place.unwrap_or(FIRST)) {
+            return self.live.certificate_verify();
+        }
         let mut puppet = self.base.as_ref().unwrap_or(&self.live).clone();
         for (number, message_type) in (FIRST..).zip(self.character.flight) {
             let message = match (self.sent.get(&number), *message_type) {

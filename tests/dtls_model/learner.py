@@ -5,9 +5,9 @@ Spoken over stdin and stdout, line by line. The system says two lines first: `in
 In the end it says `states NUMBER`, one line `FROM INPUT -> OUTPUT, TO` for each transition, and `end`. States are
 numbered in the order in which a breadth-first search from the first finds them, so a machine has one form only.
 
-A hypothesis is believed when it stands three tests: the proper word with one input put in, left out, doubled or moved;
-the partial W-method (Fujiwara and others, 1991), which is exact as long as the system has no more than `--extra` states
-beyond those found; and random walks from a seed.
+A hypothesis is believed when it stands three tests: the proper word with one input put in or left out, or in any
+other order; the partial W-method (Fujiwara and others, 1991), which is exact as long as the system has no more than `--extra` states
+beyond those found; and random words from a seed.
 """
 
 import argparse
@@ -97,8 +97,9 @@ class Tests(Oracle):
                 yield proper[:at] + (letter,) + proper[at:]
         for at in range(len(proper)):
             yield proper[:at] + proper[at + 1 :]
-            for to in range(at + 2, len(proper) + 1):
-                yield proper[:at] + proper[at + 1 : to] + (proper[at],) + proper[to:]
+        greeting, rest, last = proper[:2], proper[2:-1], proper[-1:]
+        for order in itertools.permutations(rest):
+            yield greeting + order + last
 
     def wp_method(self, hypothesis):
         suffixes = characterization(hypothesis)
@@ -114,9 +115,20 @@ class Tests(Oracle):
 
     def random_words(self, hypothesis):
         suffixes = characterization(hypothesis)
-        for _ in range(self.walks):
-            middle = tuple(self.random.choice(self.alphabet) for _ in range(self.length))
-            yield self.random.choice(hypothesis.states).prefix + middle + self.random.choice(suffixes)
+        for number in range(self.walks):
+            if number % 2 == 0:
+                middle = tuple(self.random.choice(self.alphabet) for _ in range(self.length))
+                yield self.random.choice(hypothesis.states).prefix + middle + self.random.choice(suffixes)
+            else:
+                yield self.disorder() + self.random.choice(suffixes)
+
+    def disorder(self):
+        """The proper word after its first two letters in any order, with others between."""
+        letters = list(self.proper[2:])
+        self.random.shuffle(letters)
+        for _ in range(self.random.randrange(4)):
+            letters.insert(self.random.randrange(len(letters) + 1), self.random.choice(self.alphabet))
+        return self.proper[:2] + tuple(letters)
 
 
 def characterization(hypothesis):
