@@ -5,9 +5,9 @@ Spoken over stdin and stdout, line by line. The system says two lines first: `in
 In the end it says `states NUMBER`, one line `FROM INPUT -> OUTPUT, TO` for each transition, and `end`. States are
 numbered in the order in which a breadth-first search from the first finds them, so a machine has one form only.
 
-A hypothesis is believed when it stands three tests: the proper word with one input put in or left out, or in any
-other order; the partial W-method (Fujiwara and others, 1991), which is exact as long as the system has no more than `--extra` states
-beyond those found; and random words from a seed.
+A hypothesis is believed when it stands three tests: the proper word with one input put in or left out, or in any other
+order; the partial W-method (Fujiwara and others, 1991), which is exact as long as the system has no more than `--extra`
+states beyond those found; and random words from a seed.
 """
 
 import argparse
@@ -75,6 +75,8 @@ class Tests(Oracle):
         self.walks = walks
         self.length = length
         self.random = random.Random(seed)
+        # Where any transition led to a state that is not known yet, these are likely to tell it.
+        self.probes = [proper[2:], (alphabet[-1],)]
 
     def find_cex(self, hypothesis):
         for word in itertools.chain(self.near_misses(), self.wp_method(hypothesis), self.random_words(hypothesis)):
@@ -110,7 +112,7 @@ class Tests(Oracle):
         for extra in range(self.extra + 1):
             for middle in itertools.product(self.alphabet, repeat=extra + 1):
                 for state in hypothesis.states:
-                    for suffix in own[after(state, middle)]:
+                    for suffix in own[after(state, middle)] + self.probes:
                         yield state.prefix + middle + suffix
 
     def random_words(self, hypothesis):

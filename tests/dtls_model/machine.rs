@@ -144,6 +144,9 @@ impl Progress {
     }
 }
 
+/// Most lines of a difference that are shown: where one state is new, the numbers of all after it change.
+const SHOWN: usize = 60;
+
 /// The lines of `kept` and of `now` that differ, with the state that they belong to; comments do not count. None, where
 /// both are the same.
 pub fn difference(kept: &str, now: &str) -> Option<String> {
@@ -161,8 +164,13 @@ pub fn difference(kept: &str, now: &str) -> Option<String> {
     let (kept, now) = (lines(kept), lines(now));
     let mut text = String::new();
     for (sign, these, others) in [('-', &kept, &now), ('+', &now, &kept)] {
-        for (state, line) in these.iter().filter(|line| !others.contains(line)) {
-            writeln!(text, "{sign} {line}    (in {state})").expect("text");
+        let mut shown = "";
+        for (state, line) in these.iter().filter(|line| !others.contains(line)).take(SHOWN) {
+            if state != shown && state != line {
+                writeln!(text, "  {state}").expect("text");
+            }
+            shown = state;
+            writeln!(text, "{sign} {line}").expect("text");
         }
     }
     (!text.is_empty()).then_some(text)
