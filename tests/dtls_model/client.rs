@@ -29,7 +29,7 @@ pub const PONG: &[u8] = b"pong";
 /// Before a message of a flight that was heard before.
 const AGAIN: &str = "again:";
 
-/// A record with this much in it is not kept for later: the engines keep 256 bytes.
+/// A record with this much in it is not kept for later: the engines keep at most 256 bytes.
 const TOO_LONG_TO_KEEP: usize = 280;
 
 /// Who the client is, and what it says where it is to be wrong.

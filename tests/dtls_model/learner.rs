@@ -46,6 +46,8 @@ fn start() -> Child {
         .arg(root.join("tests/dtls_model/learner.py"))
         .args(std::env::var("DTLS_MODEL_OPTIONS").unwrap_or_default().split_whitespace())
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        // Else the order of what is in a set differs from run to run.
+        .env("PYTHONHASHSEED", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
