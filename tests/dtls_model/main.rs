@@ -17,7 +17,7 @@ use bootstrapd::dtls::EngineKind;
 use crate::machine::Machine;
 use crate::system::{Credentials, System};
 
-/// Learns and compares; what was learned is left in target/dtls_model/ where it is not what is kept.
+/// Learns and compares; what was learned is left in target/dtls_model/.
 fn check(engine: EngineKind, credentials: Credentials, name: &str) {
     let (proper, required) = proper_words(credentials);
     let machine = Machine::learned(&learner::learn(&mut System::new(engine, credentials), &proper));
@@ -27,10 +27,8 @@ fn check(engine: EngineKind, credentials: Credentials, name: &str) {
     let kept = fs::read_to_string(&place).unwrap_or_default();
     let difference = machine::difference(&kept, &learned);
     let left = root.join("target/dtls_model").join(format!("{name}.model"));
-    if difference.is_some() {
-        fs::create_dir_all(left.parent().expect("a directory")).expect("can be made");
-        fs::write(&left, &learned).expect("can be written");
-    }
+    fs::create_dir_all(left.parent().expect("a directory")).expect("can be made");
+    fs::write(&left, &learned).expect("can be written");
     assert!(machine.delivers(), "{name}: the client of the test never gets through");
     let shortcuts = machine.shortcuts(&required);
     assert!(shortcuts.is_empty(), "{name}: application data without a proper handshake:\n{}", shortcuts.join("\n"));
