@@ -6,11 +6,14 @@
 //! nonces of ECDSA itself, so that a signature of the server may be a byte longer or shorter next time.) An optimised
 //! build plays 100,000 handshakes, any other 5,000.
 
+#[path = "../support/desk.rs"]
 mod desk;
 mod device;
 mod ledger;
 mod link;
 mod moves;
+#[path = "../support/on_record.rs"]
+mod on_record;
 mod plans;
 #[path = "../support/puppet/mod.rs"]
 mod puppet;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use bootstrapd::dtls::{CloseReason, Configuration, Output};
 
 use crate::desk::{Desk, profile, route};
-use crate::link::Dice;
-use crate::plans;
+use crate::on_record;
 use crate::puppet::Profile;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,8 +33,7 @@ fn waits(configuration: Configuration, profile: Profile) -> (Vec<u64>, u64) {
 
 #[test]
 fn a_flight_is_sent_again_after_1_2_4_to_60_seconds_and_on_slow_networks_after_9_18_36() {
-    let holder_profile = plans::holder_profile();
-    for (profile, is_certified) in [(profile(), false), (holder_profile, true)] {
+    for (profile, is_certified) in [(profile(), false), (on_record::certificate(0), true)] {
         for (initial, handshake_timeout, expected) in [
             (1, 1_000, &[1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60][..]),
             (9, 400, &[9, 18, 36, 60, 60, 60, 60, 60]),
@@ -46,7 +44,7 @@ fn a_flight_is_sent_again_after_1_2_4_to_60_seconds_and_on_slow_networks_after_9
             let configuration = Configuration {
                 initial_timeout: SECOND * initial,
                 handshake_timeout: SECOND * handshake_timeout,
-                ..plans::configuration(&mut Dice::new(1))
+                ..on_record::configuration()
             };
             let (waits, end) = waits(configuration, profile.clone());
             assert_eq!(end, u64::from(handshake_timeout), "{initial} s, certificate: {is_certified}");

@@ -12,7 +12,7 @@ use bootstrapd::route::Route;
 use crate::device::{Device, Plan};
 use crate::ledger::Ledger;
 use crate::link::{Deeds, Dice, Direction, Weather};
-use crate::plans;
+use crate::{on_record, plans};
 
 /// How long datagrams of an attempt that is over may still be under way, or be sent again by the server.
 const AFTERMATH: Duration = Duration::from_secs(120);
@@ -223,11 +223,11 @@ impl World {
                 self.let_send(number, datagrams);
             }
             What::Key { association, identity } => {
-                self.server.handle_psk(self.now, association, plans::key_of(&identity).as_ref());
+                self.server.handle_psk(self.now, association, on_record::key_of(&identity).as_ref());
                 self.collect();
             }
             What::ClientKey { association, offered } => {
-                self.server.handle_client_key(self.now, association, plans::verdict_on(&offered));
+                self.server.handle_client_key(self.now, association, on_record::verdict_on(&offered));
                 self.collect();
             }
         }

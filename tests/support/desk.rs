@@ -1,11 +1,13 @@
-//! One server and one client face to face, for what must happen exactly.
+//! One DTLS server and its clients face to face, for what must happen exactly.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::time::{Duration, Instant};
 
 use bootstrapd::dtls::{AssociationId, Configuration, EngineKind, Output, Server};
 use bootstrapd::route::Route;
 
-use crate::plans;
+use crate::on_record;
 use crate::puppet::{Profile, Puppet};
 
 /// A server with the engine of our own, and what came out of it besides datagrams and questions for keys.
@@ -23,7 +25,7 @@ pub fn route(port: u16) -> Route {
 
 /// A client with a key that is on record.
 pub fn profile() -> Profile {
-    plans::plain(1).profile
+    on_record::psk(1)
 }
 
 impl Desk {
@@ -40,10 +42,10 @@ impl Desk {
             match output {
                 Output::Datagram { route, bytes } => datagrams.push((route, bytes)),
                 Output::NeedPsk { association, identity, .. } if self.answers => {
-                    self.server.handle_psk(self.now, association, plans::key_of(&identity).as_ref());
+                    self.server.handle_psk(self.now, association, on_record::key_of(&identity).as_ref());
                 }
                 Output::NeedClientKey { association, offered, .. } if self.answers => {
-                    self.server.handle_client_key(self.now, association, plans::verdict_on(&offered));
+                    self.server.handle_client_key(self.now, association, on_record::verdict_on(&offered));
                 }
                 event => self.events.push(event),
             }
