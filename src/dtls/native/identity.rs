@@ -4,6 +4,9 @@
 //! Knows nothing of clients. Its one use of randomness is not given from outside: aws-lc-rs draws the nonces of its
 //! signatures itself.
 
+#[cfg(all(test, feature = "openssl"))]
+mod tests;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use der::{Decode, Encode};

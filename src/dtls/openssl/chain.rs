@@ -30,7 +30,7 @@ pub(super) struct Trust {
 }
 
 /// What may be believed, once the client proves that it holds `key`.
-pub(super) struct Believed {
+pub(in crate::dtls) struct Believed {
     pub(super) peer: Peer,
     /// SubjectPublicKeyInfo as OpenSSL writes it.
     pub(super) key: Vec<u8>,
@@ -222,4 +222,15 @@ pub(super) fn engine_error_of(fault: CertificateFault) -> c_int {
         | CertificateFault::NameNotPermitted
         | CertificateFault::Unacceptable => ffi::X509_V_ERR_CERT_REJECTED,
     }
+}
+
+/// What OpenSSL says, for tests that compare.
+#[cfg(test)]
+pub(in crate::dtls) fn verdict_on(
+    anchors: &[Vec<u8>],
+    offered: Offered,
+    verdict: Verdict,
+) -> Option<Result<Peer, CertificateFault>> {
+    let trust = Trust::new(anchors).ok()?;
+    Some(trust.judge(offered, verdict).map(|believed| believed.peer))
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows neither the path that it is part of nor the time.
 
-use der::{Decode, Encode};
+use der::{Class, Decode, Encode, Tag, Tagged};
 use pkcs1::RsaPublicKeyRef;
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoOwned};
 use x509_cert::certificate::{CertificateInner, Profile, TbsCertificateInner, Version};
@@ -88,6 +88,9 @@ impl Certificate {
             return None;
         }
         let content: &TbsCertificateInner<AsIssued> = certificate.tbs_certificate();
+        if ![content.subject(), content.issuer()].into_iter().all(is_text) {
+            return None;
+        }
         let seconds = |time: &Time| i64::try_from(time.to_unix_duration().as_secs()).ok();
         Some(Certificate {
             subject: content.subject().clone(),
@@ -185,6 +188,16 @@ impl KeyKind {
             other => KeyKind::Other(other),
         }
     }
+}
+
+/// Whether each part of a name is of a type that ASN.1 knows, and Unicode where it says so: what OpenSSL looks at as it
+/// reads, and x509-cert does not.
+fn is_text(name: &Name) -> bool {
+    name.iter().all(|part| match part.value.tag() {
+        Tag::Utf8String => std::str::from_utf8(part.value.value()).is_ok(),
+        Tag::BmpString => part.value.value().len().is_multiple_of(2),
+        tag => tag.class() == Class::Universal,
+    })
 }
 
 /// Length of a big-endian number without its leading zeros.

@@ -115,7 +115,8 @@ fn check_extensions(path: &[&Certificate]) -> Result<(), CertificateFault> {
         if path_length.is_some_and(|most| authorities > usize::from(most)) {
             return Err(CertificateFault::PathTooLong);
         }
-        authorities += usize::from(!certificate.is_self_issued());
+        // Self-issued ones, too, for webpki counts them in any case.
+        authorities += 1;
     }
     Ok(())
 }
