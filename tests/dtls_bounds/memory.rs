@@ -6,7 +6,7 @@ use bootstrapd::route::Route;
 use crate::allocator;
 use crate::desk::{Desk, profile};
 use crate::on_record;
-use crate::puppet::message::{CERTIFICATE, CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE};
+use crate::puppet::message::{CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE};
 use crate::puppet::protection::{PSK_CCM_8, PSK_SUITES};
 use crate::puppet::record::{CHANGE_CIPHER_SPEC, HANDSHAKE};
 use crate::puppet::{Message, Profile, Puppet};

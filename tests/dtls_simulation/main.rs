@@ -31,6 +31,9 @@ const HANDSHAKES: u64 = if cfg!(debug_assertions) { 5_000 } else { 100_000 };
 /// Clients of one run.
 const CLIENTS: usize = 40;
 
+/// Handshakes that succeed in one run, on the average, rounded down.
+const HANDSHAKES_OF_A_RUN: u64 = 30;
+
 /// Says which run failed.
 struct Run(u64);
 
@@ -73,7 +76,8 @@ fn play_all(runs: u64, play: impl Fn(u64) -> Tally + Sync) -> Tally {
 /// lost, repeated, late or broken off; and when all are gone the server has forgotten them.
 #[test]
 fn nobody_is_stuck_and_nothing_is_left_behind() {
-    let runs = HANDSHAKES.div_ceil(CLIENTS as u64);
+    // Some clients are not to get in, and some reboot and get in again.
+    let runs = HANDSHAKES.div_ceil(HANDSHAKES_OF_A_RUN);
     let tally = play_all(runs, |number| {
         let mut dice = Dice::new(number);
         let (configuration, weather) = (plans::configuration(&mut dice), Weather::drawn(&mut dice));
@@ -86,8 +90,8 @@ fn nobody_is_stuck_and_nothing_is_left_behind() {
     });
     println!("{runs} runs: {tally:#?}");
     let [fair, succeeded] = tally.fair;
-    assert!(tally.handshakes >= HANDSHAKES);
-    assert!(succeeded as f64 >= 0.97 * fair as f64, "{succeeded} of {fair}");
+    assert!(tally.handshakes >= HANDSHAKES, "too few runs");
+    assert!(succeeded as f64 >= 0.99 * fair as f64, "{succeeded} of {fair}");
     assert!(tally.moved > runs && tally.replaced > runs, "nobody moved or rebooted");
 }
 

@@ -66,7 +66,8 @@ fn a_repeated_client_hello_is_answered_at_once_and_puts_the_servers_own_repetiti
     let again: Vec<_> = desk.give(route(1), &hello).into_iter().map(|(_, datagram)| datagram.len()).collect();
     assert_eq!(again, flight.iter().map(Vec::len).collect::<Vec<_>>());
     let before = desk.now;
-    desk.wait().expect("waits");
+    // It may be called in vain, and too early.
+    while desk.wait().expect("waits").is_empty() {}
     assert_eq!(desk.now - before, 2 * SECOND);
     assert_eq!(desk.server.statistics().handshakes_started, 1);
 }

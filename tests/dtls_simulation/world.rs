@@ -65,7 +65,7 @@ pub struct Mischief {
 
 impl Mischief {
     pub const NONE: Mischief = Mischief { reboot: 0.0, change_of_address: 0.0, lookup: 0.0 };
-    pub const SOME: Mischief = Mischief { reboot: 0.02, change_of_address: 0.03, lookup: 3.0 };
+    pub const SOME: Mischief = Mischief { reboot: 0.01, change_of_address: 0.015, lookup: 3.0 };
 }
 
 /// What came of a run.
@@ -76,6 +76,7 @@ pub struct Tally {
     pub attempts: u64,
     /// Attempts that nothing but loss, delay and copies disturbed, and those of them that succeeded.
     pub fair: [u64; 2],
+    /// That one client made in a row, none of them disturbed by what befell the client itself.
     pub most_attempts: u64,
     pub moved: u64,
     pub replaced: u64,
@@ -194,7 +195,7 @@ impl World {
             assert!(device.is_gone() && (!must_be_done || device.is_done()), "{} is not done", device.number);
             self.tally.handshakes += device.established;
             self.tally.attempts += device.attempts;
-            self.tally.most_attempts = self.tally.most_attempts.max(device.attempts);
+            self.tally.most_attempts = self.tally.most_attempts.max(device.most_in_a_row);
             self.tally.fair = [self.tally.fair[0] + device.fair[0], self.tally.fair[1] + device.fair[1]];
         }
         self.tally.moved = self.ledger.moved;
