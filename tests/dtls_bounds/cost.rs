@@ -15,7 +15,7 @@ const RECORDS: usize = 1_000;
 /// Measurements of each kind, of which the shortest counts: whatever disturbs one makes it longer.
 const ROUNDS: usize = 9;
 /// What is left of noise in the shortest.
-const NOISE: f64 = 1.1;
+const NOISE: f64 = 1.15;
 
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -47,7 +47,7 @@ fn kinds(puppet: &mut Puppet) -> Vec<(&'static str, Route, Vec<Vec<u8>>)> {
     let ahead = Layout { number: Some(beyond), ..Layout::new(record::APPLICATION_DATA, 1) };
     let mut far = puppet.record_with(&ahead, &content);
     last(&mut far);
-    vec![
+    [
         ("of a wrong tag", route(1), changed(&last)),
         ("of a wrong tag and a high number", route(1), vec![far; RECORDS]),
         ("of a wrong type", route(1), changed(&|record| record[0] = if record[0] == 22 { 21 } else { 22 })),
@@ -58,6 +58,9 @@ fn kinds(puppet: &mut Puppet) -> Vec<(&'static str, Route, Vec<Vec<u8>>)> {
         ("genuine", route(1), genuine.clone()),
         ("heard before", route(1), genuine),
     ]
+    .into_iter()
+    .filter(|(kind, ..)| puppet.connection_id_of_server().is_some() || !kind.contains("connection id"))
+    .collect()
 }
 
 /// Whoever sends forged records costs the server no more than a client does: less, by what a client's message goes on to.
@@ -72,7 +75,6 @@ fn a_forged_record_costs_no_more_than_a_genuine_one() {
             for round in 0..ROUNDS {
                 for (index, (kind, route, records)) in kinds(&mut puppet).into_iter().enumerate() {
                     let (time, heard) = take(&mut desk, route, &records);
-                    // Without an id its place holds a part of the number and the nonce, which spoils the record as well.
                     assert_eq!(heard, if kind == "genuine" { RECORDS } else { 0 }, "{kind}");
                     match round {
                         0 => shortest.push((kind, time)),
@@ -84,7 +86,8 @@ fn a_forged_record_costs_no_more_than_a_genuine_one() {
             for (kind, time) in shortest {
                 let share = time.as_secs_f64() / genuine.as_secs_f64();
                 let each = time / RECORDS as u32;
-                println!("{suite:04x}, connection id {}: a record {kind} costs {each:?}, {share:.2} of a genuine one", connection_id.is_some());
+                let with = if connection_id.is_some() { "with" } else { "without" };
+                println!("{suite:04x} {with} connection ids: a record {kind} costs {each:?}, {share:.2} of a genuine one");
                 assert!(share <= NOISE, "{suite:04x}: a record {kind} costs {share:.2} of a genuine one");
             }
         }
