@@ -34,11 +34,11 @@ use crate::dtls::record::{
 use crate::peer::Peer;
 use crate::secret::Secret;
 
-/// Most records of epoch 1 that wait for their keys.
-const EARLY_MAX: usize = 4;
+/// Most records of epoch 1 that wait for their keys: a Finished in fragments of one byte.
+const EARLY_MAX: usize = VERIFY_DATA_LENGTH;
 
-/// Longest of them in bytes: a Finished has below 80, in fragments less.
-const EARLY_LENGTH_MAX: usize = 256;
+/// Longest of them in bytes: a Finished has below 80, with a connection id of ours.
+const EARLY_LENGTH_MAX: usize = 80;
 
 /// Length of verify_data in a Finished (RFC 5246, section 7.4.9).
 const VERIFY_DATA_LENGTH: usize = 12;
@@ -111,7 +111,7 @@ type FinishedParts = ([u8; VERIFY_DATA_LENGTH], [bool; VERIFY_DATA_LENGTH]);
 /// How a handshake begins.
 pub(in crate::dtls) enum Beginning {
     /// It waits for the client.
-    Waits(Handshake),
+    Waits(Box<Handshake>),
     /// There is nothing to agree on: send this and forget it.
     Refused { alert: Vec<u8>, reason: CloseReason },
 }
@@ -147,7 +147,7 @@ impl Handshake {
         };
         transcript.update(outgoing.push(SERVER_HELLO_DONE, Vec::new()));
         let datagrams = outgoing.send(now);
-        Some(Beginning::Waits(Handshake {
+        Some(Beginning::Waits(Box::new(Handshake {
             agreement,
             stage,
             transcript,
@@ -158,7 +158,7 @@ impl Handshake {
             early: Vec::new(),
             has_heard_alert: false,
             datagrams,
-        }))
+        })))
     }
 
     /// Feeds a datagram.
