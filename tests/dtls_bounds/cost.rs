@@ -87,7 +87,9 @@ fn a_forged_record_costs_no_more_than_a_genuine_one() {
                 let share = time.as_secs_f64() / genuine.as_secs_f64();
                 let each = time / RECORDS as u32;
                 let with = if connection_id.is_some() { "with" } else { "without" };
-                println!("{suite:04x} {with} connection ids: a record {kind} costs {each:?}, {share:.2} of a genuine one");
+                println!(
+                    "{suite:04x} {with} connection ids: a record {kind} costs {each:?}, {share:.2} of a genuine one"
+                );
                 assert!(share <= NOISE, "{suite:04x}: a record {kind} costs {share:.2} of a genuine one");
             }
         }

@@ -114,7 +114,13 @@ fn long_certificates() -> Message {
 }
 
 /// Sends a message in the clear in fragments of 1,000 bytes, but for the last `missing`.
-fn send_fragments(desk: &mut Desk, route: Route, puppet: &mut Puppet, (message, number): (&Message, u16), missing: usize) {
+fn send_fragments(
+    desk: &mut Desk,
+    route: Route,
+    puppet: &mut Puppet,
+    (message, number): (&Message, u16),
+    missing: usize,
+) {
     let fragments = message.numbered(number).fragments(1_000.min(message.body.len() / 2));
     for fragment in &fragments[..fragments.len() - missing] {
         let record = puppet.record(HANDSHAKE, 0, fragment);

@@ -54,11 +54,16 @@ enum Stage {
     /// To begin an attempt.
     Waiting,
     /// In one: how often its flight was repeated, and how long it waits.
-    Handshake { tries: u32, wait: Duration },
+    Handshake {
+        tries: u32,
+        wait: Duration,
+    },
     /// Between messages.
     Thinking,
     /// It waits for an answer.
-    Talking { tries: u32 },
+    Talking {
+        tries: u32,
+    },
     Gone,
 }
 
@@ -167,9 +172,7 @@ impl Device {
             }
             Stage::Thinking if self.rounds >= self.plan.rounds => self.say_goodbye(),
             Stage::Thinking => self.talk(now, dice, 1),
-            Stage::Talking { tries } if self.has_lost_path && tries >= TRIES_IN_VAIN => {
-                self.begin(now, dice, is_quiet)
-            }
+            Stage::Talking { tries } if self.has_lost_path && tries >= TRIES_IN_VAIN => self.begin(now, dice, is_quiet),
             Stage::Talking { tries } => {
                 assert!(tries < TRIES_TO_TALK, "the association of {} is stuck", self.number);
                 self.talk(now, dice, tries + 1)

@@ -189,9 +189,8 @@ impl World {
         self.ledger.finish();
         assert!(self.owners.is_empty(), "an association has an owner and does not exist");
         for device in &self.devices {
-            let must_be_done = device.plan.is_right
-                && device.plan.vanishes_after.is_none()
-                && device.plan.attempts_max.is_none();
+            let must_be_done =
+                device.plan.is_right && device.plan.vanishes_after.is_none() && device.plan.attempts_max.is_none();
             assert!(device.is_gone() && (!must_be_done || device.is_done()), "{} is not done", device.number);
             self.tally.handshakes += device.established;
             self.tally.attempts += device.attempts;
