@@ -5,6 +5,7 @@ use std::time::Duration;
 use bootstrapd::dtls::{AssociationId, CloseReason, Configuration, Output};
 
 use crate::desk::{Desk, profile, route};
+use crate::on_record;
 use crate::puppet::protection::PSK_SUITES;
 use crate::puppet::{Profile, Puppet};
 
@@ -171,4 +172,35 @@ fn two_associations_at_one_address_are_told_apart_by_connection_id() {
     assert_eq!(desk.events, expected);
     assert_eq!(address_of(&mut desk, &mut puppet, association), Some(AWAY));
     assert_eq!(address_of(&mut desk, &mut other, neighbour), Some(AWAY));
+}
+
+/// As when a translator of addresses gives the address of a client that was silent to another: who has a connection id is
+/// found by it, and stays.
+#[test]
+fn another_client_at_the_same_address_displaces_nobody_who_has_a_connection_id() {
+    let (mut desk, mut puppet, association) = connected(with_id(0));
+    let mut other = Puppet::new(on_record::psk(2), 99);
+    let first = other.start();
+    desk.talk(route(HOME), &mut other, first);
+    let [Output::Established { association: neighbour, .. }] = desk.events[..] else { panic!("{:?}", desk.events) };
+    desk.events.clear();
+    assert_eq!(desk.server.statistics().associations, 2);
+    let record = puppet.seal(b"from elsewhere");
+    desk.give(route(AWAY), &record);
+    assert_eq!(desk.events, [moved(association, AWAY), data(association, b"from elsewhere")]);
+    assert_eq!(address_of(&mut desk, &mut puppet, association), Some(AWAY));
+    assert_eq!(address_of(&mut desk, &mut other, neighbour), Some(HOME));
+}
+
+#[test]
+fn a_client_that_reboots_takes_its_own_place_with_a_connection_id_and_without() {
+    for profile in [profile(), with_id(0)] {
+        let (mut desk, _, association) = connected(profile.clone());
+        let mut rebooted = Puppet::new(profile, 99);
+        let first = rebooted.start();
+        desk.talk(route(HOME), &mut rebooted, first);
+        let closed = Output::Closed { association, route: route(HOME), reason: CloseReason::Replaced };
+        assert_eq!((&desk.events[0], desk.events.len()), (&closed, 2));
+        assert_eq!(desk.server.statistics().associations, 1);
+    }
 }
