@@ -49,14 +49,18 @@ impl Drop for Run {
     }
 }
 
+/// The one run that is to be played.
+fn only() -> Option<u64> {
+    std::env::var("DTLS_SIMULATION_RUN").ok().and_then(|number| number.parse().ok())
+}
+
 /// Plays runs by their numbers on as many threads as there are processors.
 fn play_all(runs: u64, play: impl Fn(u64) -> Tally + Sync) -> Tally {
-    let only = std::env::var("DTLS_SIMULATION_RUN").ok().and_then(|number| number.parse::<u64>().ok());
     let numbered = |number| {
         let _named = Run(number);
         play(number)
     };
-    if let Some(only) = only {
+    if let Some(only) = only() {
         return numbered(only);
     }
     let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
@@ -93,10 +97,13 @@ fn nobody_is_stuck_and_nothing_is_left_behind() {
         world.play()
     });
     println!("{runs} runs: {tally:#?}");
+    if only().is_some() {
+        return;
+    }
     let [fair, succeeded] = tally.fair;
     assert!(tally.handshakes >= handshakes(), "too few runs");
     assert!(succeeded as f64 >= 0.99 * fair as f64, "{succeeded} of {fair}");
-    assert!(tally.moved > runs && tally.replaced > runs, "nobody moved or rebooted");
+    assert!(10 * tally.moved > runs && 10 * tally.replaced > runs, "hardly anybody moved or rebooted");
 }
 
 /// With clients whose flights are of one datagram each, over links that only lose, as many get in at once as the
