@@ -1,9 +1,9 @@
-//! Bootstraps per CPU-second of the daemon, over NoSec and over DTLS with a full handshake, next to the floor: the same
-//! number of datagrams echoed by a bare tokio socket, in the same run and on the same machine.
+//! Bootstraps per CPU-second of the daemon, over NoSec and over DTLS with a full handshake by each engine, next to the
+//! floor: the same number of datagrams echoed by a bare tokio socket, in the same run and on the same machine.
 //!
-//! `cargo bench --bench bootstraps`. The clients are the simulated ones, with a stale account, so that each bootstrap
-//! has seven exchanges: request, Discover, two Deletes, two Writes, Finish. CPU time is the server process's own; the
-//! daemon runs with its log at `warn`.
+//! `cargo bench --bench bootstraps [-- nosec|openssl|native ...]`; all without an argument. The clients are the simulated
+//! ones, with a stale account, so that each bootstrap has seven exchanges: request, Discover, two Deletes, two Writes,
+//! Finish. CPU time is the server process's own; the daemon runs with its log at `warn`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -30,7 +30,8 @@ const PAYLOAD: [u8; 64] = [0x40; 64];
 const KEY: &str = "bench-key-of-16+";
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--echo") {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if arguments.iter().any(|argument| argument == "--echo") {
         return echo();
     }
     let state = tempfile::tempdir().expect("a scratch directory");
@@ -44,7 +45,10 @@ fn main() {
         let all = floor * EXCHANGES as f64;
         println!("floor {load:9}: {floor:.2} µs of CPU per echoed datagram, {all:.1} µs per {EXCHANGES}");
     }
-    for (name, address, psk) in [("NoSec", daemon.nosec, false), ("PSK", daemon.dtls, true)] {
+    let is_wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
+    let listeners = [("nosec", daemon.nosec), ("openssl", daemon.openssl), ("native", daemon.native)];
+    let listeners = listeners.map(|(name, address)| (name, address, name != "nosec"));
+    for (name, address, psk) in listeners.into_iter().filter(|(name, ..)| is_wanted(name)) {
         for (load, rate, floor) in [("saturated", None, saturated), ("at 500/s", Some(RATE), paced)] {
             let count = if rate.is_some() { 3_000 } else { DEVICES };
             let endpoints = if psk { "psk-{n}" } else { "nosec-{n}" };
@@ -52,10 +56,10 @@ fn main() {
         }
     }
     println!("\nwith an account whose key is drawn for each device:");
-    for (name, address, psk) in [("NoSec", daemon.nosec, false), ("PSK", daemon.dtls, true)] {
-        let endpoints = if psk { "drawn-psk-{n}" } else { "drawn-nosec-{n}" };
+    for (name, address, psk) in listeners.into_iter().filter(|(name, ..)| is_wanted(name)) {
+        let endpoints = format!("drawn-{name}-{{n}}");
         for load in ["drawing", "drawn"] {
-            print(name, load, saturated, &daemon.load(address, psk, endpoints, DEVICES, None));
+            print(name, load, saturated, &daemon.load(address, psk, &endpoints, DEVICES, None));
         }
     }
 }
@@ -65,7 +69,7 @@ fn print(name: &str, load: &str, floor: f64, report: &LoadReport) {
     let cpu = server.cpu_us_per_bootstrap.expect("something was completed");
     let latency = report.latency.as_ref().expect("something was completed");
     println!(
-        "{name:5} {load:9}: {:6.0} per CPU-second ({cpu:5.1} µs, {:.2} times the floor), {:6.0} per second, \
+        "{name:7} {load:9}: {:6.0} per CPU-second ({cpu:5.1} µs, {:.2} times the floor), {:6.0} per second, \
          p50 {:.2} ms, p99 {:.2} ms, {} failed, memory {} KiB (peak {} KiB)",
         1e6 / cpu,
         cpu / (floor * EXCHANGES as f64),
@@ -82,7 +86,8 @@ fn print(name: &str, load: &str, floor: f64, report: &LoadReport) {
 struct Daemon {
     process: Child,
     nosec: SocketAddr,
-    dtls: SocketAddr,
+    openssl: SocketAddr,
+    native: SocketAddr,
 }
 
 impl Daemon {
@@ -102,10 +107,10 @@ impl Daemon {
                 return rest.split(' ').next().expect("an address").parse().expect("an address");
             }
         };
-        let (nosec, dtls) = (address("(nosec)"), address("(dtls)"));
+        let (nosec, openssl, native) = (address("(nosec)"), address("(dtls)"), address("(dtls)"));
         // Whatever else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Daemon { process, nosec, dtls }
+        Daemon { process, nosec, openssl, native }
     }
 
     fn load(&self, address: SocketAddr, psk: bool, name: &str, count: u64, rate: Option<f64>) -> LoadReport {
@@ -142,7 +147,8 @@ fn toml(state: &Path) -> String {
     let mut text = format!(
         "state_dir = {:?}\n[admin]\nsocket = {:?}\n\
          [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"nosec\"\ninsecure_secrets = true\n\
-         [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"dtls\"\n\
+         [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"dtls\"\nengine = \"openssl\"\n\
+         [[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"dtls\"\nengine = \"native\"\n\
          [[server]]\nname = \"server\"\nssid = 101\nuri = \"lwm2m.example.com\"\npsk = \"text:{KEY}\"\n\
          [[profile]]\nname = \"default\"\nservers = [\"server\"]\ndefault = true\n\
          [[server]]\nname = \"drawn\"\nssid = 102\nuri = \"lwm2m.example.com\"\n\
@@ -156,7 +162,8 @@ fn toml(state: &Path) -> String {
         text.push_str(&format!(
             "[[device]]\nendpoint = \"nosec-{n}\"\n[[device]]\nendpoint = \"psk-{n}\"\npsk = \"text:{KEY}\"\n\
              [[device]]\nendpoint = \"drawn-nosec-{n}\"\n\
-             [[device]]\nendpoint = \"drawn-psk-{n}\"\npsk = \"text:{KEY}\"\n"
+             [[device]]\nendpoint = \"drawn-openssl-{n}\"\npsk = \"text:{KEY}\"\n\
+             [[device]]\nendpoint = \"drawn-native-{n}\"\npsk = \"text:{KEY}\"\n"
         ));
     }
     text

@@ -318,3 +318,6 @@ fn push_opaque16(bytes: &mut Vec<u8>, content: &[u8]) {
     bytes.extend_from_slice(&(content.len() as u16).to_be_bytes());
     bytes.extend_from_slice(content);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! Fuzz target: see `native/connection_id.rs`.
+#![no_main]
+
+#[path = "../native/mod.rs"]
+#[allow(dead_code)]
+mod native;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| native::connection_id(data));
