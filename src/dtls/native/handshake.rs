@@ -90,19 +90,19 @@ enum Stage {
     /// Its ClientKeyExchange.
     KeyExchange { ephemeral: Ephemeral, believed: Believed },
     /// Its CertificateVerify.
-    CertificateVerify { secrets: Secrets, believed: Believed },
+    CertificateVerify { secrets: Box<Secrets>, believed: Believed },
     /// Its ChangeCipherSpec and Finished.
-    Finished { secrets: Secrets, peer: Peer },
+    Finished { secrets: Box<Secrets>, peer: Peer },
     /// Nothing: the client has proven itself.
     Proven { association: Box<Association>, peer: Peer },
     /// Nothing: it has failed.
     Failed(CloseReason),
 }
 
-/// What the key exchange gave.
+/// What the key exchange gave. It stays where it was made: what is moved leaves a copy behind that nobody wipes.
 struct Secrets {
     master: MasterSecret,
-    protection: Protection,
+    protection: Box<Protection>,
 }
 
 /// A Finished may come in fragments as any message may.
@@ -452,7 +452,7 @@ impl Handshake {
 
     /// Master secret and keys, once the transcript reaches ClientKeyExchange (RFC 7627, section 4: that is the session
     /// hash).
-    fn derive(&self, premaster: &[u8]) -> Option<Secrets> {
+    fn derive(&self, premaster: &[u8]) -> Option<Box<Secrets>> {
         let Agreement { client_random, server_random, suite, extended_master_secret, .. } = &self.agreement;
         let master = if *extended_master_secret {
             MasterSecret::extended(premaster, &self.transcript_hash())
@@ -461,13 +461,13 @@ impl Handshake {
         };
         let aead = Aead::of(*suite)?;
         let block = master.key_block(client_random, server_random);
-        let protection = Protection {
+        let protection = Box::new(Protection {
             receiving: Keys::new(aead, &block.client_key, block.client_iv),
             sending: Keys::new(aead, &block.server_key, block.server_iv),
             window: ReplayWindow::new(),
             next_record: 0,
-        };
-        Some(Secrets { master, protection })
+        });
+        Some(Box::new(Secrets { master, protection }))
     }
 
     fn refuse(&mut self, fault: CertificateFault) -> Turn<'static> {
