@@ -146,8 +146,10 @@ pub enum CertificateFault {
     /// Key usage without digitalSignature (RFC 5246, section 7.4.6). Alert: unsupported_certificate.
     #[error("the client's certificate is not for signing: its key usage lacks digitalSignature")]
     WrongKeyUsage,
-    /// Not on a curve of at least 255 bits that is served. Alert: unsupported_certificate.
-    #[error("the client's key cannot be used: it must be an elliptic-curve key on P-256 or P-384")]
+    /// Not on a curve that the engine serves. Alert: unsupported_certificate.
+    #[error(
+        "the client's key cannot be used: it must be an elliptic-curve key on P-256, or on P-384 with `engine = \"openssl\"`"
+    )]
     UnsupportedKey,
     /// A key or digest of the chain is too weak. Alert: bad_certificate.
     #[error(
@@ -168,6 +170,11 @@ pub enum CertificateFault {
     /// Whatever else the engine holds against it. Alert: bad_certificate.
     #[error("the client's chain breaks a rule of RFC 5280, for instance by a critical extension that nobody knows")]
     Unacceptable,
+    /// More than the native engine evaluates, which takes no risk there. Never of OpenSSL. Alert: unsupported_certificate.
+    #[error(
+        "the client's chain is beyond the native DTLS engine: X.509 before version 3, an authority's certificate as the client's own, more than six authorities in between, constraints on other names than domains and addresses, critical policies, or a signature on another curve than P-256, P-384 and P-521; store the certificate with the device, or use `engine = \"openssl\"`"
+    )]
+    NotEvaluated,
     /// The raw public key is on record of nobody. Alert: handshake_failure, so that a client which is merely not on
     /// record yet comes again (spec sheet `objects.md`, section 9).
     #[error("no device has this raw public key")]

@@ -34,6 +34,8 @@ use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
 use self::breakdown::{Breakdown, breakdown_of};
+#[cfg(test)]
+pub(super) use self::chain::verdict_on;
 use self::chain::{Believed, Trust};
 use self::wire::{Wire, is_plausible};
 use super::association::{Reception, Standing};

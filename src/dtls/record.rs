@@ -264,6 +264,7 @@ mod tests {
             records[1],
             Record {
                 content_type: ContentType::ApplicationData,
+                connection_id: None,
                 version: VERSION_1_2,
                 epoch: 1,
                 sequence_number: [0, 0, 0, 0, 0, 9],

@@ -35,9 +35,10 @@ impl Alert {
             | CertificateFault::IssuerNotAuthority
             | CertificateFault::PathTooLong
             | CertificateFault::ChainTooLong => Alert::UnknownCa,
-            CertificateFault::NotForClients | CertificateFault::WrongKeyUsage | CertificateFault::UnsupportedKey => {
-                Alert::UnsupportedCertificate
-            }
+            CertificateFault::NotForClients
+            | CertificateFault::WrongKeyUsage
+            | CertificateFault::UnsupportedKey
+            | CertificateFault::NotEvaluated => Alert::UnsupportedCertificate,
             CertificateFault::NoCertificate | CertificateFault::UnknownRawPublicKey => Alert::HandshakeFailure,
             CertificateFault::Malformed
             | CertificateFault::BadSignature

@@ -205,9 +205,10 @@ pub(super) fn engine_error_of(fault: CertificateFault) -> c_int {
         | CertificateFault::PathTooLong
         | CertificateFault::ChainTooLong => ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
         // unsupported_certificate (43)
-        CertificateFault::NotForClients | CertificateFault::WrongKeyUsage | CertificateFault::UnsupportedKey => {
-            ffi::X509_V_ERR_INVALID_PURPOSE
-        }
+        CertificateFault::NotForClients
+        | CertificateFault::WrongKeyUsage
+        | CertificateFault::UnsupportedKey
+        | CertificateFault::NotEvaluated => ffi::X509_V_ERR_INVALID_PURPOSE,
         // handshake_failure (40)
         CertificateFault::NoCertificate | CertificateFault::UnknownRawPublicKey => {
             ffi::X509_V_ERR_APPLICATION_VERIFICATION
@@ -221,4 +222,15 @@ pub(super) fn engine_error_of(fault: CertificateFault) -> c_int {
         | CertificateFault::NameNotPermitted
         | CertificateFault::Unacceptable => ffi::X509_V_ERR_CERT_REJECTED,
     }
+}
+
+/// What OpenSSL says, for tests that compare.
+#[cfg(test)]
+pub(in crate::dtls) fn verdict_on(
+    anchors: &[Vec<u8>],
+    offered: Offered,
+    verdict: Verdict,
+) -> Option<Result<Peer, CertificateFault>> {
+    let trust = Trust::new(anchors).ok()?;
+    Some(trust.judge(offered, verdict).map(|believed| believed.peer))
 }

@@ -7,7 +7,7 @@ mod client;
 mod handshake;
 mod hostile;
 mod loss;
-mod pki;
+pub(super) mod pki;
 mod raw_keys;
 mod reboot;
 mod world;

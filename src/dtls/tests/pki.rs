@@ -20,45 +20,48 @@ const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
 
 /// [`NOW`], as the server is told.
-pub(super) fn wall_clock() -> SystemTime {
+pub(in crate::dtls) fn wall_clock() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs())
 }
 
-pub(super) fn key() -> PKey<Private> {
+pub(in crate::dtls) fn key() -> PKey<Private> {
     key_on(Nid::X9_62_PRIME256V1)
 }
 
-pub(super) fn key_on(curve: Nid) -> PKey<Private> {
+pub(in crate::dtls) fn key_on(curve: Nid) -> PKey<Private> {
     let group = EcGroup::from_curve_name(curve).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 
 /// A key, and the certificates that speak for it, leaf first.
 #[derive(Clone)]
-pub(super) struct Holder {
-    pub(super) chain: Vec<X509>,
-    pub(super) key: PKey<Private>,
+pub(in crate::dtls) struct Holder {
+    pub(in crate::dtls) chain: Vec<X509>,
+    pub(in crate::dtls) key: PKey<Private>,
 }
 
 /// What a certificate shall say. Days are counted from [`NOW`].
-pub(super) struct Wish {
-    pub(super) name: &'static str,
-    pub(super) days: (i64, i64),
-    pub(super) is_authority: bool,
-    pub(super) path_length: Option<u32>,
-    pub(super) key_usage: Option<KeyUsage>,
-    pub(super) is_for_servers_only: bool,
-    pub(super) digest: MessageDigest,
-    pub(super) dns: Option<&'static str>,
+pub(in crate::dtls) struct Wish {
+    pub(in crate::dtls) name: &'static str,
+    /// 2 means version 3.
+    pub(in crate::dtls) version: i32,
+    pub(in crate::dtls) days: (i64, i64),
+    pub(in crate::dtls) is_authority: bool,
+    pub(in crate::dtls) path_length: Option<u32>,
+    pub(in crate::dtls) key_usage: Option<KeyUsage>,
+    pub(in crate::dtls) is_for_servers_only: bool,
+    pub(in crate::dtls) digest: MessageDigest,
+    pub(in crate::dtls) dns: Option<&'static str>,
     /// OID, whether critical, content.
-    pub(super) extension: Option<(&'static str, bool, Vec<u8>)>,
-    pub(super) key: PKey<Private>,
+    pub(in crate::dtls) extension: Option<(&'static str, bool, Vec<u8>)>,
+    pub(in crate::dtls) key: PKey<Private>,
 }
 
 impl Default for Wish {
     fn default() -> Wish {
         Wish {
             name: "device",
+            version: 2,
             // Clients look at servers' certificates by the real clock.
             days: (-20_000, 20_000),
             is_authority: false,
@@ -73,17 +76,17 @@ impl Default for Wish {
     }
 }
 
-pub(super) fn authority(name: &'static str) -> Wish {
+pub(in crate::dtls) fn authority(name: &'static str) -> Wish {
     Wish { name, is_authority: true, ..Wish::default() }
 }
 
 impl Wish {
-    pub(super) fn self_signed(self) -> Holder {
+    pub(in crate::dtls) fn self_signed(self) -> Holder {
         self.certify(None)
     }
 
     /// Certified by `issuer`, whose chain follows, as long as it is not its own issuer.
-    pub(super) fn issued_by(self, issuer: &Holder) -> Holder {
+    pub(in crate::dtls) fn issued_by(self, issuer: &Holder) -> Holder {
         self.certify(Some(issuer))
     }
 
@@ -102,7 +105,7 @@ impl Wish {
         name.append_entry_by_nid(Nid::COMMONNAME, self.name).unwrap();
         let name = name.build();
         let mut builder = X509Builder::new().unwrap();
-        builder.set_version(2).unwrap();
+        builder.set_version(self.version).unwrap();
         let mut serial = BigNum::new().unwrap();
         serial.rand(64, MsbOption::MAYBE_ZERO, false).unwrap();
         builder.set_serial_number(&Asn1Integer::from_bn(&serial).unwrap()).unwrap();
@@ -146,39 +149,39 @@ impl Wish {
 
 impl Holder {
     /// The chain in DER.
-    pub(super) fn der(&self) -> Vec<Vec<u8>> {
+    pub(in crate::dtls) fn der(&self) -> Vec<Vec<u8>> {
         self.chain.iter().map(|certificate| certificate.to_der().unwrap()).collect()
     }
 
     /// The public key as DER SubjectPublicKeyInfo.
-    pub(super) fn spki(&self) -> Vec<u8> {
+    pub(in crate::dtls) fn spki(&self) -> Vec<u8> {
         self.key.public_key_to_der().unwrap()
     }
 
-    pub(super) fn identity(&self) -> Identity {
+    pub(in crate::dtls) fn identity(&self) -> Identity {
         Identity { chain: self.der(), private_key: Secret::new(self.key.private_key_to_der().unwrap()) }
     }
 }
 
 /// A root, a server certified by it, and what a listener needs to know of both.
-pub(super) struct Pki {
-    pub(super) root: Holder,
-    pub(super) server: Holder,
+pub(in crate::dtls) struct Pki {
+    pub(in crate::dtls) root: Holder,
+    pub(in crate::dtls) server: Holder,
 }
 
 impl Pki {
-    pub(super) fn new() -> Pki {
+    pub(in crate::dtls) fn new() -> Pki {
         let root = authority("root").self_signed();
         let server = Wish { name: "server", ..Wish::default() }.issued_by(&root);
         Pki { root, server }
     }
 
     /// A device certified by the root.
-    pub(super) fn device(&self) -> Holder {
+    pub(in crate::dtls) fn device(&self) -> Holder {
         Wish::default().issued_by(&self.root)
     }
 
-    pub(super) fn configuration(&self) -> Configuration {
+    pub(in crate::dtls) fn configuration(&self) -> Configuration {
         Configuration {
             identity: Some(self.server.identity()),
             trust_anchors: self.root.der(),
@@ -188,7 +191,7 @@ impl Pki {
 }
 
 /// A certificate that is so many bytes longer than need be.
-pub(super) fn padded(name: &'static str, bytes: usize) -> Wish {
+pub(in crate::dtls) fn padded(name: &'static str, bytes: usize) -> Wish {
     Wish { name, extension: Some(("1.3.6.1.4.1.99999.1", false, octets(bytes))), ..Wish::default() }
 }
 
