@@ -155,6 +155,7 @@ fn contradicting(cases: &mut Vec<Case>, name: &str) {
 
 /// A piece besides, before and after the whole message.
 fn strange_pieces(cases: &mut Vec<Case>, name: &str, epoch: u16) {
+    let profile = &profile(name);
     type Piece = fn(u8, u16, &[u8]) -> Vec<u8>;
     let pieces: [(&str, Piece); 9] = [
         ("nothing at 0", |kind, number, body| raw_fragment(kind, body.len(), number, 0, &[])),
@@ -171,7 +172,7 @@ fn strange_pieces(cases: &mut Vec<Case>, name: &str, epoch: u16) {
         for is_before in [true, false] {
             let word = if is_before { "before" } else { "behind" };
             once_and_always(cases, &format!("{name} {what} {word} each message in epoch {epoch}"), |name| {
-                Case::new(name, &profile(&name_of(&name))).parts(move |_, parts| {
+                Case::new(name, profile).parts(move |_, parts| {
                     *parts = parts
                         .iter()
                         .flat_map(|part| match message_of(part).filter(|_| epoch_is(part, epoch)) {
@@ -186,11 +187,6 @@ fn strange_pieces(cases: &mut Vec<Case>, name: &str, epoch: u16) {
             });
         }
     }
-}
-
-/// The client at the start of the name of a case.
-fn name_of(case: &str) -> String {
-    case.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// Pieces of any size at any place in any order until all is covered; seldom one that contradicts.
