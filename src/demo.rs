@@ -18,6 +18,11 @@ use crate::simulator::{ClientConfiguration, Provisioned};
 /// The config of the demo; paths and ports are replaced.
 const CONFIG: &str = include_str!("../config/demo.toml");
 
+/// What is said where there would be nobody to bootstrap.
+const NO_CLIENT: &str = "The demo bootstraps a device over DTLS, and this build has no DTLS client, which takes OpenSSL: \
+                         build with the cargo feature `openssl` (`cargo run -- demo`), or run bootstrapd with a config of \
+                         your own, as README.md shows.";
+
 /// Arguments of `bootstrapd demo`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -32,6 +37,9 @@ impl Arguments {
     /// # Errors
     /// A sentence for the newcomer.
     pub fn run(self) -> Result<(), String> {
+        if !cfg!(feature = "openssl") {
+            return Err(NO_CLIENT.to_owned());
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

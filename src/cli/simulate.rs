@@ -13,7 +13,7 @@ use crate::lwm2m::{ContentFormat, Version};
 use crate::secret::Secret;
 use crate::simulator::load::LoadConfiguration;
 use crate::simulator::shell::{CipherSuite, ClientCertificate, Psk, Target, bootstrap, bootstrap_with_certificate};
-use crate::simulator::{ClientConfiguration, Like, PackRequest, ProvisionedView};
+use crate::simulator::{self, ClientConfiguration, Like, PackRequest, ProvisionedView};
 
 // Lines short enough that no terminal of 80 columns breaks them, so that they can be copied.
 const EXAMPLES: &str = "\
@@ -170,6 +170,8 @@ impl Simulate {
             return Err(Failure::Usage("--count works over UDP only: give coap:// or coaps://".into()));
         }
         match (self.server.secure, &self.psk_file) {
+            // Before it asks for a key.
+            (true, _) if !cfg!(feature = "openssl") => Err(simulator::Failure::NoDtlsClient.into()),
             (true, None) if self.certificate.is_some() => Ok(()),
             (true, None) => Err(Failure::Usage(
                 "a coaps:// server needs --psk-file FILE, or --certificate FILE and --key FILE; without a key, give coap://"

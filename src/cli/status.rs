@@ -98,6 +98,23 @@ fn admission(admission: &api::Admission) -> Vec<(&'static str, String)> {
     rows
 }
 
+/// The DTLS of one listener; what should not happen is told only where it has.
+fn dtls(listener: &api::ListenerDtls) -> String {
+    let (associations, handshakes) = (count(listener.associations as u64), count(listener.handshakes as u64));
+    let (completed, failed) = (count(listener.handshakes_completed), count(listener.handshakes_failed));
+    let usual = format!(
+        "{}: {associations} associations; handshakes: {handshakes} under way, {completed} proven, {failed} failed",
+        listener.engine
+    );
+    let unusual = [
+        (listener.evicted, "evicted"),
+        (listener.datagrams_dropped, "datagrams dropped"),
+        (listener.withheld, "messages withheld"),
+    ];
+    let unusual = unusual.into_iter().filter(|(number, _)| *number > 0);
+    unusual.fold(usual, |said, (number, what)| format!("{said}; {} {what}", count(number)))
+}
+
 /// The status as rows of name and value; several rows where there are several of a kind.
 fn table(status: &api::Status) -> Table {
     let mut rows: Vec<(&str, String)> = Vec::new();
@@ -111,6 +128,7 @@ fn table(status: &api::Status) -> Table {
     rows.push(("started", format!("{} ({uptime} ago)", status.started.whole_seconds())));
     for listener in &status.listeners {
         rows.push(("listening", format!("{} {} {}", listener.address, listener.transport, listener.security)));
+        rows.extend(listener.dtls.as_ref().map(|it| ("dtls", dtls(it))));
         rows.extend(listener.certificate.as_ref().map(|certificate| {
             let (subject, end) = (printable(&certificate.subject), certificate.not_after.whole_seconds());
             let left = match certificate.days_left {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::listener_certificates::{self, ListenerCertificates};
+use super::listener_dtls::{self, DtlsEngine, ListenerDtls};
 use crate::provision::material::CertificateName;
 use crate::provision::{Problem, Transport, timing};
 
@@ -33,6 +34,8 @@ pub struct Listener {
     pub max_retransmit: u32,
     /// What certificates and raw public keys take; DTLS listeners only.
     pub certificates: ListenerCertificates,
+    /// How DTLS is spoken; DTLS listeners only.
+    pub dtls: ListenerDtls,
 }
 
 /// What protects a listener's datagrams.
@@ -79,6 +82,10 @@ pub(super) struct ListenDefinition {
     trust_anchors: Option<Vec<String>>,
     raw_public_keys: bool,
     endpoint_name: Option<CertificateName>,
+    engine: Option<DtlsEngine>,
+    connection_ids: Option<bool>,
+    require_extended_master_secret: Option<bool>,
+    dtls_timeout: Option<f64>,
 }
 
 impl ListenDefinition {
@@ -103,6 +110,7 @@ impl ListenDefinition {
             ));
         }
         let max_retransmit = self.checked_max_retransmit(&mut problems);
+        let dtls = self.dtls_fields().check(&mut problems);
         let certificates = listener_certificates::load(&self.certificate_fields(), base_dir, now, &mut problems);
         let listener = bind.map(|bind| Listener {
             bind,
@@ -114,8 +122,19 @@ impl ListenDefinition {
             ack_random_factor,
             max_retransmit,
             certificates,
+            dtls,
         });
         (listener, problems)
+    }
+
+    fn dtls_fields(&self) -> listener_dtls::Fields {
+        listener_dtls::Fields {
+            security: self.security,
+            engine: self.engine,
+            connection_ids: self.connection_ids,
+            require_extended_master_secret: self.require_extended_master_secret,
+            dtls_timeout: self.dtls_timeout,
+        }
     }
 
     fn certificate_fields(&self) -> listener_certificates::Fields<'_> {
@@ -126,6 +145,7 @@ impl ListenDefinition {
             trust_anchors: self.trust_anchors.as_deref(),
             raw_public_keys: self.raw_public_keys,
             endpoint_name: self.endpoint_name,
+            engine: self.engine.unwrap_or_default(),
         }
     }
 

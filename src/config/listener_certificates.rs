@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::key_file::{MaterialFile, read_material_file};
 use super::listener::ListenerSecurity;
+use super::listener_dtls::DtlsEngine;
 use crate::provision::Problem;
 use crate::provision::material::{
     Certificate, CertificateName, KeyKind, PrivateKey, check_key_kind, check_pair, check_validity,
@@ -40,6 +41,7 @@ pub(super) struct Fields<'d> {
     pub(super) trust_anchors: Option<&'d [String]>,
     pub(super) raw_public_keys: bool,
     pub(super) endpoint_name: Option<CertificateName>,
+    pub(super) engine: DtlsEngine,
 }
 
 /// Reads the files, relative to `base_dir`, and names what is wrong with them; `now` is in seconds since 1970.
@@ -54,8 +56,9 @@ pub(super) fn load(
     if problems[before..].iter().any(Problem::is_error) {
         return ListenerCertificates::default();
     }
-    let certificates = fields.certificate.map(|path| read_chain(path, base_dir, now, problems)).unwrap_or_default();
-    let key = fields.key.and_then(|path| read_key(path, base_dir, problems));
+    let read_chain = |path| read_chain(path, base_dir, fields.engine, now, problems);
+    let certificates = fields.certificate.map(read_chain).unwrap_or_default();
+    let key = fields.key.and_then(|path| read_key(path, base_dir, fields.engine, problems));
     if let (Some(certificate), Some(key)) = (certificates.first(), &key) {
         problems.extend(check_pair("key", key, certificate));
     }
@@ -120,7 +123,13 @@ fn check_combination(fields: &Fields<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// The server's chain without its root; empty where it cannot be used.
-fn read_chain(path: &str, base_dir: &Path, now: Option<u64>, problems: &mut Vec<Problem>) -> Vec<Certificate> {
+fn read_chain(
+    path: &str,
+    base_dir: &Path,
+    engine: DtlsEngine,
+    now: Option<u64>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Certificate> {
     const FIELD: &str = "certificate";
     let Some(mut chain) = read_certificates(FIELD, None, path, base_dir, problems) else { return Vec::new() };
     if chain.len() > 1 && chain.last().is_some_and(Certificate::is_self_issued) {
@@ -138,17 +147,20 @@ fn read_chain(path: &str, base_dir: &Path, now: Option<u64>, problems: &mut Vec<
         problems.push(Problem::error(FIELD, message));
     }
     if let Some(own) = chain.first() {
-        problems.extend(check_server_key(own.kind(), path));
+        problems.extend(check_server_key(own.kind(), path, engine));
         problems.extend(now.and_then(|now| expiry(FIELD, own, path, now)));
     }
     chain
 }
 
 /// ECDHE_ECDSA takes a key on a curve, and LwM2M P-256 (spec sheet `transport.md`, section 4.1).
-fn check_server_key(kind: KeyKind, path: &str) -> Option<Problem> {
+fn check_server_key(kind: KeyKind, path: &str, engine: DtlsEngine) -> Option<Problem> {
     const FIELD: &str = "certificate";
     let in_file = |problem: Problem| Problem { message: format!("in {path}: {}", problem.message), ..problem };
     match kind {
+        KeyKind::P384 if engine == DtlsEngine::Native => {
+            Some(in_file(Problem::error(FIELD, not_for_native(kind)).following_from(&["engine"])))
+        }
         KeyKind::P256 | KeyKind::P384 => check_key_kind(FIELD, kind).map(in_file),
         kind => {
             let message =
@@ -158,6 +170,12 @@ fn check_server_key(kind: KeyKind, path: &str) -> Option<Problem> {
     }
 }
 
+/// The native engine knows one curve.
+fn not_for_native(kind: KeyKind) -> String {
+    let other = if cfg!(feature = "openssl") { ", or write `engine = \"openssl\"`" } else { "" };
+    format!("the key is {kind}, and the native DTLS engine takes EC P-256 alone: make one of that kind{other}")
+}
+
 /// A certificate that has expired refuses no file: a daemon that does not start again for it would leave the clients with
 /// pre-shared keys alone as well.
 fn expiry(field: &'static str, certificate: &Certificate, path: &str, now: u64) -> Option<Problem> {
@@ -165,7 +183,7 @@ fn expiry(field: &'static str, certificate: &Certificate, path: &str, now: u64) 
     Some(Problem::warning(field, format!("in {path}: {}", found.message)))
 }
 
-fn read_key(path: &str, base_dir: &Path, problems: &mut Vec<Problem>) -> Option<PrivateKey> {
+fn read_key(path: &str, base_dir: &Path, engine: DtlsEngine, problems: &mut Vec<Problem>) -> Option<PrivateKey> {
     const FIELD: &str = "key";
     let MaterialFile { text, is_world_readable } = match read_material_file(path, FIELD, base_dir) {
         Ok(file) => file,
@@ -178,6 +196,11 @@ fn read_key(path: &str, base_dir: &Path, problems: &mut Vec<Problem>) -> Option<
         problems.push(Problem::warning(FIELD, "everyone can read this key file: `chmod o-r` it"));
     }
     match PrivateKey::parse(&text) {
+        Ok(key) if key.kind() == Some(KeyKind::P384) && engine == DtlsEngine::Native => {
+            let message = format!("in {path}: {}", not_for_native(KeyKind::P384));
+            problems.push(Problem::error(FIELD, message).following_from(&["engine"]));
+            None
+        }
         Ok(key) if key.kind().is_none_or(|kind| matches!(kind, KeyKind::P256 | KeyKind::P384)) => Some(key),
         Ok(key) => {
             let kind = key.kind().map(|kind| kind.to_string()).unwrap_or_default();

@@ -14,6 +14,7 @@ mod key_file;
 mod limits;
 mod listener;
 mod listener_certificates;
+mod listener_dtls;
 mod print;
 mod report;
 mod source;
@@ -31,6 +32,7 @@ pub use fleet::{FleetDefinitions, read_fleet};
 pub use limits::Limits;
 pub use listener::{Listener, ListenerSecurity, UnknownClients};
 pub use listener_certificates::ListenerCertificates;
+pub use listener_dtls::{DtlsEngine, ListenerDtls};
 pub use print::{Printed, print_fleet};
 pub use unresolved::{Reference, Refusal, Unresolved};
 

@@ -11,7 +11,8 @@ use crate::admin::api::ReloadSummary;
 use crate::coap::Timing;
 use crate::config::{self, Config, Diagnostic};
 use crate::driver::{
-    Certificates, Handle, Identity, Limits, ListenerConfiguration, Security, ShownCertificate, UnknownClients,
+    Certificates, DtlsSettings, EngineKind, Handle, Identity, Limits, ListenerConfiguration, Security,
+    ShownCertificate, UnknownClients,
 };
 use crate::store::{FileApplied, FileDefinitions, FileMode, Store, StoreError};
 
@@ -48,6 +49,16 @@ fn listener(listener: &config::Listener) -> ListenerConfiguration {
             config::UnknownClients::Accept { profile } => UnknownClients::Accept { profile: Some(profile.clone()) },
         },
         certificates: certificates(&listener.certificates),
+        dtls: DtlsSettings {
+            engine: match listener.dtls.engine {
+                // Where it is not built in, the file was refused.
+                config::DtlsEngine::OpenSsl => EngineKind::default(),
+                config::DtlsEngine::Native => EngineKind::Native,
+            },
+            connection_ids: listener.dtls.connection_ids,
+            require_extended_master_secret: listener.dtls.require_extended_master_secret,
+            initial_timeout: listener.dtls.timeout,
+        },
     }
 }
 
@@ -194,6 +205,9 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
     let sockets = |config: &Config| -> Vec<_> {
         config.listeners.iter().map(|listener| (listener.bind, listener.transport, listener.security)).collect()
     };
+    // What one engine began, another cannot go on with.
+    let engines =
+        |config: &Config| -> Vec<_> { config.listeners.iter().map(|listener| listener.dtls.engine).collect() };
     if old.state_dir != new.state_dir {
         Some("state_dir")
     } else if old.sealing_key_file != new.sealing_key_file {
@@ -202,6 +216,8 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         Some("admin")
     } else if sockets(old) != sockets(new) {
         Some("bind, transport and security of [[listen]]")
+    } else if engines(old) != engines(new) {
+        Some("engine of [[listen]]")
     } else {
         None
     }

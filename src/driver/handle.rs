@@ -9,6 +9,7 @@ use super::history::SessionRecord;
 use super::inbox::HeldClient;
 use super::listener::{ListenerConfiguration, ShownCertificate};
 use crate::bootstrap::{Limits, Outcome};
+use crate::dtls::Statistics;
 
 /// Which sessions are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,17 @@ pub struct ListenerStatus {
     pub transport: String,
     /// The certificate by which it proves itself, if it has one.
     pub certificate: Option<ShownCertificate>,
+    /// Its DTLS, if it has it.
+    pub dtls: Option<DtlsStatus>,
+}
+
+/// What the DTLS of a listener is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DtlsStatus {
+    /// `openssl` or `native`.
+    pub engine: String,
+    /// Its figures.
+    pub statistics: Statistics,
 }
 
 /// What the driver is doing.

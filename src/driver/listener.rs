@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use super::handle::ListenerStatus;
+use super::handle::{DtlsStatus, ListenerStatus};
 use super::lookup::Fingerprint;
 use super::streams::StreamFront;
 use crate::bootstrap::{CoapEndpoint, ListenerPolicy};
@@ -45,7 +45,42 @@ pub struct ListenerConfiguration {
     pub unknown: UnknownClients,
     /// What certificates and raw public keys take; means something for DTLS only.
     pub certificates: Certificates,
+    /// How DTLS is spoken; means something for DTLS only.
+    pub dtls: DtlsSettings,
 }
+
+/// How a listener speaks DTLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DtlsSettings {
+    /// Which engine; it stays the same while the listener is open.
+    pub engine: dtls::EngineKind,
+    /// Whether clients are given connection ids where they ask.
+    pub connection_ids: bool,
+    /// Whether clients that do not offer the extended master secret are refused.
+    pub require_extended_master_secret: bool,
+    /// First wait before a flight of a handshake is sent again.
+    pub initial_timeout: Duration,
+}
+
+impl Default for DtlsSettings {
+    fn default() -> DtlsSettings {
+        let dtls::Configuration { engine, connection_ids, require_extended_master_secret, initial_timeout, .. } =
+            dtls::Configuration::default();
+        let connection_ids = connection_ids.is_some();
+        DtlsSettings { engine, connection_ids, require_extended_master_secret, initial_timeout }
+    }
+}
+
+/// One driver serves all listeners as yet, so that connection ids lead to one shard.
+const SHARD: u8 = 0;
+
+/// Bounds of the native engine, whose associations take a thirtieth of the memory of OpenSSL's.
+const NATIVE_HANDSHAKES: usize = 4_096;
+const NATIVE_ASSOCIATIONS: usize = 16_384;
+
+/// Bounds of the time for a handshake: on slow networks as long as it takes to send a flight three times.
+const HANDSHAKE_AT_LEAST: Duration = Duration::from_secs(60);
+const HANDSHAKE_AT_MOST: Duration = Duration::from_secs(180);
 
 /// What a listener needs in order to serve clients without a pre-shared key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,7 +133,26 @@ impl ListenerConfiguration {
 
     fn dtls(&self) -> dtls::Configuration {
         let Certificates { identity, trust_anchors, raw_public_keys, .. } = self.certificates.clone();
-        dtls::Configuration { identity, trust_anchors, raw_public_keys, ..dtls::Configuration::default() }
+        let DtlsSettings { engine, connection_ids, require_extended_master_secret, initial_timeout } = self.dtls;
+        let usual = dtls::Configuration::default();
+        let (max_handshakes, max_associations) = match engine {
+            dtls::EngineKind::Native => (NATIVE_HANDSHAKES, NATIVE_ASSOCIATIONS),
+            #[cfg(feature = "openssl")]
+            dtls::EngineKind::OpenSsl => (usual.max_handshakes, usual.max_associations),
+        };
+        dtls::Configuration {
+            engine,
+            identity,
+            trust_anchors,
+            raw_public_keys,
+            require_extended_master_secret,
+            connection_ids: connection_ids.then_some(SHARD),
+            initial_timeout,
+            handshake_timeout: initial_timeout.saturating_mul(7).clamp(HANDSHAKE_AT_LEAST, HANDSHAKE_AT_MOST),
+            max_handshakes,
+            max_associations,
+            ..usual
+        }
     }
 
     /// Whether the DTLS engine takes its certificates and keys.
@@ -176,6 +230,7 @@ impl ListenerSocket {
 /// The associations of one listener, and who proved to be at the other end of each.
 pub(super) struct DtlsFront {
     pub(super) server: dtls::Server,
+    engine: dtls::EngineKind,
     associations: HashMap<u64, Association>,
     /// What the clients of handshakes under way claim.
     claims: HashMap<u64, Claim>,
@@ -229,6 +284,7 @@ impl Listener {
             Security::NoSec => None,
             Security::Dtls => Some(DtlsFront {
                 server: dtls::Server::new(configuration.dtls(), seed)?,
+                engine: configuration.dtls.engine,
                 associations: HashMap::new(),
                 claims: HashMap::new(),
             }),
@@ -275,11 +331,16 @@ impl Listener {
             security: security.to_owned(),
             transport: transport.to_owned(),
             certificate: self.certificates.shown.clone(),
+            dtls: self.dtls.as_ref().map(DtlsFront::status),
         }
     }
 }
 
 impl DtlsFront {
+    fn status(&self) -> DtlsStatus {
+        DtlsStatus { engine: self.engine.to_string(), statistics: self.server.statistics() }
+    }
+
     /// A client has said who it is.
     pub(super) fn claim(&mut self, id: AssociationId, claim: Claim) {
         self.claims.insert(id.number(), claim);

@@ -28,9 +28,9 @@ mod tests;
 
 pub use crate::bootstrap::Limits;
 pub use engine::{DriverError, start};
-pub use handle::{AdmissionStatus, DriverStatus, Handle, ListenerStatus, LoopingDevice, SessionQuery};
+pub use handle::{AdmissionStatus, DriverStatus, DtlsStatus, Handle, ListenerStatus, LoopingDevice, SessionQuery};
 pub use history::SessionRecord;
 pub use inbox::HeldClient;
-pub use listener::{Certificates, ListenerConfiguration, Security, ShownCertificate, UnknownClients};
+pub use listener::{Certificates, DtlsSettings, ListenerConfiguration, Security, ShownCertificate, UnknownClients};
 
-pub use crate::dtls::Identity;
+pub use crate::dtls::{EngineKind, Identity};

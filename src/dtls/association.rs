@@ -52,8 +52,8 @@ pub(super) enum Turn<'a> {
 
 /// How a handshake begins.
 pub(super) enum Beginning {
-    /// With a flight of ours, and what is wanted next.
-    Waits(Handshake, Turn<'static>),
+    /// With our first flight, which is to be sent, and what is wanted next.
+    Waits { handshake: Handshake, flight: Vec<Vec<u8>>, turn: Turn<'static> },
     /// Not at all: send this alert and forget it.
     Refused { alert: Vec<u8>, reason: CloseReason },
 }
@@ -87,19 +87,23 @@ impl Handshake {
         hello: &ClientHello<'_>,
         _datagram: &[u8],
     ) -> Option<Beginning> {
-        let (protocol, turn) = match engine {
+        let (protocol, flight, turn) = match engine {
             #[cfg(feature = "openssl")]
             Engine::OpenSsl(engine) => {
                 let (handshake, turn) = openssl::handshake::Handshake::begin(engine, hello, _datagram)?;
-                (Protocol::OpenSsl(Box::new(handshake)), turn)
+                let flight = handshake.flight().to_vec();
+                (Protocol::OpenSsl(Box::new(handshake)), flight, turn)
             }
             Engine::Native(engine) => match native::Handshake::begin(engine, now, hello)? {
-                native::Beginning::Waits(handshake) => (Protocol::Native(Box::new(handshake)), Turn::Wait),
+                native::Beginning::Waits(mut handshake) => {
+                    let flight = handshake.take_datagrams();
+                    (Protocol::Native(handshake), flight, Turn::Wait)
+                }
                 native::Beginning::Refused { alert, reason } => return Some(Beginning::Refused { alert, reason }),
             },
         };
         let handshake = Handshake { id, route, random: *hello.random, started: now, due: now, protocol };
-        Some(Beginning::Waits(handshake, turn))
+        Some(Beginning::Waits { handshake, flight, turn })
     }
 
     /// Feeds a datagram.

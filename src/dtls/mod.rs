@@ -181,6 +181,17 @@ pub enum EngineKind {
     Native,
 }
 
+impl fmt::Display for EngineKind {
+    /// As operators call it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            #[cfg(feature = "openssl")]
+            EngineKind::OpenSsl => "openssl",
+            EngineKind::Native => "native",
+        })
+    }
+}
+
 /// How a [`Server`] behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {

@@ -248,8 +248,8 @@ impl Server {
             self.end_handshake(id, Some(CloseReason::Evicted));
         }
         let id = self.table.new_id();
-        let (mut handshake, turn) = match Handshake::begin(&mut self.engine, now, (id, route), hello, bytes) {
-            Some(Beginning::Waits(handshake, turn)) => (handshake, turn),
+        let (handshake, flight, turn) = match Handshake::begin(&mut self.engine, now, (id, route), hello, bytes) {
+            Some(Beginning::Waits { handshake, flight, turn }) => (handshake, flight, turn),
             Some(Beginning::Refused { alert, reason }) => {
                 self.statistics.handshakes_started += 1;
                 self.statistics.handshakes_failed += 1;
@@ -265,7 +265,7 @@ impl Server {
             }
         };
         self.statistics.handshakes_started += 1;
-        emit(&mut self.outputs, route, handshake.take_datagrams());
+        emit(&mut self.outputs, route, flight);
         self.table.insert_handshake(handshake);
         self.take_turn(now, id, turn);
     }

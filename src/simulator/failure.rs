@@ -96,6 +96,12 @@ pub enum Failure {
     /// A secure target without credentials, or credentials that DTLS cannot carry.
     #[error("{0}")]
     UnusableCredentials(&'static str),
+    /// A secure target for a build without the cargo feature `openssl`.
+    #[error(
+        "this build has no DTLS client, which takes OpenSSL: build with the cargo feature `openssl`, or give coap:// or \
+         coap+tcp://"
+    )]
+    NoDtlsClient,
     /// No handshake message ever came back.
     #[error("no answer to the DTLS handshake within {} s", .waited.as_secs())]
     HandshakeUnanswered {
@@ -142,6 +148,7 @@ impl Failure {
             Failure::NobodyListens { .. } => "nobody_listens",
             Failure::NoRandomness { .. } => "no_randomness",
             Failure::UnusableCredentials(_) => "unusable_credentials",
+            Failure::NoDtlsClient => "no_dtls_client",
             Failure::HandshakeUnanswered { .. } => "handshake_unanswered",
             Failure::KeyRejected => "key_rejected",
             Failure::HandshakeRefused { .. } => "handshake_refused",

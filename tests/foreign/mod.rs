@@ -21,8 +21,14 @@ pub enum ForeignDevice {
     LibcoapGnutls,
     /// Mbed TLS 2.28 by python-mbedtls, with a CoAP of its own.
     Mbedtls,
+    /// Mbed TLS 3.6 with the connection ids of RFC 9146, in a tunnel.
+    Mbedtls3,
     /// node-dtls-client, which sends a ClientHello without extensions.
     Node,
+    /// webrtc-dtls, in a tunnel.
+    Webrtc,
+    /// wolfSSL with the connection ids of RFC 9146, in a tunnel.
+    Wolfssl,
 }
 
 /// Bootstrap credentials as a device has them.
@@ -72,7 +78,10 @@ impl ForeignDevice {
             Self::Libcoap => Command::new(installed("libcoap_device_openssl")),
             Self::LibcoapGnutls => Command::new(installed("libcoap_device_gnutls")),
             Self::Mbedtls => script("venv/bin/python", "mbedtls_device.py"),
+            Self::Mbedtls3 => through_tunnel("mbedtls_tunnel"),
             Self::Node => script("node", "node_device.js"),
+            Self::Webrtc => through_tunnel("webrtc_tunnel"),
+            Self::Wolfssl => through_tunnel("wolfssl_tunnel"),
         }
     }
 }
@@ -124,6 +133,26 @@ impl Report {
         (self.0["max_fragment_length"].as_str(), self.0["cipher"].as_str())
     }
 
+    /// Bytes of the connection id that the server wants to be addressed by (RFC 9146); none where none was agreed.
+    pub fn connection_id(&self) -> Option<u64> {
+        self.0["connection_id"].as_u64()
+    }
+
+    /// How many records from the server carried the device's connection id.
+    pub fn records_with_id(&self) -> u64 {
+        self.0["records_with_id"].as_u64().expect("the device counts them")
+    }
+
+    /// Bytes of the largest record from the server, without its header.
+    pub fn largest_record(&self) -> u64 {
+        self.0["largest_record"].as_u64().expect("the device looks at records")
+    }
+
+    /// From how many UDP ports the device spoke, one after another.
+    pub fn ports(&self) -> u64 {
+        self.0["ports"].as_u64().expect("the device knows its ports")
+    }
+
     /// What a bad link did, as in `lost out handshake`, and how often.
     pub fn link(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0["link"]
@@ -144,6 +173,13 @@ fn script(interpreter: &str, name: &str) -> Command {
     let program = if interpreter.contains('/') { installed(interpreter) } else { PathBuf::from(interpreter) };
     let mut command = Command::new(program);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign").join(name));
+    command
+}
+
+/// The device whose DTLS is a program of its own.
+fn through_tunnel(program: &str) -> Command {
+    let mut command = script("venv/bin/python", "tunnel_device.py");
+    command.arg("--tunnel").arg(installed(program));
     command
 }
 

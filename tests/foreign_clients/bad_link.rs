@@ -5,7 +5,9 @@ use std::thread;
 
 use crate::foreign::{Credentials, ForeignDevice, Report};
 use crate::harness::Site;
-use crate::{DEFINITIONS, Fleet, KEY, LISTENERS, holds_both_accounts};
+use crate::{DEFINITIONS, Engine, Fleet, KEY, LISTENERS, holds_both_accounts};
+
+on_each_engine!(a_bad_link_delays_a_bootstrap_and_spoils_nothing);
 
 /// Says how soon the server sends again: the device is as impatient.
 pub const IMPATIENT: &str = "default = true\nack_timeout = 0.1\nmax_retransmit = 7\n";
@@ -15,13 +17,12 @@ const SEEDS: u32 = 12;
 /// Per cent of the datagrams each way.
 const FAULTS: [&str; 6] = ["--lost", "20", "--doubled", "12", "--reordered", "12"];
 
-#[test]
-fn a_bad_link_delays_a_bootstrap_and_spoils_nothing() {
+fn a_bad_link_delays_a_bootstrap_and_spoils_nothing(engine: Engine) {
     // A device for each seed: two sessions of one would displace each other.
     let devices: String =
         (0..SEEDS).map(|seed| format!("[[device]]\nendpoint = \"link-{seed}\"\npsk = \"{KEY}\"\n")).collect();
     let definitions = DEFINITIONS.replace("default = true\n", IMPATIENT) + &devices;
-    let fleet = Fleet::on(&Site::with_listeners(LISTENERS, &definitions));
+    let fleet = Fleet::on(&Site::with_listeners(&engine.on(LISTENERS), &definitions));
     let reports: Vec<Report> = thread::scope(|scope| {
         let fleet = &fleet;
         let start = |seed| scope.spawn(move || bootstrap_over_bad_link(fleet, seed));

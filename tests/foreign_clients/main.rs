@@ -9,9 +9,29 @@ mod foreign;
 #[path = "../harness/mod.rs"]
 mod harness;
 
+/// Makes two tests of each function: `openssl::NAME` on a daemon whose DTLS is OpenSSL's, `native::NAME` on one whose
+/// DTLS is our own.
+macro_rules! on_each_engine {
+    ($($test:ident),+ $(,)?) => {
+        mod openssl {
+            $(#[test]
+            fn $test() {
+                super::$test(crate::Engine::OpenSsl);
+            })+
+        }
+        mod native {
+            $(#[test]
+            fn $test() {
+                super::$test(crate::Engine::Native);
+            })+
+        }
+    };
+}
+
 mod bad_link;
 mod blocks;
 mod certificates;
+mod connection_ids;
 mod plain;
 mod pre_shared_key;
 mod refused;
@@ -152,6 +172,24 @@ const SERVER_OF_SPARE: [&str; 4] = [
     "c2075551",     // 7: UQ
 ];
 
+/// Who does the DTLS of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    OpenSsl,
+    Native,
+}
+
+impl Engine {
+    /// The listeners, with this engine where they speak DTLS.
+    fn on(self, listeners: &str) -> String {
+        let name = match self {
+            Engine::OpenSsl => "openssl",
+            Engine::Native => "native",
+        };
+        listeners.replace("security = \"dtls\"", &format!("security = \"dtls\"\nengine = \"{name}\""))
+    }
+}
+
 /// A daemon that knows one device for each listener.
 struct Fleet {
     daemon: Daemon,
@@ -159,8 +197,13 @@ struct Fleet {
 }
 
 impl Fleet {
-    fn start() -> Self {
+    /// One for devices without credentials, whom no engine concerns.
+    fn without_dtls() -> Self {
         Fleet::on(&Site::with_listeners(LISTENERS, DEFINITIONS))
+    }
+
+    fn start(engine: Engine) -> Self {
+        Fleet::on(&Site::with_listeners(&engine.on(LISTENERS), DEFINITIONS))
     }
 
     fn on(site: &Arc<Site>) -> Self {
@@ -185,7 +228,12 @@ impl Fleet {
 
     /// Bootstraps the device with credentials over DTLS.
     fn proven(&self, device: ForeignDevice, options: &[&str]) -> Report {
-        self.finished(device.bootstrap(self.daemon.dtls, PROVEN, Some(self.credentials()), options))
+        self.finished(self.attempt(device, options))
+    }
+
+    /// The same, whatever becomes of it.
+    fn attempt(&self, device: ForeignDevice, options: &[&str]) -> Report {
+        device.bootstrap(self.daemon.dtls, PROVEN, Some(self.credentials()), options)
     }
 
     fn finished(&self, report: Report) -> Report {
@@ -202,12 +250,20 @@ struct Heavy {
 }
 
 impl Heavy {
-    fn start() -> Self {
+    fn without_dtls() -> Self {
+        Heavy::with(LISTENERS)
+    }
+
+    fn start(engine: Engine) -> Self {
+        Heavy::with(&engine.on(LISTENERS))
+    }
+
+    fn with(listeners: &str) -> Self {
         let root = Holder::root("root of the management server");
         let management = root.certify("eu.lwm2m.example.com", &[]);
         let names: Vec<String> = (0..110).map(|number| format!("device-{number:03}.fleet.example.com")).collect();
         let device = root.certify(PROVEN, &names);
-        let site = Site::with_listeners(LISTENERS, HEAVY_DEFINITIONS);
+        let site = Site::with_listeners(listeners, HEAVY_DEFINITIONS);
         site.file("heavy.pem", &device.pem());
         site.file("heavy.key", &device.key_pem());
         site.file("management.pem", &management.pem());

@@ -12,7 +12,7 @@ fn over_tcp(device: ForeignDevice) -> &'static [&'static str] {
 
 #[test]
 fn clients_are_bootstrapped_over_tcp() {
-    let fleet = Fleet::start();
+    let fleet = Fleet::without_dtls();
     for device in DEVICES {
         let report = fleet.open_over_tcp(device, over_tcp(device));
         holds_both_accounts(&report, ["/0/1", "/1/0", "/0/2", "/1/1"], "UQ");
@@ -24,14 +24,14 @@ fn clients_are_bootstrapped_over_tcp() {
 #[test]
 fn a_client_over_tcp_is_given_the_format_it_prefers_and_may_answer_in_blocks() {
     let options = ["--tcp", "--lwm2m", "1.2", "--pct", "110", "--big-discover", "--slow", "0.2"];
-    let report = Fleet::start().open_over_tcp(ForeignDevice::Aiocoap, &options);
+    let report = Fleet::without_dtls().open_over_tcp(ForeignDevice::Aiocoap, &options);
     holds_both_accounts(&report, ["/0/1", "/1/0", "/0/2", "/1/1"], "U");
     wrote_all_in(SENML_JSON, &report);
 }
 
 #[test]
 fn certificates_of_several_kilobytes_go_over_tcp() {
-    let heavy = Heavy::start();
+    let heavy = Heavy::without_dtls();
     for device in DEVICES {
         heavy.is_held(&heavy.fleet.open_over_tcp(device, over_tcp(device)));
     }
@@ -39,7 +39,7 @@ fn certificates_of_several_kilobytes_go_over_tcp() {
 
 #[test]
 fn an_endpoint_that_nobody_knows_is_refused_over_tcp() {
-    let fleet = Fleet::start();
+    let fleet = Fleet::without_dtls();
     for device in DEVICES {
         let report = device.bootstrap(fleet.daemon.tcp, "urn:dev:os:nobody", None, over_tcp(device));
         got_nothing(&report, Some("/bs was answered 4.00"));

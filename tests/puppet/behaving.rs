@@ -253,3 +253,19 @@ fn a_client_moves_and_is_found_again_by_its_connection_id() {
     }
     assert_eq!(puppet.received(), [b"there".to_vec()]);
 }
+
+/// RFC 6347, section 4.2.1.
+#[test]
+fn what_answers_a_client_hello_has_the_number_of_its_record() {
+    for engine in engines() {
+        let (mut world, mut puppet) = (World::new(plain(engine)), Puppet::new(psk(), 7));
+        puppet.set_next_record_number(0, 0x0102_0304_0506);
+        for _ in 0..2 {
+            let hello = puppet.start().remove(0);
+            let answer = world.give(&hello).remove(0);
+            assert_eq!(answer[5..11], hello[5..11], "{engine:?}");
+            puppet.hear(&answer);
+        }
+        assert_eq!(puppet.received_messages()[0], message::SERVER_HELLO);
+    }
+}

@@ -31,6 +31,7 @@ pub use knowledge::{Knowledge, KnownFact, KnownFrom, Model};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
 pub use session::{Session, SessionSummary};
 pub use status::{
-    Admission, AuditLine, Definitions, Listener, LoopingDevice, OutcomeCount, ReloadSummary, ServerCertificate, Status,
+    Admission, AuditLine, Definitions, Listener, ListenerDtls, LoopingDevice, OutcomeCount, ReloadSummary,
+    ServerCertificate, Status,
 };
 pub use timestamp::Timestamp;

@@ -92,6 +92,31 @@ pub struct Listener {
     /// The certificate by which it proves itself, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<ServerCertificate>,
+    /// Its DTLS, if it has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtls: Option<ListenerDtls>,
+}
+
+/// What the DTLS of a listener is doing; counters begin at the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerDtls {
+    /// `openssl` or `native`.
+    pub engine: String,
+    /// Associations, those included on which nothing happens any more.
+    pub associations: usize,
+    /// Handshakes under way.
+    pub handshakes: usize,
+    /// Handshakes proven.
+    pub handshakes_completed: u64,
+    /// Handshakes that ended otherwise.
+    pub handshakes_failed: u64,
+    /// Handshakes and associations that had to make room for others.
+    pub evicted: u64,
+    /// Datagrams that were garbage, or nobody's.
+    pub datagrams_dropped: u64,
+    /// Messages that were not sent to the new address of a client that has moved, because too little was heard from
+    /// there.
+    pub withheld: u64,
 }
 
 /// The certificate of a listener.

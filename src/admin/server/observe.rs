@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use super::failure::Failure;
 use super::{Service, Shared, convert};
 use crate::admin::api::{
-    Admission, AuditLine, Definitions, Listener, LoopingDevice, OutcomeCount, ReloadSummary, ServerCertificate,
-    Timestamp,
+    Admission, AuditLine, Definitions, Listener, ListenerDtls, LoopingDevice, OutcomeCount, ReloadSummary,
+    ServerCertificate, Timestamp,
 };
 use crate::admin::api::{List, Session, SessionSummary, Status};
 use crate::driver;
@@ -114,7 +114,22 @@ fn listener(status: driver::ListenerStatus) -> Listener {
         days_left: days_until(shown.not_after, SystemTime::now()),
     });
     let address = status.address.to_string();
-    Listener { address, transport: status.transport, security: status.security, certificate }
+    let dtls = status.dtls.map(dtls);
+    Listener { address, transport: status.transport, security: status.security, certificate, dtls }
+}
+
+fn dtls(status: driver::DtlsStatus) -> ListenerDtls {
+    let driver::DtlsStatus { engine, statistics } = status;
+    ListenerDtls {
+        engine,
+        associations: statistics.associations,
+        handshakes: statistics.handshakes,
+        handshakes_completed: statistics.handshakes_completed,
+        handshakes_failed: statistics.handshakes_failed,
+        evicted: statistics.evicted,
+        datagrams_dropped: statistics.datagrams_dropped,
+        withheld: statistics.withheld,
+    }
 }
 
 /// Whole days from `now` to `end`, rounded down: on the last day 0, and then negative.

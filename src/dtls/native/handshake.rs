@@ -111,7 +111,7 @@ type FinishedParts = ([u8; VERIFY_DATA_LENGTH], [bool; VERIFY_DATA_LENGTH]);
 /// How a handshake begins.
 pub(in crate::dtls) enum Beginning {
     /// It waits for the client.
-    Waits(Handshake),
+    Waits(Box<Handshake>),
     /// There is nothing to agree on: send this and forget it.
     Refused { alert: Vec<u8>, reason: CloseReason },
 }
@@ -147,7 +147,7 @@ impl Handshake {
         };
         transcript.update(outgoing.push(SERVER_HELLO_DONE, Vec::new()));
         let datagrams = outgoing.send(now);
-        Some(Beginning::Waits(Handshake {
+        Some(Beginning::Waits(Box::new(Handshake {
             agreement,
             stage,
             transcript,
@@ -158,7 +158,7 @@ impl Handshake {
             early: Vec::new(),
             has_heard_alert: false,
             datagrams,
-        }))
+        })))
     }
 
     /// Feeds a datagram.

@@ -104,3 +104,6 @@ pub(super) fn prf(secret: &[u8], label: &[u8], seeds: &[&[u8]], out: &mut [u8]) 
         .expect("fails for an empty secret or output only, and no caller has one");
     out.copy_from_slice(derived.as_ref());
 }
+
+#[cfg(test)]
+mod tests;

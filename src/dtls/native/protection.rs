@@ -112,11 +112,6 @@ impl Keys {
         Keys { aead, key: Zeroizing::new(*key), implicit: Zeroizing::new(implicit) }
     }
 
-    /// How these keys are used.
-    pub(super) fn aead(&self) -> Aead {
-        self.aead
-    }
-
     /// Appends explicit nonce, ciphertext and tag to `out`. `plaintext` comes in pieces, so that content and the type
     /// that follows it in a record with a connection id need not be copied together.
     ///
@@ -264,3 +259,6 @@ pub(super) fn inner(plaintext: &[u8]) -> Option<(u8, &[u8])> {
     let end = plaintext.iter().rposition(|byte| *byte != 0)?;
     Some((plaintext[end], &plaintext[..end]))
 }
+
+#[cfg(test)]
+mod tests;

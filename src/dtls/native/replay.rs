@@ -50,3 +50,6 @@ impl ReplayWindow {
         self.seen == 0 || sequence > self.newest
     }
 }
+
+#[cfg(test)]
+mod tests;

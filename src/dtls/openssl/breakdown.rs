@@ -8,7 +8,7 @@ use openssl::error::ErrorStack;
 
 /// Why a handshake cannot succeed any more, as far as it matters to anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Breakdown {
+pub(in crate::dtls) enum Breakdown {
     /// The ClientHello and the configuration have no suite in common, or no group or signature algorithm for one.
     NoCommonSuite,
     /// The signature in CertificateVerify is not by the key that the client offered.

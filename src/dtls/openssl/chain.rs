@@ -30,7 +30,7 @@ pub(super) struct Trust {
 }
 
 /// What may be believed, once the client proves that it holds `key`.
-pub(super) struct Believed {
+pub(in crate::dtls) struct Believed {
     pub(super) peer: Peer,
     /// SubjectPublicKeyInfo as OpenSSL writes it.
     pub(super) key: Vec<u8>,

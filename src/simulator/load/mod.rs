@@ -187,13 +187,7 @@ async fn run_within(
 async fn prepare(configuration: LoadConfiguration) -> Result<Shared, LoadError> {
     let addresses = configuration.target.resolve().await?;
     let address = addresses.first().copied().ok_or(LoadError::Senseless("the server has no address"))?;
-    let dtls = match configuration.psk {
-        Some(_) => Some(
-            DtlsContext::new(&configuration.suites)
-                .map_err(|error| Failure::HandshakeRefused { reason: format!("OpenSSL cannot begin: {error}") })?,
-        ),
-        None => None,
-    };
+    let dtls = configuration.psk.as_ref().map(|_| DtlsContext::new(&configuration.suites)).transpose()?;
     let seed = fresh_seed()?;
     let (next, tally) = (Cell::new(0), RefCell::default());
     let ports = RefCell::new(Ports::default());

@@ -47,8 +47,12 @@ impl DtlsContext {
     ///
     /// # Errors
     ///
-    /// What OpenSSL says if it has none of them.
-    pub fn new(suites: &[CipherSuite]) -> Result<DtlsContext, ErrorStack> {
+    /// [`Failure::HandshakeRefused`] with what OpenSSL says if it has none of them.
+    pub fn new(suites: &[CipherSuite]) -> Result<DtlsContext, Failure> {
+        DtlsContext::offering(suites).map_err(out_of_order)
+    }
+
+    fn offering(suites: &[CipherSuite]) -> Result<DtlsContext, ErrorStack> {
         let key = Ssl::new_ex_index::<ClientKey>()?;
         let mut builder = SslContext::builder(SslMethod::dtls_client())?;
         builder.set_options(SslOptions::NO_QUERY_MTU);
@@ -65,8 +69,12 @@ impl DtlsContext {
     ///
     /// # Errors
     ///
-    /// What OpenSSL says if it cannot use the certificate.
-    pub fn for_certificate(certificate: &ClientCertificate) -> Result<DtlsContext, ErrorStack> {
+    /// [`Failure::HandshakeRefused`] with what OpenSSL says if it cannot use the certificate.
+    pub fn for_certificate(certificate: &ClientCertificate) -> Result<DtlsContext, Failure> {
+        DtlsContext::proving(certificate).map_err(out_of_order)
+    }
+
+    fn proving(certificate: &ClientCertificate) -> Result<DtlsContext, ErrorStack> {
         let key = Ssl::new_ex_index::<ClientKey>()?;
         let mut builder = SslContext::builder(SslMethod::dtls_client())?;
         builder.set_options(SslOptions::NO_QUERY_MTU);

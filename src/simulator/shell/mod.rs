@@ -1,14 +1,20 @@
 //! The simulated client on a real socket: one bootstrap over UDP, DTLS or TCP.
 //!
+//! DTLS takes OpenSSL (cargo feature `openssl`); without it, whoever wants DTLS is refused with a sentence.
+//!
 //! `bootstrapctl simulate` and the demo call [`bootstrap`]; the load generator uses [`Session`] and `drive` for each of
 //! its many. This is where clock, sockets and the system's randomness come in.
 
+#[cfg(feature = "openssl")]
 mod association;
+#[cfg(feature = "openssl")]
 mod certificate;
 mod psk;
 mod session;
 mod stream;
 mod target;
+#[cfg(not(feature = "openssl"))]
+mod without_dtls;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,11 +26,15 @@ use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
 use tokio::time::{Sleep, sleep_until};
 
+#[cfg(feature = "openssl")]
 pub use association::{Association, DtlsContext};
+#[cfg(feature = "openssl")]
 pub use certificate::ClientCertificate;
 pub use psk::{CipherSuite, Psk, UnknownCipherSuite};
 pub use session::Session;
 pub use target::{Target, TargetError};
+#[cfg(not(feature = "openssl"))]
+pub use without_dtls::{Association, ClientCertificate, DtlsContext};
 
 use super::{Client, ClientConfiguration, Failure, Provisioned};
 
@@ -74,8 +84,7 @@ pub async fn bootstrap_with_certificate(
             "a certificate is of no use without DTLS: the server must be coaps://",
         ));
     }
-    let context = DtlsContext::for_certificate(certificate)
-        .map_err(|error| Failure::HandshakeRefused { reason: format!("OpenSSL cannot begin: {error}") })?;
+    let context = DtlsContext::for_certificate(certificate)?;
     let limit = HANDSHAKE_LIMIT.min(configuration.limit);
     bootstrap_over(target, configuration, || {
         Association::with_certificate(&context, &target.host, Instant::now(), limit).map(Some)
@@ -104,7 +113,7 @@ async fn bootstrap_over(
     result
 }
 
-/// Checks that scheme and credentials go together, and prepares OpenSSL where it is needed.
+/// Checks that scheme and credentials go together, and prepares DTLS where it is needed.
 fn security<'a>(
     target: &Target,
     psk: Option<&'a Psk>,
@@ -116,11 +125,7 @@ fn security<'a>(
             Err(Failure::UnusableCredentials("a key is of no use without DTLS; the server must be coaps:// for it"))
         }
         (true, None) => Err(Failure::UnusableCredentials("coaps:// needs a key; give one, or use coap://")),
-        (true, Some(psk)) => {
-            let context = DtlsContext::new(suites)
-                .map_err(|error| Failure::HandshakeRefused { reason: format!("OpenSSL cannot begin: {error}") })?;
-            Ok(Some((context, psk)))
-        }
+        (true, Some(psk)) => Ok(Some((DtlsContext::new(suites)?, psk))),
     }
 }
 

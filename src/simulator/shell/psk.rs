@@ -5,6 +5,7 @@
 use std::str::FromStr;
 
 use crate::secret::Secret;
+#[cfg(feature = "openssl")]
 use crate::simulator::Failure;
 
 /// Bootstrap credentials of one client.
@@ -22,6 +23,7 @@ impl Psk {
     /// # Errors
     ///
     /// [`Failure::UnusableCredentials`].
+    #[cfg(feature = "openssl")]
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.identity.is_empty() || self.identity.len() > 255 || self.identity.contains('\0') {
             return Err(Failure::UnusableCredentials("the PSK identity must have 1 to 255 bytes and no NUL"));
@@ -61,6 +63,7 @@ impl CipherSuite {
         }
     }
 
+    #[cfg(feature = "openssl")]
     pub(super) fn openssl_name(self) -> &'static str {
         match self {
             CipherSuite::Aes128Ccm8 => "PSK-AES128-CCM8",

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use super::association::Association;
+use super::Association;
 use crate::simulator::{Client, Failure, Output, Provisioned, Traffic};
 
 /// The largest DTLS record content (RFC 6347 section 4.1).

@@ -240,6 +240,11 @@ impl Puppet {
         self.is_established
     }
 
+    /// The handshake is over without success: a fatal alert, in the clear or not, or a fault of the server's.
+    pub fn has_failed(&self) -> bool {
+        self.is_over
+    }
+
     /// The server said close_notify or a fatal alert under protection, or [`Puppet::close_notify`] was called.
     pub fn is_closed(&self) -> bool {
         self.is_closed
@@ -323,6 +328,11 @@ impl Puppet {
     /// All handshake messages so far, as Finished covers them.
     pub fn transcript(&self) -> &[u8] {
         &self.transcript
+    }
+
+    /// The random of the ClientHello.
+    pub fn client_random(&self) -> &[u8; 32] {
+        &self.client_random
     }
 
     /// A number for whoever drives the puppet, from its seed.
