@@ -1,9 +1,11 @@
 //! Runs cases on both engines and holds what differs against a table.
 
+use std::collections::BTreeMap;
+
 use bootstrapd::dtls::EngineKind;
 
 use crate::case::Case;
-use crate::client::{Outcome, run};
+use crate::client::run;
 use crate::world::World;
 
 /// A difference that is right. Each of the first three is a pattern in which `*` stands for anything.
@@ -31,8 +33,11 @@ impl Difference {
     }
 }
 
-/// Most lines that a failure shows.
-const SHOWN: usize = 60;
+/// Most names of cases that a failure shows for each kind of difference.
+const SHOWN: usize = 6;
+
+/// What the two engines made of a case, in words, and whether that is a difference of verdicts.
+type Pair = (bool, String, String);
 
 /// Both engines do alike in all `cases`, but for what the table says, and everything that it says.
 pub fn hold(area: &str, cases: &[Case], table: &Table) {
@@ -41,7 +46,7 @@ pub fn hold(area: &str, cases: &[Case], table: &Table) {
     let entries: Vec<&Difference> = table.verdicts.iter().chain(table.details).collect();
     let mut uses = vec![0; entries.len()];
     let (mut accepted, mut refused) = (0, 0);
-    let mut unexplained = Vec::new();
+    let mut unexplained: BTreeMap<Pair, Vec<&str>> = BTreeMap::new();
     for (number, case) in cases.iter().enumerate() {
         let seed = number as u64;
         let theirs = under_its_name(&case.name, || run(&mut openssl, case, seed));
@@ -54,41 +59,42 @@ pub fn hold(area: &str, cases: &[Case], table: &Table) {
         if theirs == ours {
             continue;
         }
-        let permitted = if theirs.verdict() == ours.verdict() { entries.len() } else { table.verdicts.len() };
-        let (openssl, native) = (theirs.to_string(), ours.to_string());
-        match entries[..permitted].iter().position(|entry| entry.explains(case, &openssl, &native)) {
+        let is_verdict = theirs.verdict() != ours.verdict();
+        let permitted = if is_verdict { table.verdicts.len() } else { entries.len() };
+        let (theirs, ours) = (theirs.to_string(), ours.to_string());
+        match entries[..permitted].iter().position(|entry| entry.explains(case, &theirs, &ours)) {
             Some(index) => uses[index] += 1,
-            None => unexplained.push(line(case, &theirs, &ours)),
+            None => unexplained.entry((!is_verdict, theirs, ours)).or_default().push(&case.name),
         }
     }
-    let explained: usize = uses.iter().sum();
     println!(
-        "{area}: {} cases on either engine: {accepted} accepted by both, {refused} refused by both; {explained} \
-         differences explained, {} not",
+        "{area}: {} cases on either engine: {accepted} accepted by both, {refused} refused by both; {} differences \
+         explained, {} not",
         cases.len(),
-        unexplained.len()
+        uses.iter().sum::<usize>(),
+        unexplained.values().map(Vec::len).sum::<usize>()
     );
     for (entry, uses) in entries.iter().zip(&uses) {
-        println!("  {uses} times {} - {}", entry.cases, entry.because);
+        println!("  {uses} times {}: {}", entry.cases, entry.because);
     }
     assert!(accepted > 0 && refused > 0, "{area}: cases of one kind only prove nothing");
-    let count = unexplained.len();
-    unexplained.truncate(SHOWN);
-    assert!(count == 0, "{count} differences that nobody explains:\n{}", unexplained.join("\n"));
-    for (entry, uses) in entries.iter().zip(uses) {
-        assert!(
-            uses > 0,
-            "explained, but there is no such difference: {} {} {}",
-            entry.cases,
-            entry.openssl,
-            entry.native
-        );
-    }
+    let kinds: Vec<String> = unexplained.iter().map(|(pair, names)| described(pair, names)).collect();
+    assert!(
+        kinds.is_empty(),
+        "{area}: {} kinds of differences that nobody explains:\n{}",
+        kinds.len(),
+        kinds.join("\n")
+    );
+    let unused: Vec<&str> =
+        entries.iter().zip(uses).filter(|(_, uses)| *uses == 0).map(|(entry, _)| entry.cases).collect();
+    assert!(unused.is_empty(), "{area}: explained, but there are no such differences: {unused:?}");
 }
 
-fn line(case: &Case, openssl: &Outcome, native: &Outcome) -> String {
-    let weight = if openssl.verdict() == native.verdict() { "detail " } else { "VERDICT" };
-    format!("{weight} {}\n        openssl: {openssl}\n        native:  {native}", case.name)
+fn described((is_detail, openssl, native): &Pair, names: &[&str]) -> String {
+    let weight = if *is_detail { "detail" } else { "VERDICT" };
+    let step = names.len().div_ceil(SHOWN).max(1);
+    let shown: Vec<&str> = names.iter().step_by(step).copied().collect();
+    format!("{weight}, {} times\n  openssl: {openssl}\n  native:  {native}\n  {}", names.len(), shown.join("\n  "))
 }
 
 /// Says which case it was, where something panics.
