@@ -1,6 +1,6 @@
 //! ClientHellos: every byte of them, their extensions, suites and versions, and how they are sent.
 
-use crate::case::{Case, Delivery, once_and_always};
+use crate::case::{Case, Delivery, once_and_always, thin_out};
 use crate::comparison::hold;
 use crate::differences::{CLIENT_HELLOS, EXTENSIONS};
 use crate::puppet::Profile;
@@ -21,6 +21,7 @@ fn client_hellos() {
     for name in ["psk-ccm8", "psk-bare", "x509"] {
         on_their_way(&mut cases, name);
     }
+    thin_out(&mut cases, 3);
     hold("ClientHellos", &cases, &CLIENT_HELLOS);
 }
 
@@ -31,6 +32,7 @@ fn extensions() {
         lists_of_extensions(&mut cases, name);
         contents_of_extensions(&mut cases, name);
     }
+    thin_out(&mut cases, 2);
     hold("extensions", &cases, &EXTENSIONS);
 }
 
