@@ -12,7 +12,7 @@
 //! | [`coap`] | messages, options, block-wise transfer, reliability |
 //! | [`provision`] | server accounts, profiles and devices as operators say them, and what one client is to receive |
 //! | [`bootstrap`] | the session: request, plan, operations, outcome |
-//! | [`dtls`] | cookie, associations, the OpenSSL engine |
+//! | [`dtls`] | cookie, associations, two engines: our own, and OpenSSL |
 //! | `net` | sockets: bytes in, bytes out |
 //! | `store` | SQLite: schema, migrations, sealed secrets |
 //! | `driver` | runs the bootstrap server on net, dtls and store |

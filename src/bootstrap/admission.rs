@@ -187,6 +187,9 @@ impl Admission {
                 self.departed.push(waiting.ticket);
             }
             self.patience.remove(&(waiting.waits_until, place));
+            // A client with a connection id may have moved to another network (RFC 9146); its place stays in the line of
+            // the one where it began to wait.
+            request.route = waiting.route;
             *waiting = request;
             return self.prolong(now, place);
         }

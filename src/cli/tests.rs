@@ -205,6 +205,8 @@ async fn each_kind_of_failure_has_its_exit_code() {
     let add = ["server", "add", "eu", "--ssid", "1", "--uri", "h.example.com", "--psk-file", &key];
     run(&world, &add).await.unwrap();
     std::fs::write(&broken, "no prefix").unwrap();
+    // Whoever has no DTLS client is not asked for a key.
+    let without_key = if cfg!(feature = "openssl") { 2 } else { 1 };
     for (words, code) in [
         (&["server", "add", "us", "--ssid", "0", "--uri", "h"][..], 1),
         (&["device", "add", "m", "--psk-file", &broken], 1),
@@ -219,8 +221,8 @@ async fn each_kind_of_failure_has_its_exit_code() {
         (&["device", "set", "us", "--property", "a=b", "--unset-property", "a"], 2),
         (&["server", "add", "us", "--from", "/nonexistent/file"], 1),
         (&["server", "set", "eu"], 2),
-        (&["simulate", "--server", "coaps://127.0.0.1:1", "m"], 2),
-        (&["simulate", "--server", "coaps://127.0.0.1:1", "m", "--count", "2"], 2),
+        (&["simulate", "--server", "coaps://127.0.0.1:1", "m"], without_key),
+        (&["simulate", "--server", "coaps://127.0.0.1:1", "m", "--count", "2"], without_key),
         (&["simulate", "--server", "coap://127.0.0.1:1", "m", "--psk-file", &key], 2),
         (&["server", "set", "eu", "--lifetime", "60", "--unset", "lifetime"], 2),
         (&["server", "show", "none"], 3),

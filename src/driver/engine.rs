@@ -371,7 +371,11 @@ impl Driver {
                     self.judge_client_key(now, index, association, route, offered);
                 }
                 dtls::Output::Established { association, route, peer } => front.establish(association, route, peer),
-                dtls::Output::Moved { association, route } => front.follow(association, route),
+                dtls::Output::Moved { association, route } => {
+                    if let Some(from) = front.follow(association, route) {
+                        debug!("the client of association {association} has moved from {from} to {route}");
+                    }
+                }
                 dtls::Output::ApplicationData { association, bytes } => {
                     let longest_message = front.server.longest_message(association);
                     if let Some(known) = front.association(association) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
+use super::dtls_settings::DtlsSettings;
 use super::handle::{DtlsStatus, ListenerStatus};
 use super::lookup::Fingerprint;
 use super::streams::StreamFront;
@@ -48,39 +49,6 @@ pub struct ListenerConfiguration {
     /// How DTLS is spoken; means something for DTLS only.
     pub dtls: DtlsSettings,
 }
-
-/// How a listener speaks DTLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DtlsSettings {
-    /// Which engine; it stays the same while the listener is open.
-    pub engine: dtls::EngineKind,
-    /// Whether clients are given connection ids where they ask.
-    pub connection_ids: bool,
-    /// Whether clients that do not offer the extended master secret are refused.
-    pub require_extended_master_secret: bool,
-    /// First wait before a flight of a handshake is sent again.
-    pub initial_timeout: Duration,
-}
-
-impl Default for DtlsSettings {
-    fn default() -> DtlsSettings {
-        let dtls::Configuration { engine, connection_ids, require_extended_master_secret, initial_timeout, .. } =
-            dtls::Configuration::default();
-        let connection_ids = connection_ids.is_some();
-        DtlsSettings { engine, connection_ids, require_extended_master_secret, initial_timeout }
-    }
-}
-
-/// One driver serves all listeners as yet, so that connection ids lead to one shard.
-const SHARD: u8 = 0;
-
-/// Bounds of the native engine, whose associations take a thirtieth of the memory of OpenSSL's.
-const NATIVE_HANDSHAKES: usize = 4_096;
-const NATIVE_ASSOCIATIONS: usize = 16_384;
-
-/// Bounds of the time for a handshake: on slow networks as long as it takes to send a flight three times.
-const HANDSHAKE_AT_LEAST: Duration = Duration::from_secs(60);
-const HANDSHAKE_AT_MOST: Duration = Duration::from_secs(180);
 
 /// What a listener needs in order to serve clients without a pre-shared key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -133,26 +101,7 @@ impl ListenerConfiguration {
 
     fn dtls(&self) -> dtls::Configuration {
         let Certificates { identity, trust_anchors, raw_public_keys, .. } = self.certificates.clone();
-        let DtlsSettings { engine, connection_ids, require_extended_master_secret, initial_timeout } = self.dtls;
-        let usual = dtls::Configuration::default();
-        let (max_handshakes, max_associations) = match engine {
-            dtls::EngineKind::Native => (NATIVE_HANDSHAKES, NATIVE_ASSOCIATIONS),
-            #[cfg(feature = "openssl")]
-            dtls::EngineKind::OpenSsl => (usual.max_handshakes, usual.max_associations),
-        };
-        dtls::Configuration {
-            engine,
-            identity,
-            trust_anchors,
-            raw_public_keys,
-            require_extended_master_secret,
-            connection_ids: connection_ids.then_some(SHARD),
-            initial_timeout,
-            handshake_timeout: initial_timeout.saturating_mul(7).clamp(HANDSHAKE_AT_LEAST, HANDSHAKE_AT_MOST),
-            max_handshakes,
-            max_associations,
-            ..usual
-        }
+        dtls::Configuration { identity, trust_anchors, raw_public_keys, ..self.dtls.configuration() }
     }
 
     /// Whether the DTLS engine takes its certificates and keys.
@@ -351,11 +300,11 @@ impl DtlsFront {
         self.associations.insert(id.number(), Association { id, route, peer, proof });
     }
 
-    /// The client of an association is somewhere else now.
-    pub(super) fn follow(&mut self, id: AssociationId, route: Route) {
-        if let Some(association) = self.associations.get_mut(&id.number()) {
-            association.route = route;
-        }
+    /// The client of an association is somewhere else now; says where it was. A session that runs goes on, and counts
+    /// where it began: in its report, and among the sessions of its network.
+    pub(super) fn follow(&mut self, id: AssociationId, route: Route) -> Option<Route> {
+        let association = self.associations.get_mut(&id.number())?;
+        Some(std::mem::replace(&mut association.route, route))
     }
 
     /// The key that was proven on an association.

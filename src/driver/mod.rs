@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`handle`] | how the rest of the process asks the driver |
 //! | `listener` | a socket, and DTLS where the listener has it |
+//! | `dtls_settings` | how a listener speaks DTLS |
 //! | `engine` | the thread's loop: datagrams, timers, commands |
 //! | `streams` | the connections of a TCP listener |
 //! | `log` | a line for each session |
@@ -16,6 +17,7 @@
 pub mod handle;
 pub mod history;
 
+mod dtls_settings;
 mod engine;
 mod inbox;
 mod listener;
@@ -27,10 +29,11 @@ mod streams;
 mod tests;
 
 pub use crate::bootstrap::Limits;
+pub use dtls_settings::DtlsSettings;
 pub use engine::{DriverError, start};
 pub use handle::{AdmissionStatus, DriverStatus, DtlsStatus, Handle, ListenerStatus, LoopingDevice, SessionQuery};
 pub use history::SessionRecord;
 pub use inbox::HeldClient;
-pub use listener::{Certificates, DtlsSettings, ListenerConfiguration, Security, ShownCertificate, UnknownClients};
+pub use listener::{Certificates, ListenerConfiguration, Security, ShownCertificate, UnknownClients};
 
 pub use crate::dtls::{EngineKind, Identity};

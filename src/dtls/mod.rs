@@ -40,7 +40,13 @@ mod server;
 mod suites;
 #[cfg(feature = "dtls")]
 mod table;
+// The same tests for either engine; `tests::ENGINE` tells them which it is.
 #[cfg(all(test, feature = "openssl"))]
+#[allow(clippy::duplicate_mod)]
+#[path = "tests/mod.rs"]
+mod native_tests;
+#[cfg(all(test, feature = "openssl"))]
+#[allow(clippy::duplicate_mod)]
 mod tests;
 
 use std::fmt;

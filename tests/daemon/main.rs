@@ -5,6 +5,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../support/puppet/mod.rs"]
+mod puppet;
 
 mod api;
 mod at_rest;
@@ -14,6 +16,7 @@ mod certificates;
 mod check;
 mod definitions;
 mod demo;
+mod dtls;
 mod durability;
 mod explain;
 mod fields;

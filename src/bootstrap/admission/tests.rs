@@ -97,6 +97,25 @@ fn networks_are_a_24_of_ipv4_and_a_48_of_ipv6_however_an_address_is_written() {
 }
 
 #[test]
+fn who_moves_to_another_network_while_it_waits_keeps_its_place() {
+    let mut hall = Hall::with(1, 10, 100);
+    assert!(hall.asks("192.0.2.1:1"));
+    // One association, the client of which asks from one network and then, anew, from another.
+    let endpoint = CoapEndpoint::Association { listener: 0, number: 7 };
+    for (asked, remote) in [("first", "192.0.2.2:1"), ("anew", "198.51.100.2:1")] {
+        let ticket = hall.ticket(asked.as_bytes());
+        let route = Route::to(remote.parse().unwrap());
+        let origin = Origin { endpoint, route, peer: &Peer::Unauthenticated, largest_message: None };
+        hall.admission.enqueue(hall.now(), WaitingRequest::new(hall.now(), origin, asked.as_bytes(), ticket));
+    }
+    assert!(!hall.asks("203.0.113.3:1"));
+    assert_eq!((hall.admission.waiting(), hall.departed()), (2, 1));
+    assert_eq!(hall.ends("192.0.2.1:1"), ["192.0.2.2:1"], "in the line where it began to wait");
+    assert_eq!(hall.ends("192.0.2.2:1"), ["203.0.113.3:1"], "and nobody behind it waits for ever");
+    assert_eq!((hall.admission.waiting(), hall.departed(), hall.admission.networks.len()), (0, 0, 1));
+}
+
+#[test]
 fn who_finds_no_room_waits_in_line_and_is_taken_when_a_session_ends() {
     let mut hall = Hall::with(2, 10, 100);
     assert!(hall.asks("192.0.2.1:1") && hall.asks("192.0.2.2:1"));

@@ -404,6 +404,39 @@ fn unknown_clients_are_let_in_where_that_is_safe_and_said_how() {
 const PROFILE_P: &str = "[[server]]\nname = \"s\"\nssid = 1\nuri = \"h\"\npsk = \"text:0123456789abcdef\"\n[[profile]]\nname = \"p\"\nservers = [\"s\"]\n";
 
 #[test]
+fn what_a_listener_says_of_dtls_fits_its_security_and_its_engine() {
+    let only_with_dtls = |field: &str| format!("`{field}` belongs to listeners with `security = \"dtls\"`: remove it");
+    let bounds = "error: `dtls_timeout` must be from 0.1 to 60 seconds; 1 where left out, and 9 for slow networks";
+    let mut cases = vec![
+        ("engine = \"gnutls\"", "3:10: error: `engine` must be one of `openssl`, `native`".to_owned()),
+        ("connection_ids = 8", "3:18: error: `connection_ids` must be `true` or `false`".to_owned()),
+        ("dtls_timeout = 0.05", format!("3:16: {bounds}")),
+        ("dtls_timeout = 61", format!("3:16: {bounds}")),
+        ("dtls_timeout = nan", format!("3:16: {bounds}")),
+        ("dtls_timeout = 0.5", "3:16: warning: less than 1 second repeats flights that are only slow".to_owned()),
+        ("security = \"nosec\"\nengine = \"native\"", format!("4:10: error: {}", only_with_dtls("engine"))),
+        ("security = \"nosec\"\nconnection_ids = false", format!("4:18: error: {}", only_with_dtls("connection_ids"))),
+        (
+            "security = \"nosec\"\ntransport = \"tcp\"\nrequire_extended_master_secret = false",
+            format!("5:34: error: {}", only_with_dtls("require_extended_master_secret")),
+        ),
+        ("security = \"nosec\"\ndtls_timeout = 99", format!("4:16: error: {}", only_with_dtls("dtls_timeout"))),
+    ];
+    if cfg!(feature = "openssl") {
+        let cannot = "OpenSSL uses the extended master secret where clients offer it, and cannot demand it: write \
+                      `engine = \"native\"`";
+        cases.push(("require_extended_master_secret = true", format!("3:34: error: {cannot}")));
+    } else {
+        let absent = "this build of bootstrapd has no OpenSSL: write `engine = \"native\"` or leave `engine` out";
+        cases.push(("engine = \"openssl\"", format!("3:10: error: {absent}")));
+    }
+    for (lines, expected) in cases {
+        let said = said(&format!("[[listen]]\nbind = \"[::]:1\"\n{lines}\n"));
+        assert!(said.iter().any(|line| line.starts_with(&expected)), "{expected} in {said:#?}");
+    }
+}
+
+#[test]
 fn udp_and_tcp_may_have_the_same_port() {
     let listen = |transport: &str, security: &str| {
         format!("[[listen]]\nbind = \"[::]:5683\"\ntransport = \"{transport}\"\nsecurity = \"{security}\"\n")

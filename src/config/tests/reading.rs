@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{SOUND, beside_shared_keys, parse, said};
-use crate::config::{Config, Listener, ListenerCertificates, ListenerSecurity, Reference, UnknownClients, read_fleet};
+use crate::config::{
+    Config, DtlsEngine, Listener, ListenerCertificates, ListenerDtls, ListenerSecurity, Reference, UnknownClients,
+    read_fleet,
+};
 use crate::provision::resolve::Client;
 use crate::provision::{Catalog, DeviceDefinition, Provision, Resolution, Transport, resolve};
 
@@ -38,6 +41,12 @@ fn a_minimal_file_has_the_documented_defaults() {
             ack_random_factor: 1.5,
             max_retransmit: 4,
             certificates: ListenerCertificates::default(),
+            dtls: ListenerDtls {
+                engine: if cfg!(feature = "openssl") { DtlsEngine::OpenSsl } else { DtlsEngine::Native },
+                connection_ids: !cfg!(feature = "openssl"),
+                require_extended_master_secret: false,
+                timeout: Duration::from_secs(1),
+            },
         }]
     );
     let catalog = Catalog::new(config.servers.clone(), config.profiles.clone());
@@ -63,6 +72,50 @@ fn listeners_say_what_they_need_in_whole_numbers_or_fractions() {
     assert_eq!(nosec.ack_timeout, Duration::from_millis(500));
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.place.as_ref().unwrap().line).collect();
     assert_eq!(warned, [12, 13, 14]);
+}
+
+#[test]
+fn a_listener_chooses_its_dtls_engine_and_how_that_goes() {
+    for (lines, connection_ids, require_extended_master_secret, milliseconds) in [
+        ("", true, false, 1_000),
+        ("dtls_timeout = 9", true, false, 9_000),
+        ("connection_ids = true\nrequire_extended_master_secret = true\ndtls_timeout = 2.5", true, true, 2_500),
+        ("connection_ids = false\nrequire_extended_master_secret = false\ndtls_timeout = 60", false, false, 60_000),
+    ] {
+        let config = parse(&format!("[[listen]]\nbind = \"[::]:1\"\nengine = \"native\"\n{lines}\n")).unwrap();
+        assert_eq!(
+            config.listeners[0].dtls,
+            ListenerDtls {
+                engine: DtlsEngine::Native,
+                connection_ids,
+                require_extended_master_secret,
+                timeout: Duration::from_millis(milliseconds),
+            },
+            "{lines}"
+        );
+        assert_eq!(config.warnings.iter().count(), 0, "{lines}: {:?}", config.warnings);
+    }
+}
+
+#[test]
+#[cfg(feature = "openssl")]
+fn openssl_is_served_without_connection_ids_and_that_is_said_to_whoever_wants_them() {
+    for (lines, warned) in [
+        ("engine = \"openssl\"", None),
+        ("engine = \"openssl\"\nconnection_ids = false", None),
+        ("engine = \"openssl\"\nconnection_ids = true", Some("4:18: warning: OpenSSL has no connection ids")),
+        ("connection_ids = true", Some("3:18: warning: OpenSSL has no connection ids")),
+    ] {
+        let text = format!("[[listen]]\nbind = \"[::]:1\"\n{lines}\n");
+        let dtls = parse(&text).unwrap().listeners.remove(0).dtls;
+        assert_eq!((dtls.engine, dtls.connection_ids), (DtlsEngine::OpenSsl, false), "{lines}");
+        let said = said(&text);
+        let is_as_expected = match warned {
+            Some(warned) => said.len() == 1 && said[0].starts_with(warned),
+            None => said.is_empty(),
+        };
+        assert!(is_as_expected, "{lines}: {said:#?}");
+    }
 }
 
 #[test]

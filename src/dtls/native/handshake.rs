@@ -34,11 +34,11 @@ use crate::dtls::record::{
 use crate::peer::Peer;
 use crate::secret::Secret;
 
-/// Most records of epoch 1 that wait for their keys.
-const EARLY_MAX: usize = 4;
+/// Most records of epoch 1 that wait for their keys: a Finished in fragments of one byte.
+const EARLY_MAX: usize = VERIFY_DATA_LENGTH;
 
-/// Longest of them in bytes: a Finished has below 80, in fragments less.
-const EARLY_LENGTH_MAX: usize = 256;
+/// Longest of them in bytes: a Finished has below 80, with a connection id of ours.
+const EARLY_LENGTH_MAX: usize = 80;
 
 /// Length of verify_data in a Finished (RFC 5246, section 7.4.9).
 const VERIFY_DATA_LENGTH: usize = 12;

@@ -91,6 +91,9 @@ pub(super) struct Refusal {
 impl Refusal {
     const NO_COMMON_SUITE: Refusal = Refusal { alert: Alert::HandshakeFailure, reason: CloseReason::NoCommonSuite };
 
+    const NO_COMMON_KEY_TYPE: Refusal =
+        Refusal { alert: Alert::UnsupportedCertificate, reason: CloseReason::NoCommonSuite };
+
     fn broken(alert: Alert) -> Refusal {
         Refusal { alert, reason: CloseReason::HandshakeFailed }
     }
@@ -124,10 +127,19 @@ impl Agreement {
             // RFC 7627, section 5.3.
             return Err(Refusal::broken(Alert::HandshakeFailure));
         }
-        let keys = policy.key_types(&offer).filter(|_| offer.suits_elliptic_curves());
+        let key_types = policy.key_types(&offer);
+        let keys = key_types.filter(|_| offer.suits_elliptic_curves());
         let is_possible =
             |suite: &&CipherSuite| offers(hello.suites, suite.number()) && (suite.takes_psk() || keys.is_some());
-        let suite = *policy.suites.iter().find(is_possible).ok_or(Refusal::NO_COMMON_SUITE)?;
+        let Some(&suite) = policy.suites.iter().find(is_possible) else {
+            let has_one = policy.suites.iter().any(|suite| offers(hello.suites, suite.number()));
+            // RFC 7250, section 4.2: it is but the type of the keys that the two have not in common.
+            return Err(if has_one && key_types.is_none() {
+                Refusal::NO_COMMON_KEY_TYPE
+            } else {
+                Refusal::NO_COMMON_SUITE
+            });
+        };
         let (client_key, server_key) = keys.unwrap_or((KeyType::Certificate, KeyType::Certificate));
         let connection_ids =
             offer.connection_id.zip(connection_id).map(|(theirs, ours)| ConnectionIds { ours, theirs: theirs.into() });
@@ -306,3 +318,6 @@ fn push_opaque16(bytes: &mut Vec<u8>, content: &[u8]) {
     bytes.extend_from_slice(&(content.len() as u16).to_be_bytes());
     bytes.extend_from_slice(content);
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use super::super::{
     AssociationId, CertificateFault, CloseReason, Configuration, EngineError, Identity, Output, Verdict,
 };
 use super::client::{Client, Profile};
+use super::is_openssl;
 use super::pki::{Pki, Wish, authority, key, padded};
 use super::world::{World, route};
 use crate::peer::{CertificateTrust, Peer};
@@ -22,7 +23,7 @@ const SUITES: [(&str, &str); 4] = [
 fn each_of_the_four_suites_carries_data_both_ways() {
     let pki = Pki::new();
     let device = pki.device();
-    for (ciphers, name) in SUITES {
+    for (ciphers, name) in SUITES.into_iter().filter(|(_, name)| is_openssl() || !name.contains("CBC")) {
         let mut world = World::new(pki.configuration());
         let profile = Profile { ciphers, trusts: Some(pki.root.chain[0].clone()), ..Profile::of(&device) };
         let (mut client, association, peer) = world.prove(route(1), profile);
@@ -189,7 +190,7 @@ fn another_identity_and_other_anchors_leave_associations_alone() {
         }
     }
 
-    world.server.reconfigure(new.configuration()).unwrap();
+    world.reconfigure(new.configuration()).unwrap();
     world.assert_alive(route(1), &mut client, association);
     world.assert_alive(route(2), &mut by_key, keyed);
     world.talk(route(3), &mut under_way);
@@ -223,7 +224,7 @@ fn a_configuration_that_cannot_be_used_is_refused_and_changes_nothing() {
         (anchors, "trust anchor 2"),
     ];
     for (configuration, words) in cases {
-        let error: EngineError = world.server.reconfigure(configuration).unwrap_err();
+        let error: EngineError = world.reconfigure(configuration).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
     world.prove(route(1), Profile::of(&pki.device()));
@@ -361,7 +362,7 @@ fn who_was_believed_on_the_word_of_an_anchor_that_is_gone_does_not_get_in_by_fin
             }
         }
         assert!(!withheld.is_empty(), "its Finished is held back");
-        world.server.reconfigure(configuration).unwrap();
+        world.reconfigure(configuration).unwrap();
         for record in withheld {
             world.give(route(3), &record).into_iter().for_each(|answer| client.deliver(answer));
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::{CloseReason, Configuration, Output};
 use super::client::{Client, IDENTITY, NO_EXTENDED_MASTER_SECRET, Profile};
+use super::is_openssl;
 use super::world::{World, route};
 use crate::peer::Peer;
 
@@ -17,6 +18,9 @@ fn each_of_the_four_suites_carries_data_both_ways() {
         // Ours counts, not the client's order.
         ("PSK-AES128-CBC-SHA256:PSK-AES128-GCM-SHA256:PSK-AES128-CCM8", "TLS_PSK_WITH_AES_128_CCM_8"),
     ] {
+        if name.contains("CBC") && !is_openssl() {
+            continue;
+        }
         let mut world = World::new(Configuration::default());
         let (mut client, association) = world.connect(route(1), Profile { ciphers, ..Profile::default() });
         assert_eq!(client.cipher(), name);

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{AssociationId, Configuration, Output};
 use super::client::{Client, Profile};
+use super::is_openssl;
 use super::pki::{Holder, Pki};
 use super::world::{World, route};
 
@@ -11,12 +12,18 @@ const SUITES: [&str; 8] = [
     "PSK-AES128-CCM8",
     "PSK-AES128-CCM",
     "PSK-AES128-GCM-SHA256",
-    "PSK-AES128-CBC-SHA256",
     "ECDHE-ECDSA-AES128-CCM8",
     "ECDHE-ECDSA-AES128-CCM",
     "ECDHE-ECDSA-AES128-GCM-SHA256",
+    // Those with CBC, which the native engine does not serve.
+    "PSK-AES128-CBC-SHA256",
     "ECDHE-ECDSA-AES128-SHA256",
 ];
+
+/// Those that the engine serves.
+fn suites() -> &'static [&'static str] {
+    if is_openssl() { &SUITES } else { &SUITES[..6] }
+}
 
 /// A client of one suite on a listener for all of them, with an association.
 fn connect(ciphers: &'static str) -> (World, Client, AssociationId, Holder) {
@@ -56,7 +63,7 @@ fn a_cookie_from_another_address_is_refused() {
 
 #[test]
 fn forged_records_of_every_length_leave_an_association_alive() {
-    for ciphers in SUITES {
+    for ciphers in suites() {
         let (mut world, mut client, association, _) = connect(ciphers);
         for content_type in 20..=24 {
             for epoch in 0..=2 {
@@ -93,7 +100,7 @@ fn an_alert_in_the_clear_ends_no_association() {
 
 #[test]
 fn a_changed_byte_anywhere_is_no_application_data_and_the_genuine_datagram_still_is() {
-    for ciphers in SUITES {
+    for ciphers in suites() {
         let (mut world, mut client, association, _) = connect(ciphers);
         let genuine = client.seal(b"genuine");
         for position in 0..genuine.len() {
@@ -158,7 +165,7 @@ proptest! {
         suite in 0usize..8,
         with_certificate in any::<bool>(),
     ) {
-        let (mut world, mut client, association, device) = connect(SUITES[suite]);
+        let (mut world, mut client, association, device) = connect(suites()[suite % suites().len()]);
         let mut half = Client::new(if with_certificate { Profile::of(&device) } else { Profile::default() });
         for (mut bytes, content_type, epoch, framed) in garbage {
             for datagram in half.step() {
@@ -199,7 +206,7 @@ fn no_forged_datagram_ends_an_association_however_its_records_are_cut() {
         [forged(23, 0xfd, 1, 1, &[7; 40]), forged(22, 0xfd, 1, 2, &[]), forged(20, 0xff, 0, 2, &nested)].concat(),
         [forged(23, 0xfd, 1, 1, &[7; 20_000]), stub].concat(),
     ];
-    for ciphers in SUITES {
+    for ciphers in suites() {
         for (number, datagram) in datagrams.iter().enumerate() {
             let (mut world, mut client, association, _) = connect(ciphers);
             world.give(route(1), datagram);

@@ -144,7 +144,11 @@ fn a_repeated_client_hello_is_answered_with_the_same_flight() {
     }
     let hello = client.step().remove(0);
     let flight = world.give(route(1), &hello);
-    assert_eq!(world.give(route(1), &hello), flight);
+    let messages = |datagrams: &[Vec<u8>]| -> Vec<Vec<u8>> {
+        // Records may be numbered anew.
+        datagrams.iter().flat_map(|datagram| Records::of(datagram)).map(|record| record.fragment.to_vec()).collect()
+    };
+    assert_eq!(messages(&world.give(route(1), &hello)), messages(&flight));
     assert_eq!(world.server.statistics().handshakes_started, 1);
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::super::{AssociationId, CloseReason, Configuration, Offered, Output, Server, Verdict};
+use super::super::{AssociationId, CloseReason, Configuration, EngineError, Offered, Output, Server, Verdict};
+use super::ENGINE;
 use super::client::{Client, IDENTITY, KEY, Profile};
 use super::pki::wall_clock;
 use crate::peer::Peer;
@@ -32,6 +33,7 @@ pub(super) fn route(port: u16) -> Route {
 
 impl World {
     pub(super) fn new(configuration: Configuration) -> World {
+        let configuration = Configuration { engine: ENGINE, ..configuration };
         World {
             server: Server::new(configuration, [3; 32]).unwrap(),
             now: Instant::now(),
@@ -42,6 +44,11 @@ impl World {
             offers: Vec::new(),
             answers_lookups: true,
         }
+    }
+
+    /// Gives the server another configuration.
+    pub(super) fn reconfigure(&mut self, configuration: Configuration) -> Result<(), EngineError> {
+        self.server.reconfigure(Configuration { engine: ENGINE, ..configuration })
     }
 
     /// Gives the server a datagram and returns what it sends to that route.

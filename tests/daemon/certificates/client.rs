@@ -61,10 +61,20 @@ struct Datagrams(UdpSocket);
 impl Device {
     /// Shakes hands with the server.
     pub fn connect(server: SocketAddr, proof: &Proof<'_>) -> Result<Device, Met> {
+        Device::connect_with(server, proof, SslOptions::empty())
+    }
+
+    /// The same without the extended master secret (RFC 7627), as old clients do.
+    pub fn connect_without_extended_master_secret(server: SocketAddr, proof: &Proof<'_>) -> Result<Device, Met> {
+        // openssl/ssl.h: # define SSL_OP_NO_EXTENDED_MASTER_SECRET SSL_OP_BIT(0)
+        Device::connect_with(server, proof, SslOptions::from_bits_retain(1))
+    }
+
+    fn connect_with(server: SocketAddr, proof: &Proof<'_>, options: SslOptions) -> Result<Device, Met> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are ports");
         socket.connect(server).expect("an address of this machine");
         socket.set_read_timeout(Some(Duration::from_millis(50))).expect("sockets have timeouts");
-        let mut ssl = Ssl::new(&context(proof)).expect("OpenSSL works");
+        let mut ssl = Ssl::new(&context(proof, options)).expect("OpenSSL works");
         ssl.set_mtu(1200).expect("that is an MTU");
         if let Proof::RawPublicKey(_) = proof {
             raw_public_keys::offer(&mut ssl);
@@ -135,10 +145,10 @@ pub fn bootstrap(server: SocketAddr, endpoint: &str, proof: &Proof<'_>) -> Met {
     }
 }
 
-fn context(proof: &Proof<'_>) -> SslContext {
+fn context(proof: &Proof<'_>, options: SslOptions) -> SslContext {
     let mut builder = SslContext::builder(SslMethod::dtls_client()).expect("OpenSSL works");
     builder.set_min_proto_version(Some(SslVersion::DTLS1_2)).expect("OpenSSL knows DTLS 1.2");
-    builder.set_options(SslOptions::NO_QUERY_MTU);
+    builder.set_options(SslOptions::NO_QUERY_MTU | options);
     builder.set_verify(SslVerifyMode::NONE);
     let ciphers = match proof {
         Proof::Certificate(holder) | Proof::RawPublicKey(holder) => {

@@ -1,7 +1,7 @@
 //! Devices that prove themselves by certificates and raw public keys, and the certificate of the server itself.
 
-mod client;
-mod pki;
+pub mod client;
+pub mod pki;
 mod server;
 
 use std::sync::Arc;

@@ -45,16 +45,20 @@ impl<'w> Wish<'w> {
     }
 
     pub fn self_signed(self) -> Holder {
-        self.certify(p256(), None)
+        self.certify(ec_key(Nid::X9_62_PRIME256V1), None)
     }
 
     pub fn issued_by(self, issuer: &Holder) -> Holder {
-        self.certify(p256(), Some(issuer))
+        self.certify(ec_key(Nid::X9_62_PRIME256V1), Some(issuer))
     }
 
     pub fn self_signed_with_rsa(self) -> Holder {
         let key = PKey::from_rsa(Rsa::generate(2048).expect("a key can be made")).expect("it is one");
         self.certify(key, None)
+    }
+
+    pub fn self_signed_on_p384(self) -> Holder {
+        self.certify(ec_key(Nid::SECP384R1), None)
     }
 
     fn certify(self, key: PKey<Private>, issuer: Option<&Holder>) -> Holder {
@@ -97,8 +101,8 @@ impl<'w> Wish<'w> {
     }
 }
 
-fn p256() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("OpenSSL knows P-256");
+fn ec_key(curve: Nid) -> PKey<Private> {
+    let group = EcGroup::from_curve_name(curve).expect("OpenSSL knows the curve");
     PKey::from_ec_key(EcKey::generate(&group).expect("a key can be made")).expect("it is one")
 }
 

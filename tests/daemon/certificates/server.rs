@@ -7,6 +7,9 @@ use super::pki::{Holder, Wish};
 use super::{CERTIFICATES, World, device};
 use crate::harness::Daemon;
 
+const P384_CERTIFICATE: &str = "in p384.pem: the key is EC P-384, and the native DTLS engine takes EC P-256 alone: make one of that kind, or write";
+const P384_KEY: &str = "in p384.key: the key is EC P-384, and the native DTLS engine takes EC P-256 alone";
+
 fn served_by(daemon: &Daemon, proof: &Proof<'_>) -> String {
     let device = Device::connect(daemon.dtls, proof).unwrap();
     let certificate = device.server_certificate();
@@ -111,6 +114,7 @@ fn what_cannot_be_used_is_named_with_its_file() {
     let other = Wish::named("other").self_signed();
     other.write(&world.site, "other");
     Wish::named("rsa").self_signed_with_rsa().write(&world.site, "rsa");
+    Wish::named("p384").self_signed_on_p384().write(&world.site, "p384");
     let chain = Wish::named("leaf").issued_by(&Wish::authority("One").self_signed());
     let mixed = Holder { chain: vec![chain.chain[0].clone(), other.chain[0].clone(), chain.chain[0].clone()], ..chain };
     mixed.write(&world.site, "mixed");
@@ -129,10 +133,14 @@ fn what_cannot_be_used_is_named_with_its_file() {
         ("certificate = \"server.pem\"\nkey = \"gone.key\"", "gone.key: cannot read the file: No such file"),
         ("certificate = \"mixed.pem\"\nkey = \"mixed.key\"", "certificate 1 does not name certificate 2 as its issuer"),
         ("unknown = \"pending\"", "`pending` works on listeners with"),
+        ("engine = \"native\"\ncertificate = \"p384.pem\"\nkey = \"p384.key\"", P384_CERTIFICATE),
+        ("engine = \"native\"\nraw_public_keys = true\nkey = \"p384.key\"", P384_KEY),
     ] {
         world.configure(listener, "");
         world.site.check().ended_with(1).explaining(&[expected, "error"]);
     }
+    world.configure("certificate = \"p384.pem\"\nkey = \"p384.key\"", "");
+    world.site.check().succeeded().saying(&["EC P-256 is what clients are sure to take"]);
     world.configure(CERTIFICATES, "");
     world.site.check().succeeded();
     let key = world.site.path("server.key");

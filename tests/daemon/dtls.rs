@@ -1,0 +1,133 @@
+//! `engine` of a DTLS listener and what goes with it: who serves, what `status` says of it, what a reload changes.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use bootstrapd::simulator::{Client, ClientConfiguration, Output};
+use serde_json::json;
+
+use crate::certificates::client::{Device, Met, Proof};
+use crate::harness::{Daemon, PATIENCE, Site};
+use crate::puppet::{Profile, Puppet};
+use crate::{METER_KEY, OPEN, PROVEN};
+
+/// A DTLS listener with these lines.
+fn listener(lines: &str) -> String {
+    format!("[[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"dtls\"\n{lines}\n")
+}
+
+/// The device of [`PROVEN`].
+const METER: Proof<'_> = Proof::PreSharedKey("meter-1", b"the-key-of-meter-1");
+
+fn status_of_dtls(daemon: &Daemon) -> serde_json::Value {
+    daemon.ctl_json(&["status"])["listeners"][0]["dtls"].clone()
+}
+
+#[test]
+fn either_engine_serves_and_status_says_which_and_what_it_does() {
+    for (line, engine) in [("", "openssl"), ("engine = \"openssl\"", "openssl"), ("engine = \"native\"", "native")] {
+        let daemon = Site::with_listeners(&listener(line), PROVEN).start();
+        let key = daemon.file("meter", METER_KEY);
+        let server = format!("coaps://{}", daemon.dtls);
+        daemon.ctl(&["simulate", "--server", &server, "meter-1", "--psk-file", key.to_str().unwrap()]).succeeded();
+        // The simulated client says goodbye; this one stays.
+        let mut device = Device::connect(daemon.dtls, &METER).unwrap_or_else(|met| panic!("{line}: {met:?}"));
+        device.bootstrap("meter-1").served();
+        assert_eq!(
+            status_of_dtls(&daemon),
+            json!({
+                "engine": engine, "associations": 1, "handshakes": 0, "handshakes_completed": 2, "handshakes_failed": 0,
+                "evicted": 0, "datagrams_dropped": 0, "withheld": 0,
+            }),
+            "{line}"
+        );
+        let line = format!("{engine}: 1 associations; handshakes: 0 under way, 2 proven, 0 failed");
+        daemon.ctl(&["status"]).succeeded().saying(&[line.as_str()]);
+    }
+    let plain = Daemon::start(OPEN);
+    assert_eq!(status_of_dtls(&plain), json!(null), "the first listener has none");
+}
+
+#[test]
+fn a_reload_changes_what_the_native_engine_asks_of_clients_and_not_the_engine() {
+    let native = |lines: &str| listener(&format!("engine = \"native\"\n{lines}"));
+    let daemon = Site::with_listeners(&native(""), PROVEN).start();
+    let old_client = || Device::connect_without_extended_master_secret(daemon.dtls, &METER);
+    let mut early = old_client().unwrap_or_else(|met| panic!("{met:?}"));
+    early.bootstrap("meter-1").served();
+
+    daemon
+        .site()
+        .configure(&native("require_extended_master_secret = true\ndtls_timeout = 9\nconnection_ids = false"), PROVEN);
+    daemon.ctl(&["reload"]).succeeded();
+    assert!(matches!(old_client(), Err(Met::NoAssociation(_))), "it does not offer the extended master secret");
+    Device::connect(daemon.dtls, &METER).unwrap_or_else(|met| panic!("{met:?}")).bootstrap("meter-1").served();
+    early.bootstrap("meter-1").served();
+
+    daemon.site().configure(&listener("engine = \"openssl\""), PROVEN);
+    let refused = daemon.ctl(&["reload"]).ended_with(1);
+    refused.explaining(&["`engine of [[listen]]` has changed, which takes a restart"]);
+    assert_eq!(status_of_dtls(&daemon)["engine"], json!("native"));
+    early.bootstrap("meter-1").served();
+}
+
+/// A client with a connection id that bootstraps, and says everything after its handshake from another port than what
+/// it said before. Says whether it was given its accounts, and from how many ports it spoke.
+fn bootstrap_on_the_move(server: SocketAddr) -> (bool, usize) {
+    let open = || {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are ports");
+        socket.connect(server).expect("an address of this machine");
+        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("sockets have timeouts");
+        socket
+    };
+    let (mut socket, mut ports) = (open(), 1);
+    let profile = Profile { connection_id: Some(vec![7, 7]), ..Profile::psk(b"meter-1", b"the-key-of-meter-1") };
+    let mut puppet = Puppet::new(profile, 1);
+    let mut client = Client::new(ClientConfiguration::new("meter-1"), [1; 32]);
+    let mut buffer = [0; 4096];
+    for datagram in puppet.start() {
+        socket.send(&datagram).expect("the daemon is there");
+    }
+    let (started, mut has_begun) = (Instant::now(), false);
+    while started.elapsed() < PATIENCE {
+        if let Ok(length) = socket.recv(&mut buffer) {
+            for datagram in puppet.handle_datagram(&buffer[..length]) {
+                socket.send(&datagram).expect("the daemon is there");
+            }
+        }
+        assert_eq!(puppet.faults(), []);
+        if puppet.is_established() && !has_begun {
+            assert!(puppet.connection_id_of_server().is_some(), "the daemon gives connection ids");
+            has_begun = true;
+            client.start(Instant::now());
+        }
+        for message in puppet.received() {
+            client.handle_datagram(Instant::now(), &message);
+        }
+        while let Some(output) = client.poll_output() {
+            match output {
+                Output::Finished(result) => return (result.is_ok(), ports),
+                Output::Datagram(message) => {
+                    // The old port stays open no longer: what still went there would be lost.
+                    (socket, ports) = (open(), ports + 1);
+                    socket.send(&puppet.seal(&message)).expect("the daemon is there");
+                }
+            }
+        }
+    }
+    panic!("the bootstrap does not end");
+}
+
+#[test]
+fn a_client_with_a_connection_id_may_change_its_address_in_the_middle_of_its_bootstrap() {
+    let site = Site::with_listeners(&listener("engine = \"native\""), PROVEN);
+    let daemon = site.start_with(|command| drop(command.env("BOOTSTRAPD_LOG", "debug")));
+    let (is_served, ports) = bootstrap_on_the_move(daemon.dtls);
+    assert!(is_served && ports > 4, "{ports} ports\n{}", daemon.log());
+    daemon.await_log("completed: meter-1 from 127.0.0.1:");
+    let moves = daemon.log().lines().filter(|line| line.contains(" has moved from 127.0.0.1:")).count();
+    assert_eq!(moves, ports - 1, "{}", daemon.log());
+    let status = status_of_dtls(&daemon);
+    let counted = ["associations", "handshakes_completed", "handshakes_failed", "withheld"].map(|name| &status[name]);
+    assert_eq!(counted, [&json!(1), &json!(1), &json!(0), &json!(0)]);
+}
