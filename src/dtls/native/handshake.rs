@@ -433,14 +433,11 @@ impl Handshake {
         let number = self.incoming.flight().number_of_finished();
         self.transcript.update(handshake_message(FINISHED, number, verify_data));
         let server_hash = self.transcript_hash();
-        let Stage::Finished { mut secrets, peer } = self.take_stage() else { return Turn::Wait };
+        let Stage::Finished { secrets, peer } = self.take_stage() else { return Turn::Wait };
         if !bool::from(secrets.master.verify_data(Side::Client, &client_hash).ct_eq(verify_data)) {
-            // It has the keys and yet saw another handshake than we did.
-            let ids = self.agreement.connection_ids.as_ref();
-            let alert = secrets.protection.seal(ContentType::Alert, ids, &Alert::DecryptError.bytes());
-            self.datagrams.extend(alert);
-            self.stage = Stage::Failed(CloseReason::HandshakeFailed);
-            return Turn::Failed(CloseReason::HandshakeFailed);
+            // It has the keys and yet saw another handshake than we did. Before our ChangeCipherSpec nobody reads what we
+            // protect (RFC 5246, section 6.1), so this is said in the clear.
+            return self.fail(Alert::DecryptError, CloseReason::HandshakeFailed);
         }
         let ours = secrets.master.verify_data(Side::Server, &server_hash);
         let message = handshake_message(FINISHED, self.outgoing.next_message(), &ours);
