@@ -87,6 +87,7 @@ pub fn run(world: &mut World, case: &Case, seed: u64) -> Outcome {
         conversation.say_second_flight(case);
     }
     let mut is_alive = false;
+    conversation.answers = 0;
     if conversation.world.established.is_some() {
         conversation.exchange("ping");
         conversation.answers = 0;

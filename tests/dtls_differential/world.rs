@@ -101,6 +101,8 @@ impl World {
             trust_anchors: root().chain,
             raw_public_keys: true,
             connection_ids: None,
+            // OpenSSL measures it by its own clock: it must not strike while a slow machine works on a case.
+            initial_timeout: Duration::from_secs(60),
             ..Configuration::default()
         };
         World {
