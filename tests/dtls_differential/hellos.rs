@@ -41,7 +41,7 @@ fn good_ones(cases: &mut Vec<Case>) {
         for (word, delivery) in
             [("together", Delivery::Together), ("apart", Delivery::Each), ("before lookup", Delivery::BeforeLookup)]
         {
-            cases.push(Case::new(format!("good {name} {word}"), &profile).delivery(delivery));
+            cases.push(Case::new(format!("good {name} {word}"), profile).delivery(delivery));
         }
     }
 }

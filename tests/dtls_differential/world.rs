@@ -1,5 +1,6 @@
 //! A server with one engine, who may talk to it, and the clients there are.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use bootstrapd::dtls::{
@@ -41,7 +42,12 @@ pub fn holder(length: usize) -> Holder {
 }
 
 /// The clients that are served, each with a name.
-pub fn profiles() -> Vec<(&'static str, Profile)> {
+pub fn profiles() -> &'static [(&'static str, Profile)] {
+    static PROFILES: OnceLock<Vec<(&'static str, Profile)>> = OnceLock::new();
+    PROFILES.get_or_init(make_profiles)
+}
+
+fn make_profiles() -> Vec<(&'static str, Profile)> {
     let psk = || Profile::psk(IDENTITY, KEY);
     let of = |suite: u16| Profile { suites: vec![suite], ..psk() };
     let raw = || Profile::raw_public_key(proof::signing_key(RAW_KEY));
@@ -72,8 +78,8 @@ pub fn profiles() -> Vec<(&'static str, Profile)> {
 
 /// The client of this name.
 pub fn profile(name: &str) -> Profile {
-    let found = profiles().into_iter().find(|(there, _)| *there == name);
-    found.unwrap_or_else(|| panic!("no client {name}")).1
+    let found = profiles().iter().find(|(there, _)| *there == name);
+    found.unwrap_or_else(|| panic!("no client {name}")).1.clone()
 }
 
 /// A server, invented time, and what came out of it besides datagrams.
@@ -85,6 +91,8 @@ pub struct World {
     /// Questions of who is on record wait, until [`World::answer_lookups`].
     pub lookups_wait: bool,
     lookups: Vec<Output>,
+    /// What is on record.
+    raw_key: Vec<u8>,
     pub established: Option<AssociationId>,
     pub closed: Option<CloseReason>,
     /// Application data.
@@ -112,6 +120,7 @@ impl World {
             route: route_of(0),
             lookups_wait: false,
             lookups: Vec::new(),
+            raw_key: proof::spki(&proof::signing_key(RAW_KEY)),
             established: None,
             closed: None,
             delivered: Vec::new(),
@@ -194,7 +203,7 @@ impl World {
                     Offered::Certificate(_) => {
                         Verdict::Unpinned { at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) }
                     }
-                    Offered::RawPublicKey(key) if key == proof::spki(&proof::signing_key(RAW_KEY)) => Verdict::Known,
+                    Offered::RawPublicKey(key) if key == self.raw_key => Verdict::Known,
                     Offered::RawPublicKey(_) => Verdict::Unknown,
                 };
                 self.server.handle_client_key(self.now, association, verdict);
