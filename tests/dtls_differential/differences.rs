@@ -208,7 +208,54 @@ pub const EXTENSIONS: Table = Table {
     ],
 };
 
-pub const FLIPPED_RECORDS: Table = Table { verdicts: &[], details: &[] };
+pub const FLIPPED_RECORDS: Table = Table {
+    verdicts: &[
+        Difference {
+            cases: "* change byte 2^* always",
+            openssl: "refused, HandshakeAbandoned, *",
+            native: "accepted, alive, *",
+            because: "Nothing authenticates the version of a record in the clear; that of the Finished behind it is demanded to be that of DTLS 1.2 (RFC 6347, section 4.1).",
+        },
+        Difference {
+            cases: "raw exchange byte * once",
+            openssl: "refused, alert *HandshakeFailed, *",
+            native: "accepted, alive, *",
+            because: "Nobody has proven anything yet, so the native engine drops what has no form of a message and waits for the client's own (RFC 6347, section 4.1.2.7); OpenSSL answers decode_error or illegal_parameter.",
+        },
+    ],
+    details: &[
+        Difference {
+            cases: "* change byte 0^01 always",
+            openssl: "refused, HandshakeAbandoned, *",
+            native: "refused, HandshakeFailed, *",
+            because: "A record of type alert in the clear is remembered as the reason, whatever is in it.",
+        },
+        Difference {
+            cases: "* certificate byte *",
+            openssl: "refused, alert 2/50, CertificateRefused(Malformed), *",
+            native: "refused, alert 2/42, CertificateRefused(Malformed), *",
+            because: "A Certificate message that cannot be read: bad_certificate, as for any that is malformed (RFC 5246, section 7.2.2).",
+        },
+        Difference {
+            cases: "x509 certificate byte *",
+            openssl: "refused, alert 2/4*, CertificateRefused(*",
+            native: "refused, alert 2/4*, CertificateRefused(*",
+            because: "Two verifiers read a certificate in an order of their own: the first fault that each meets is named.",
+        },
+        Difference {
+            cases: "raw certificate byte *",
+            openssl: "refused, alert 2/50, CertificateRefused(UnknownRawPublicKey), *",
+            native: "refused, alert 2/40, CertificateRefused(UnknownRawPublicKey), *",
+            because: "A raw key is looked up before it is read: what is on record of nobody meets handshake_failure (RFC 7250, section 4.2 leaves it open).",
+        },
+        Difference {
+            cases: "* verify byte *",
+            openssl: "refused, alert 2/50, HandshakeFailed, *",
+            native: "refused, HandshakeAbandoned, *",
+            because: "Nobody has proven anything yet, so the native engine drops what has no form of a message and waits for the client's own (RFC 6347, section 4.1.2.7); OpenSSL answers decode_error or illegal_parameter.",
+        },
+    ],
+};
 
 pub const SECOND_FLIGHTS: Table = Table {
     verdicts: &[
@@ -316,12 +363,26 @@ pub const FRAGMENTS: Table = Table {
             because: "Fragments of the Finished that contradict what it is, or are of nothing, are passed over until it is whole (RFC 6347, section 4.2.3); OpenSSL ends the handshake.",
         },
     ],
-    details: &[Difference {
-        cases: "* epoch 1 *",
-        openssl: "refused, *HandshakeFailed, *",
-        native: "refused, KeyMismatch, *",
-        because: "The native engine goes on waiting for a Finished of the right form and takes nothing else (RFC 5246, section 7.4.9); OpenSSL ends the handshake. Neither accepts it.",
-    }],
+    details: &[
+        Difference {
+            cases: "* epoch 1 *",
+            openssl: "refused, *HandshakeFailed, *",
+            native: "refused, KeyMismatch, *",
+            because: "The native engine goes on waiting for a Finished of the right form and takes nothing else (RFC 5246, section 7.4.9); OpenSSL ends the handshake. Neither accepts it.",
+        },
+        Difference {
+            cases: "*",
+            openssl: "refused, alert 2/50, CertificateRefused(Malformed), *",
+            native: "refused, alert 2/42, CertificateRefused(Malformed), *",
+            because: "A Certificate message that cannot be read: bad_certificate, as for any that is malformed (RFC 5246, section 7.2.2).",
+        },
+        Difference {
+            cases: "*",
+            openssl: "refused, alert 2/50, CertificateRefused(UnknownRawPublicKey), *",
+            native: "refused, alert 2/40, CertificateRefused(UnknownRawPublicKey), *",
+            because: "A raw key is looked up before it is read: what is on record of nobody meets handshake_failure (RFC 7250, section 4.2 leaves it open).",
+        },
+    ],
 };
 
 pub const PROOFS: Table = Table {
@@ -388,7 +449,84 @@ pub const PROOFS: Table = Table {
             native: "refused, KeyMismatch, *",
             because: "The native engine goes on waiting for a Finished of the right form and takes nothing else (RFC 5246, section 7.4.9); OpenSSL ends the handshake. Neither accepts it.",
         },
+        Difference {
+            cases: "x509 holder with garbage behind",
+            openssl: "refused, alert 2/50, CertificateRefused(Malformed), *",
+            native: "refused, alert 2/42, CertificateRefused(Malformed), *",
+            because: "A Certificate message that cannot be read: bad_certificate, as for any that is malformed (RFC 5246, section 7.2.2).",
+        },
+        Difference {
+            cases: "raw certificate *",
+            openssl: "refused, alert 2/50, CertificateRefused(UnknownRawPublicKey), *",
+            native: "refused, alert 2/40, CertificateRefused(UnknownRawPublicKey), *",
+            because: "A raw key is looked up before it is read: what is on record of nobody meets handshake_failure (RFC 7250, section 4.2 leaves it open).",
+        },
     ],
 };
 
-pub const ESTABLISHED: Table = Table { verdicts: &[], details: &[] };
+pub const ESTABLISHED: Table = Table {
+    verdicts: &[
+        Difference {
+            cases: "psk-512 in one datagram forty records",
+            openssl: "accepted, alive, heard ping *",
+            native: "accepted, alive, heard ping *",
+            because: "OpenSSL reads as much of a datagram as a record of the length that was agreed on takes; the native engine reads all of it (RFC 6347, section 4.1.1).",
+        },
+        Difference {
+            cases: "* ClientHello *",
+            openssl: "accepted, dead, *Broken, *",
+            native: "accepted, alive, alert 1/100, *",
+            because: "Nothing is renegotiated: a ClientHello under protection is answered by no_renegotiation, which is a warning (RFC 5246, section 7.2.2); OpenSSL breaks the association.",
+        },
+        Difference {
+            cases: "* a handshake record and a record",
+            openssl: "accepted, dead, *Broken, *",
+            native: "accepted, alive, heard ping one last, *",
+            because: "There is no second handshake on an association: its messages are passed over, as RFC 5246, section 7.4.1.1 allows; OpenSSL breaks the association as with an unexpected message. Only a client with the keys can say them.",
+        },
+        Difference {
+            cases: "* alert *",
+            openssl: "accepted, dead, *Broken, *",
+            native: "accepted, alive, *",
+            because: "Of the forms and levels of alerts that there are it is none (RFC 5246, section 7.2): it is no alert, and passed over. Only a client with the keys can say it; OpenSSL breaks the association.",
+        },
+        Difference {
+            cases: "* says 1* bytes",
+            openssl: "accepted, dead, alert 2/22, Broken, *",
+            native: "accepted, alive, *",
+            because: "A record beyond 2^14 bytes, or the length that was agreed on, is discarded, as DTLS may do with what is invalid (RFC 6347, section 4.1.2.7); OpenSSL breaks the association by record_overflow. Neither delivers it.",
+        },
+        Difference {
+            cases: "psk-512 says * bytes",
+            openssl: "accepted, dead, alert 2/22, Broken, *",
+            native: "accepted, alive, *",
+            because: "A record beyond 2^14 bytes, or the length that was agreed on, is discarded, as DTLS may do with what is invalid (RFC 6347, section 4.1.2.7); OpenSSL breaks the association by record_overflow. Neither delivers it.",
+        },
+        Difference {
+            cases: "*",
+            openssl: "accepted, dead, *Broken, *",
+            native: "accepted, alive, hello*",
+            because: "There is no second handshake on an association: its messages are passed over, as RFC 5246, section 7.4.1.1 allows; OpenSSL breaks the association as with an unexpected message. Only a client with the keys can say them.",
+        },
+    ],
+    details: &[
+        Difference {
+            cases: "* alert *",
+            openssl: "accepted, dead, *",
+            native: "accepted, dead, *",
+            because: "close_notify says what it says whatever its level (RFC 5246, section 7.2.1); OpenSSL minds the level first.",
+        },
+        Difference {
+            cases: "* handshake record of * 20s in epoch 1",
+            openssl: "accepted, alive, hello*",
+            native: "accepted, alive, 1 answers, *",
+            because: "The first byte of a protected handshake record says Finished, so the native engine repeats its last flight (RFC 6347, section 4.2.4); OpenSSL reads the whole header.",
+        },
+        Difference {
+            cases: "*",
+            openssl: "accepted, alive, * answers, *",
+            native: "accepted, alive, * answers, *",
+            because: "A repeated Finished is answered by the last flight (RFC 6347, section 4.2.4): ChangeCipherSpec and Finished in one datagram by the native engine, in two by OpenSSL.",
+        },
+    ],
+};
