@@ -220,7 +220,7 @@ impl Yard {
         std::fs::write(&expected, server.public_key_der()).expect("the scratch directory can be written");
         let paths = [&public, &key, &expected].map(|path| path.to_str().expect("a path of the test"));
         let usual = ["--raw-public-key", paths[0], "--private-key", paths[1], "--server-public-key", paths[2]];
-        let options = [&usual, &["--server-name", SERVER_NAME], options].concat();
+        let options = [&usual, &["--server-name", SERVER_NAME][..], options].concat();
         ForeignDevice::LibcoapGnutls.bootstrap(self.fleet.daemon.dtls, endpoint, None, &options)
     }
 
