@@ -1,7 +1,8 @@
 //! What DTLS costs the server, with every engine of the build in the same run: CPU time of handshakes and of whole
 //! sessions, and memory of open sessions.
 //!
-//! `cargo bench --bench dtls`; `--no-default-features --features dtls` for the native engine alone. The clients are those
+//! `cargo bench --bench dtls [-- WORD]`, the word being in the names of the rows that are wanted;
+//! `--no-default-features --features dtls` for the native engine alone. The clients are those
 //! of the tests. They answer between the measurements and cost nothing in the figures: CPU time is the thread's, taken
 //! around the calls of the server, with a batch of clients in step so that taking it costs nothing either. The rounds of
 //! the engines take turns and the best of each counts. Memory is the growth of a process that holds a server and nothing
@@ -40,6 +41,7 @@ fn main() {
     {
         return hold(engines().into_iter().find(|known| known.to_string() == *engine).expect("an engine"));
     }
+    let is_wanted = |name: &str| arguments.iter().all(|word| name.contains(word));
     let pki = Pki::new();
     println!("per CPU-second of the server; the best of {ROUNDS} rounds\n");
     print!("{:38}", "");
@@ -50,12 +52,18 @@ fn main() {
         ("handshakes, X.509, chains of two", pki.certified(), 1_000, 3_500.0),
         ("handshakes, raw public keys", pki.raw(), 1_000, 5_000.0),
     ] {
-        print(name, &race(&pki, &profile, count, false), reach);
+        if is_wanted(name) {
+            print(name, &race(&pki, &profile, count, false), reach);
+        }
     }
-    let sessions = race(&pki, &pki.psk(), 5_000, true);
-    print("PSK handshake, 10 round trips, close", &sessions, f64::NAN);
-    let bytes: Vec<f64> = engines().into_iter().map(|engine| memory(&pki, engine)).collect();
-    print("bytes per open session, PSK", &bytes, 2_500.0);
+    let (sessions, memories) = ("PSK handshake, 10 round trips, close", "bytes per open session, PSK");
+    if is_wanted(sessions) {
+        print(sessions, &race(&pki, &pki.psk(), 5_000, true), f64::NAN);
+    }
+    if is_wanted(memories) {
+        let bytes: Vec<f64> = engines().into_iter().map(|engine| memory(&pki, engine)).collect();
+        print(memories, &bytes, 2_500.0);
+    }
 }
 
 fn print(name: &str, figures: &[f64], reach: f64) {
@@ -174,8 +182,9 @@ fn connect(profile: &Profile, first: usize, mut serve: impl FnMut(Datagrams) -> 
             datagrams.extend(client.handle_datagram(&answer).into_iter().map(|datagram| (route, datagram)));
         }
     }
-    for (_, client) in &clients {
-        assert!(client.is_established(), "{:?} {:?}", client.faults(), client.alert_received());
+    for (route, client) in &clients {
+        let heard = client.received_messages();
+        assert!(client.is_established(), "{route:?}: {:?} {:?} {heard:?}", client.faults(), client.alert_received());
     }
     clients
 }

@@ -190,6 +190,11 @@ impl Run {
 
     /// A message that is in the transcript and does not belong there, or not like that.
     fn stray(&mut self, which: u8, place: u8, mask: u8) {
+        // A Finished that is on its way already proves what came before it, and one before its ChangeCipherSpec is the
+        // proper one, overtaken on its way.
+        if self.done == self.steps.len() || (self.steps[self.done] == CHANGE && which % 4 == 3 && mask == 0) {
+            return;
+        }
         let types = [CERTIFICATE, CLIENT_KEY_EXCHANGE, CERTIFICATE_VERIFY, FINISHED];
         let message = self.message(types[usize::from(which % 4)]).with_flipped(usize::from(place), mask);
         let is_next = self.steps.get(self.done) == Some(&message.message_type);
