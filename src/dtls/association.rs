@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of the other handshakes and associations, of cookies and of bounds.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::certificate::{Offered, Verdict};
@@ -222,9 +223,12 @@ impl Handshake {
                 (Connection::Native(connection), peer)
             }
         };
+        let mut owner = DefaultHasher::new();
+        peer.hash(&mut owner);
         let association = Association {
             id: self.id,
             route: self.route,
+            owner: owner.finish(),
             random: self.random,
             started: self.started,
             heard: now,
@@ -242,6 +246,8 @@ pub(super) struct Association {
     pub(super) id: AssociationId,
     /// Where the client is, as far as is known.
     pub(super) route: Route,
+    /// Tells whether two associations are of the same peer, which a digest of it does well enough.
+    pub(super) owner: u64,
     /// The client's random in the handshake.
     pub(super) random: [u8; 32],
     /// When that handshake began.

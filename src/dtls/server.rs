@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::association::{Beginning, Engine, Handshake, Standing, Turn};
+use super::association::{Association, Beginning, Engine, Handshake, Standing, Turn};
 use super::certificate::Verdict;
 use super::client_hello::ClientHello;
 use super::cookie::{self, Cookies};
@@ -327,7 +327,11 @@ impl Server {
             return;
         };
         self.statistics.handshakes_completed += 1;
-        if let Some(old) = self.table.slot(route).association {
+        // Somebody else who is found by a connection id has left this address, or moved here, and is not disturbed.
+        let is_apart = |old: &mut Association| old.connection_id().is_some() && old.owner != association.owner;
+        if let Some(old) = self.table.slot(route).association
+            && !self.table.association(old).is_some_and(is_apart)
+        {
             // Without close_notify: the client that could have read it is no more.
             self.table.remove_association(old);
             self.outputs.push_back(Output::Closed { association: old, route, reason: CloseReason::Replaced });

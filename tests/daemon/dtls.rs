@@ -121,7 +121,9 @@ fn bootstrap_on_the_move(server: SocketAddr) -> (bool, usize) {
 #[test]
 fn a_client_with_a_connection_id_may_change_its_address_in_the_middle_of_its_bootstrap() {
     let site = Site::with_listeners(&listener("engine = \"native\""), PROVEN);
-    let daemon = site.start_with(|command| drop(command.env("BOOTSTRAPD_LOG", "debug")));
+    let daemon = site.start_with(|command| {
+        command.env("BOOTSTRAPD_LOG", "debug");
+    });
     let (is_served, ports) = bootstrap_on_the_move(daemon.dtls);
     assert!(is_served && ports > 4, "{ports} ports\n{}", daemon.log());
     daemon.await_log("completed: meter-1 from 127.0.0.1:");

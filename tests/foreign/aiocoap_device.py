@@ -156,7 +156,7 @@ def arguments():
     parser.add_argument("--big-discover", action="store_true", help="answer Discover in several blocks")
     parser.add_argument("--refuse-format", type=int, action="append", default=[], help="answer it with 4.15")
     parser.add_argument("--slow", type=float, default=0, help="seconds before a Write is answered, separately")
-    parser.add_argument("--limit", type=float, default=20, help="seconds after which the client gives up")
+    parser.add_argument("--limit", type=float, default=60, help="seconds after which the client gives up")
     return parser.parse_args()
 
 

@@ -104,4 +104,4 @@ def add_arguments(parser):
     parser.add_argument("--bootstrap-instance", type=int, default=0, help="where /0 holds the bootstrap account")
     parser.add_argument("--patience", type=float, default=1, help="seconds before anything is sent again first")
     parser.add_argument("--linger", type=float, default=0.1, help="seconds after Finish")
-    parser.add_argument("--limit", type=float, default=20, help="seconds after which the client gives up")
+    parser.add_argument("--limit", type=float, default=60, help="seconds after which the client gives up")

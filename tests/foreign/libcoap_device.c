@@ -539,7 +539,7 @@ static int read_arguments(int argc, char **argv, int *limit) {
 }
 
 int main(int argc, char **argv) {
-    int limit = 20;
+    int limit = 60;
     if (!read_arguments(argc, argv, &limit))
         return 2;
     coap_startup();

@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
     lwm2m: { type: 'string', default: '1.0' },
     pct: { type: 'string' },
     'bootstrap-instance': { type: 'string', default: '0' }, // where /0 holds the bootstrap account
-    limit: { type: 'string', default: '20' } // seconds
+    limit: { type: 'string', default: '60' } // seconds
   }
 })
 

@@ -113,7 +113,7 @@ fn a_certificate_handshake_over_a_bad_link_succeeds(engine: Engine) {
 
 fn gnutls_proves_itself_by_a_raw_public_key(engine: Engine) {
     let yard = Yard::open(engine);
-    yard.holds(&yard.by_raw_public_key(RAW, &yard.raw, &yard.server));
+    yard.holds(&yard.by_raw_public_key(RAW, &yard.raw, &yard.server, &[]));
 }
 
 fn a_certificate_of_somebody_else_gets_no_association(engine: Engine) {
@@ -122,7 +122,7 @@ fn a_certificate_of_somebody_else_gets_no_association(engine: Engine) {
     for device in STACKS {
         got_nothing(&yard.by_certificate(device, CERTIFIED, &stranger, &["--limit", "4"]), None);
     }
-    got_nothing(&yard.by_raw_public_key(RAW, &stranger, &yard.server), None);
+    got_nothing(&yard.by_raw_public_key(RAW, &stranger, &yard.server, &["--limit", "4"]), None);
 }
 
 fn the_endpoint_of_another_device_is_refused_whatever_was_proven(engine: Engine) {
@@ -131,7 +131,7 @@ fn the_endpoint_of_another_device_is_refused_whatever_was_proven(engine: Engine)
     for device in STACKS {
         got_nothing(&yard.by_certificate(device, RAW, &certified, &[]), Some("/bs was answered 4.00"));
     }
-    got_nothing(&yard.by_raw_public_key(PINNED, &yard.raw, &yard.server), Some("/bs was answered 4.00"));
+    got_nothing(&yard.by_raw_public_key(PINNED, &yard.raw, &yard.server, &[]), Some("/bs was answered 4.00"));
 }
 
 fn devices_believe_no_other_server(engine: Engine) {
@@ -144,7 +144,7 @@ fn devices_believe_no_other_server(engine: Engine) {
     for device in STACKS.into_iter().filter(|device| !matches!(device, ForeignDevice::LibcoapGnutls)) {
         got_nothing(&yard.by_certificate(device, CERTIFIED, &certified, &anchor), None);
     }
-    got_nothing(&yard.by_raw_public_key(RAW, &yard.raw, &other), None);
+    got_nothing(&yard.by_raw_public_key(RAW, &yard.raw, &other, &["--limit", "4"]), None);
 }
 
 /// A daemon with a certificate of its own, and those who may prove themselves to it.
@@ -213,14 +213,14 @@ impl Yard {
     }
 
     /// Bootstraps a device on GnuTLS that has a raw public key, and knows that of `server`.
-    fn by_raw_public_key(&self, endpoint: &str, holder: &Holder, server: &Holder) -> Report {
+    fn by_raw_public_key(&self, endpoint: &str, holder: &Holder, server: &Holder, options: &[&str]) -> Report {
         let public = self.file("device.pub", &holder.public_key_pem());
         let key = self.file("device.key", &holder.key_sec1_pem());
         let expected = self.fleet.daemon.site().path("server.spki");
         std::fs::write(&expected, server.public_key_der()).expect("the scratch directory can be written");
         let paths = [&public, &key, &expected].map(|path| path.to_str().expect("a path of the test"));
         let usual = ["--raw-public-key", paths[0], "--private-key", paths[1], "--server-public-key", paths[2]];
-        let options = [&usual, &["--server-name", SERVER_NAME, "--limit", "8"][..]].concat();
+        let options = [&usual, &["--server-name", SERVER_NAME][..], options].concat();
         ForeignDevice::LibcoapGnutls.bootstrap(self.fleet.daemon.dtls, endpoint, None, &options)
     }
 

@@ -97,7 +97,7 @@ impl Protection {
 
 /// See the module.
 pub(in crate::dtls) struct Association {
-    protection: Protection,
+    protection: Box<Protection>,
     ids: Option<ConnectionIds>,
     longest_plaintext: u16,
     /// Our Finished, in the clear, and the number of the next record of epoch 0: for a client that lost them.
@@ -109,7 +109,7 @@ pub(in crate::dtls) struct Association {
 impl Association {
     /// Begins with our last flight, which it sends.
     pub(super) fn begin(
-        protection: Protection,
+        protection: Box<Protection>,
         agreement: &Agreement,
         finished: [u8; 24],
         next_clear_record: u64,

@@ -90,19 +90,19 @@ enum Stage {
     /// Its ClientKeyExchange.
     KeyExchange { ephemeral: Ephemeral, believed: Believed },
     /// Its CertificateVerify.
-    CertificateVerify { secrets: Secrets, believed: Believed },
+    CertificateVerify { secrets: Box<Secrets>, believed: Believed },
     /// Its ChangeCipherSpec and Finished.
-    Finished { secrets: Secrets, peer: Peer },
+    Finished { secrets: Box<Secrets>, peer: Peer },
     /// Nothing: the client has proven itself.
     Proven { association: Box<Association>, peer: Peer },
     /// Nothing: it has failed.
     Failed(CloseReason),
 }
 
-/// What the key exchange gave.
+/// What the key exchange gave. It stays where it was made: what is moved leaves a copy behind that nobody wipes.
 struct Secrets {
     master: MasterSecret,
-    protection: Protection,
+    protection: Box<Protection>,
 }
 
 /// A Finished may come in fragments as any message may.
@@ -433,14 +433,11 @@ impl Handshake {
         let number = self.incoming.flight().number_of_finished();
         self.transcript.update(handshake_message(FINISHED, number, verify_data));
         let server_hash = self.transcript_hash();
-        let Stage::Finished { mut secrets, peer } = self.take_stage() else { return Turn::Wait };
+        let Stage::Finished { secrets, peer } = self.take_stage() else { return Turn::Wait };
         if !bool::from(secrets.master.verify_data(Side::Client, &client_hash).ct_eq(verify_data)) {
-            // It has the keys and yet saw another handshake than we did.
-            let ids = self.agreement.connection_ids.as_ref();
-            let alert = secrets.protection.seal(ContentType::Alert, ids, &Alert::DecryptError.bytes());
-            self.datagrams.extend(alert);
-            self.stage = Stage::Failed(CloseReason::HandshakeFailed);
-            return Turn::Failed(CloseReason::HandshakeFailed);
+            // It has the keys and yet saw another handshake than we did. We have not sent ChangeCipherSpec, so this goes
+            // out in the clear (RFC 5246, section 7.1): what comes under protection the client could not read yet.
+            return self.fail(Alert::DecryptError, CloseReason::HandshakeFailed);
         }
         let ours = secrets.master.verify_data(Side::Server, &server_hash);
         let message = handshake_message(FINISHED, self.outgoing.next_message(), &ours);
@@ -455,7 +452,7 @@ impl Handshake {
 
     /// Master secret and keys, once the transcript reaches ClientKeyExchange (RFC 7627, section 4: that is the session
     /// hash).
-    fn derive(&self, premaster: &[u8]) -> Option<Secrets> {
+    fn derive(&self, premaster: &[u8]) -> Option<Box<Secrets>> {
         let Agreement { client_random, server_random, suite, extended_master_secret, .. } = &self.agreement;
         let master = if *extended_master_secret {
             MasterSecret::extended(premaster, &self.transcript_hash())
@@ -464,13 +461,13 @@ impl Handshake {
         };
         let aead = Aead::of(*suite)?;
         let block = master.key_block(client_random, server_random);
-        let protection = Protection {
+        let protection = Box::new(Protection {
             receiving: Keys::new(aead, &block.client_key, block.client_iv),
             sending: Keys::new(aead, &block.server_key, block.server_iv),
             window: ReplayWindow::new(),
             next_record: 0,
-        };
-        Some(Secrets { master, protection })
+        });
+        Some(Box::new(Secrets { master, protection }))
     }
 
     fn refuse(&mut self, fault: CertificateFault) -> Turn<'static> {

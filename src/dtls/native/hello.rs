@@ -214,24 +214,26 @@ impl Policy {
     /// What the Certificate messages of client and server are to hold; `None`: nothing suits both.
     fn key_types(&self, offer: &Offer<'_>) -> Option<(KeyType, KeyType)> {
         // RFC 7250, section 4.1: without the extension it is X.509.
-        let takes = |types: Option<&[u8]>, key: KeyType| {
-            types.map_or(key == KeyType::Certificate, |types| types.contains(&type_number(key)))
-        };
-        let first_of = |order: [KeyType; 2], types: Option<&[u8]>, has: &dyn Fn(KeyType) -> bool| {
-            order.into_iter().find(|key| has(*key) && takes(types, *key))
-        };
+        let x509 = [type_number(KeyType::Certificate)];
         let either = [KeyType::RawPublicKey, KeyType::Certificate];
-        let client =
-            first_of(either, offer.client_key_types, &|key| key == KeyType::Certificate || self.raw_public_keys)?;
+        // RFC 7250, section 3: the list is sorted by the client's preference, which is the one that knows what it has.
+        let client = offer.client_key_types.unwrap_or(&x509).iter().find_map(|number| {
+            let key = either.into_iter().find(|key| type_number(*key) == *number)?;
+            (key == KeyType::Certificate || self.raw_public_keys).then_some(key)
+        })?;
         // A client that proves itself by a certificate expects one: GnuTLS offers to take either, whatever the client has,
         // and the mode of an LwM2M account holds for both ends (LwM2M Core 1.2, annex E.1, resource 2).
         let order = match client {
             KeyType::RawPublicKey => either,
             KeyType::Certificate => [KeyType::Certificate, KeyType::RawPublicKey],
         };
-        let server = first_of(order, offer.server_key_types, &|key| match key {
-            KeyType::Certificate => self.has_certificate,
-            KeyType::RawPublicKey => self.raw_public_keys,
+        let server_key_types = offer.server_key_types.unwrap_or(&x509);
+        let server = order.into_iter().find(|key| {
+            let is_there = match key {
+                KeyType::Certificate => self.has_certificate,
+                KeyType::RawPublicKey => self.raw_public_keys,
+            };
+            is_there && server_key_types.contains(&type_number(*key))
         })?;
         Some((client, server))
     }

@@ -136,9 +136,12 @@ mod tests {
         flight
     }
 
-    /// The bodies, put together, of what `datagrams` carry, and the numbers of the records.
-    fn read(datagrams: &[Vec<u8>]) -> (Vec<(u8, u16, Vec<u8>)>, Vec<u8>) {
-        let (mut messages, mut numbers): (Vec<(u8, u16, Vec<u8>)>, _) = (Vec::new(), Vec::new());
+    /// Type, number and body of a message.
+    type Message = (u8, u16, Vec<u8>);
+
+    /// The messages, put together, that `datagrams` carry, and the numbers of the records.
+    fn read(datagrams: &[Vec<u8>]) -> (Vec<Message>, Vec<u8>) {
+        let (mut messages, mut numbers): (Vec<Message>, _) = (Vec::new(), Vec::new());
         for record in datagrams.iter().flat_map(|datagram| Records::of(datagram)) {
             numbers.push(record.sequence_number[5]);
             for fragment in HandshakeFragments::of(record.fragment) {

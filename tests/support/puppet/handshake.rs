@@ -96,8 +96,8 @@ impl Puppet {
         self.server.suite.or(offered).unwrap_or_else(fallback)
     }
 
-    /// Zeros, where the server's point is missing or none.
-    fn premaster(&self) -> Vec<u8> {
+    /// The secret that both ends agree on. Zeros, where the server's point is missing or none.
+    pub fn premaster(&self) -> Vec<u8> {
         match &self.profile.proof {
             Proof::Psk { key, .. } if self.suite_or_first().is_psk => prf::psk_premaster(key),
             _ => proof::agree(&self.ephemeral, &self.server.point).unwrap_or_else(|| vec![0; 32]),

@@ -153,7 +153,7 @@ impl Profile {
 }
 
 /// What the server has said.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Server {
     random: [u8; 32],
     suite: Option<Suite>,
@@ -182,7 +182,8 @@ struct Server {
     newest: Option<u64>,
 }
 
-/// One connection of one client.
+/// One connection of one client. A clone goes on by itself: what if it said something else?
+#[derive(Clone)]
 pub struct Puppet {
     /// How it is; what is built next is built by it.
     pub profile: Profile,

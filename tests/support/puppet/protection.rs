@@ -58,6 +58,7 @@ impl Suite {
     }
 }
 
+#[derive(Clone)]
 enum Cipher {
     Ccm8(Ccm<Aes128, U8, U12>),
     Ccm(Ccm<Aes128, U16, U12>),
@@ -65,6 +66,7 @@ enum Cipher {
 }
 
 /// What one side writes with.
+#[derive(Clone)]
 pub struct Direction {
     cipher: Cipher,
     /// The fixed part of the nonce.
@@ -121,6 +123,7 @@ impl Direction {
 }
 
 /// The keys of one connection.
+#[derive(Clone)]
 pub struct Keys {
     /// What the client writes with.
     pub client: Direction,

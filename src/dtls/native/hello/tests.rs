@@ -123,6 +123,7 @@ fn the_types_of_keys_that_both_sides_can_take() {
     use KeyType::{Certificate as X, RawPublicKey as R};
     const RAW: &[u8] = &[1, 2];
     const EITHER: &[u8] = &[2, 0, 2];
+    const RATHER_RAW: &[u8] = &[2, 2, 0];
     let type_less = Err(Refusal::NO_COMMON_KEY_TYPE);
     let without_certificate = Policy { has_certificate: false, ..policy() };
     let without_raw = Policy { raw_public_keys: false, ..policy() };
@@ -131,7 +132,11 @@ fn the_types_of_keys_that_both_sides_can_take() {
         (&policy(), Some(RAW), Some(RAW), Ok((R, R))),
         (&policy(), Some(RAW), None, Ok((R, X))),
         (&policy(), None, Some(RAW), Ok((X, R))),
-        (&policy(), Some(EITHER), Some(EITHER), Ok((R, R))),
+        // RFC 7250, section 3: the client says first what it prefers.
+        (&policy(), Some(EITHER), Some(EITHER), Ok((X, X))),
+        (&policy(), Some(RATHER_RAW), Some(EITHER), Ok((R, R))),
+        (&without_raw, Some(RATHER_RAW), Some(EITHER), Ok((X, X))),
+        (&policy(), Some(&[3, 1, 9, 2]), Some(RAW), Ok((R, R))),
         // GnuTLS with a certificate.
         (&policy(), None, Some(EITHER), Ok((X, X))),
         (&without_certificate, None, None, type_less),

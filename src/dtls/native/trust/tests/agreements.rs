@@ -255,8 +255,8 @@ fn what_comes_beside_the_chain() {
     let root = anchors[0].clone();
     for (case, chain, word) in [
         ("upside down", vec![der[0].clone(), der[2].clone(), der[1].clone()], ACCEPTED),
-        ("with the root", [&der[..], &[root.clone()]].concat(), ACCEPTED),
-        ("with another", [&der[..], &[other.clone()]].concat(), ACCEPTED),
+        ("with the root", [&der[..], std::slice::from_ref(&root)].concat(), ACCEPTED),
+        ("with another", [&der[..], std::slice::from_ref(&other)].concat(), ACCEPTED),
         ("with another before", vec![der[0].clone(), other, der[1].clone(), der[2].clone()], ACCEPTED),
         ("twice", [&der[..], &der[..]].concat(), ACCEPTED),
         ("the root itself", vec![root, der[0].clone()], ACCEPTED),
