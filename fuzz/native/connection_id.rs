@@ -12,7 +12,7 @@ use super::world::{Choices, IDENTITY, KEY, World, pre_shared, route};
 const ADDRESSES: u8 = 5;
 
 /// Datagrams to an address, for each that was genuine from there.
-const CREDIT: u8 = 3;
+const CREDIT: u8 = 6;
 
 struct Client {
     puppet: Puppet,

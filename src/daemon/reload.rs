@@ -183,7 +183,7 @@ async fn try_reload(
     let file = file.ok_or("The daemon runs on an embedded config, which cannot change.")?;
     let mut new = check::load(file).map_err(|diagnostics| diagnostics.to_string())?;
     if let Some(what) = needs_restart(old, &new) {
-        return Err(format!("`{what}` has changed, which takes a restart."));
+        return Err(format!("{what} has changed, which takes a restart."));
     }
     check_certificates(old, &new)?;
     let (servers, profiles, devices) = (new.servers.len(), new.profiles.len(), new.devices.len());
@@ -201,24 +201,23 @@ async fn try_reload(
 }
 
 /// What cannot change while the process runs.
-fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
+fn needs_restart(old: &Config, new: &Config) -> Option<String> {
     let sockets = |config: &Config| -> Vec<_> {
         config.listeners.iter().map(|listener| (listener.bind, listener.transport, listener.security)).collect()
     };
     // What one engine began, another cannot go on with.
-    let engines =
-        |config: &Config| -> Vec<_> { config.listeners.iter().map(|listener| listener.dtls.engine).collect() };
-    if old.state_dir != new.state_dir {
-        Some("state_dir")
+    let mut listeners = old.listeners.iter().zip(&new.listeners);
+    let other_engine = listeners.find(|(old, new)| old.dtls.engine != new.dtls.engine);
+    let what = if old.state_dir != new.state_dir {
+        "state_dir"
     } else if old.sealing_key_file != new.sealing_key_file {
-        Some("sealing_key_file")
+        "sealing_key_file"
     } else if old.admin != new.admin {
-        Some("admin")
+        "admin"
     } else if sockets(old) != sockets(new) {
-        Some("bind, transport and security of [[listen]]")
-    } else if engines(old) != engines(new) {
-        Some("engine of [[listen]]")
+        "bind, transport and security of [[listen]]"
     } else {
-        None
-    }
+        return other_engine.map(|(listener, _)| format!("`engine` of the listener {}", listener.bind));
+    };
+    Some(format!("`{what}`"))
 }

@@ -82,7 +82,15 @@ impl SessionLog {
         let why = match reason {
             CloseReason::CertificateRefused(fault) => fault.to_string(),
             CloseReason::NoCommonSuite => "the client offers no cipher suite, curve or signature algorithm that this \
-                                           listener serves; certificates take `certificate` and `key` there"
+                                           listener serves; certificates take `certificate` and `key` there, and suites \
+                                           with CBC and curves but P-256 take `engine = \"openssl\"`"
+                .to_owned(),
+            CloseReason::NoCommonKeyType => "the client wants to prove itself by a raw public key or to see one, and this \
+                                             listener has certificates only, or the other way round: see \
+                                             `raw_public_keys` and `certificate` of the listener"
+                .to_owned(),
+            CloseReason::NoExtendedMasterSecret => "the client does not offer the extended master secret (RFC 7627), \
+                                                    which this listener demands by `require_extended_master_secret`"
                 .to_owned(),
             _ => return,
         };

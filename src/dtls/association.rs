@@ -160,6 +160,15 @@ impl Handshake {
         due.map_or(end, |due| end.min(due))
     }
 
+    /// Whether the client may still repeat its ClientHello because it never saw our flight, as far as is known.
+    pub(super) fn awaits_answer_to_flight(&self) -> bool {
+        match &self.protocol {
+            #[cfg(feature = "openssl")]
+            Protocol::OpenSsl(_) => true,
+            Protocol::Native(handshake) => handshake.awaits_answer_to_flight(),
+        }
+    }
+
     /// The client repeats its ClientHello, so it never saw our flight: sends that again.
     pub(super) fn repeat_flight(&mut self, now: Instant) -> Vec<Vec<u8>> {
         match &mut self.protocol {

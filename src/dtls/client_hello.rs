@@ -8,6 +8,10 @@ use super::record::{ContentType, HandshakeFragments, Records};
 /// Handshake message type of a ClientHello.
 const CLIENT_HELLO: u8 = 1;
 
+/// Most extensions of a ClientHello. The registry has some sixty, and clients send below twenty; a datagram of 64 KiB has
+/// room for sixteen thousand, which nobody is to have looked through.
+const EXTENSIONS_MAX: usize = 64;
+
 /// A whole ClientHello, borrowed from its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientHello<'a> {
@@ -107,9 +111,15 @@ impl<'a> Extensions<'a> {
         let mut outer = Reader { rest: bytes };
         let list = outer.opaque16()?;
         let mut reader = Reader { rest: list };
-        while !reader.rest.is_empty() {
+        for _ in 0..EXTENSIONS_MAX {
+            if reader.rest.is_empty() {
+                break;
+            }
             reader.take(2)?;
             reader.opaque16()?;
+        }
+        if !reader.rest.is_empty() {
+            return None;
         }
         outer.rest.is_empty().then_some(Extensions { list })
     }
@@ -253,6 +263,19 @@ pub(super) mod tests {
         longer.push(0);
         let longer = handshake_record([0xfe, 0xff], [0; 6], &handshake_message(1, 0, &longer));
         assert_eq!(ClientHello::parse(&longer), None);
+    }
+
+    #[test]
+    fn a_client_hello_with_more_extensions_than_there_are_is_none() {
+        let datagram = example(b"");
+        let body = &datagram[25..datagram.len() - 6];
+        for (count, is_one) in [(EXTENSIONS_MAX, true), (EXTENSIONS_MAX + 1, false), (16_000, false)] {
+            let list: Vec<u8> = (0..count).flat_map(|number| [(number >> 8) as u8, number as u8, 0, 0]).collect();
+            let length = u16::try_from(list.len()).expect("fits a datagram").to_be_bytes();
+            let body = [body, &length, &list].concat();
+            let datagram = handshake_record([0xfe, 0xfd], [0; 6], &handshake_message(1, 0, &body));
+            assert_eq!(ClientHello::parse(&datagram).is_some(), is_one, "{count} extensions");
+        }
     }
 
     #[test]

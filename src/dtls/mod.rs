@@ -146,7 +146,7 @@ pub enum Output {
     },
 }
 
-/// Why a handshake or an association ended. The first five end handshakes, the others associations.
+/// Why a handshake or an association ended. The first seven end handshakes, the others associations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseReason {
     /// The handshake broke: an alert of the client's, or a message that the engine refused.
@@ -158,6 +158,12 @@ pub enum CloseReason {
     CertificateRefused(CertificateFault),
     /// The client offers no suite that is served, or no group or signature algorithm for one; it got handshake_failure.
     NoCommonSuite,
+    /// The client and the server prove themselves by different types of keys, as RFC 7250 has it: the one by raw public
+    /// keys, the other by certificates. It got unsupported_certificate.
+    NoCommonKeyType,
+    /// The client does not offer the extended master secret, which [`Configuration::require_extended_master_secret`]
+    /// demands; it got handshake_failure.
+    NoExtendedMasterSecret,
     /// The client fell silent during the handshake, or began another one.
     HandshakeAbandoned,
     /// The client sent close_notify.
@@ -172,6 +178,13 @@ pub enum CloseReason {
     Lingered,
     /// Evicted to make room.
     Evicted,
+}
+
+impl CloseReason {
+    /// Whether it is for what the client offers that it got nowhere, before it claimed to be anybody.
+    fn turns_away(self) -> bool {
+        matches!(self, CloseReason::NoCommonSuite | CloseReason::NoCommonKeyType | CloseReason::NoExtendedMasterSecret)
+    }
 }
 
 /// Which engine runs handshakes and associations.

@@ -108,6 +108,12 @@ impl Engine {
         Some(id)
     }
 
+    /// Goes on with another state of the generator, from which nothing leads back: whoever reads the memory later learns no
+    /// key of an exchange that is over. The old state is wiped.
+    fn forget_what_was_drawn(&mut self) {
+        self.random = StdRng::from_seed(self.draw());
+    }
+
     fn wipe_plaintext(&mut self) {
         self.plaintext.zeroize();
     }

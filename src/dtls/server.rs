@@ -29,9 +29,9 @@ use crate::secret::Secret;
 const DUPLICATE_LIFETIME: Duration = Duration::from_secs(15);
 
 /// How many datagrams may be sent to an address that a client has moved to, for each datagram that came from there with
-/// something genuine in it. Whoever moves a client's datagrams to an address that is not its own (RFC 9146, section 6)
+/// something genuine in it: an answer, and a request with its four repetitions (RFC 7252, section 4.8). Whoever moves a client's datagrams to an address that is not its own (RFC 9146, section 6)
 /// gets no more than that out of us.
-const CREDIT_OF_MOVED: u8 = 3;
+const CREDIT_OF_MOVED: u8 = 6;
 
 /// One DTLS listener: its handshakes and its associations.
 ///
@@ -61,7 +61,8 @@ impl Server {
         Ok(Server {
             engine: Engine::new(&configuration, random.random())?,
             cookies: Cookies::new(random.random()),
-            random,
+            // Nothing leads back to what the engine has got.
+            random: StdRng::from_seed(random.random()),
             table: Table::default(),
             outputs: VecDeque::new(),
             statistics: Statistics::default(),
@@ -77,13 +78,16 @@ impl Server {
     /// The engine refuses the configuration; the old one stays.
     pub fn reconfigure(&mut self, configuration: Configuration) -> Result<(), EngineError> {
         self.engine = Engine::new(&configuration, self.random.random())?;
+        self.random = StdRng::from_seed(self.random.random());
         let is_kept = |anchor: &Vec<u8>| configuration.trust_anchors.contains(anchor);
         let has_lost_anchors = !self.configuration.trust_anchors.iter().all(is_kept);
         let has_lost_keys = self.configuration.raw_public_keys && !configuration.raw_public_keys;
         self.configuration = configuration;
-        // Whoever was believed on the word of one that is gone has not finished, and begins anew.
+        // Whoever was believed on the word of one that is gone has not finished, and begins anew. So does everybody where
+        // raw public keys are taken no more: the ServerHello may have allowed them.
         if has_lost_anchors || has_lost_keys {
-            for id in self.table.believed_handshakes() {
+            let going = if has_lost_keys { self.table.all_handshakes() } else { self.table.believed_handshakes() };
+            for id in going {
                 self.end_handshake(id, Some(CloseReason::HandshakeAbandoned));
             }
         }
@@ -225,7 +229,9 @@ impl Server {
     fn begin(&mut self, now: Instant, route: Route, hello: &ClientHello<'_>, bytes: &[u8]) {
         let slot = self.table.slot(route);
         if let Some(handshake) = slot.handshake.and_then(|id| self.table.handshake(id)) {
-            if handshake.random == *hello.random {
+            // Later it may be a client that rebooted in the middle of its handshake.
+            let is_recent = now < handshake.started + DUPLICATE_LIFETIME;
+            if handshake.random == *hello.random && (is_recent || handshake.awaits_answer_to_flight()) {
                 // RFC 6347, section 4.2.4: a client that repeats its flight never saw ours.
                 let datagrams = handshake.repeat_flight(now);
                 emit(&mut self.outputs, route, datagrams);
@@ -254,7 +260,7 @@ impl Server {
                 self.statistics.handshakes_started += 1;
                 self.statistics.handshakes_failed += 1;
                 emit(&mut self.outputs, route, [alert]);
-                if reason == CloseReason::NoCommonSuite {
+                if reason.turns_away() {
                     self.outputs.push_back(Output::Closed { association: id, route, reason });
                 }
                 return;
@@ -393,7 +399,7 @@ impl Server {
         let Some(handshake) = self.table.remove_handshake(id) else { return };
         self.statistics.handshakes_failed += 1;
         let reason = reason.unwrap_or_else(|| handshake.unproven_reason());
-        if handshake.has_claim() || reason == CloseReason::NoCommonSuite {
+        if handshake.has_claim() || reason.turns_away() {
             self.outputs.push_back(Output::Closed { association: id, route: handshake.route, reason });
         }
     }

@@ -68,6 +68,11 @@ impl Table {
         self.handshakes.get_mut(&id)
     }
 
+    /// All handshakes, the oldest first.
+    pub(super) fn all_handshakes(&self) -> Vec<AssociationId> {
+        self.handshakes.keys().copied().collect()
+    }
+
     /// The handshakes whose certificate or raw public key is believed already.
     pub(super) fn believed_handshakes(&self) -> Vec<AssociationId> {
         self.handshakes.values().filter(|handshake| handshake.is_believed()).map(|handshake| handshake.id).collect()

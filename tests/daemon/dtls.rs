@@ -61,12 +61,13 @@ fn a_reload_changes_what_the_native_engine_asks_of_clients_and_not_the_engine() 
         .configure(&native("require_extended_master_secret = true\ndtls_timeout = 9\nconnection_ids = false"), PROVEN);
     daemon.ctl(&["reload"]).succeeded();
     assert!(matches!(old_client(), Err(Met::NoAssociation(_))), "it does not offer the extended master secret");
+    daemon.await_log("the client does not offer the extended master secret (RFC 7627), which this listener demands");
     Device::connect(daemon.dtls, &METER).unwrap_or_else(|met| panic!("{met:?}")).bootstrap("meter-1").served();
     early.bootstrap("meter-1").served();
 
     daemon.site().configure(&listener("engine = \"openssl\""), PROVEN);
     let refused = daemon.ctl(&["reload"]).ended_with(1);
-    refused.explaining(&["`engine of [[listen]]` has changed, which takes a restart"]);
+    refused.explaining(&["`engine` of the listener", "has changed, which takes a restart"]);
     assert_eq!(status_of_dtls(&daemon)["engine"], json!("native"));
     early.bootstrap("meter-1").served();
 }

@@ -39,7 +39,7 @@ pub const CLIENT_HELLOS: Table = Table {
         Difference {
             cases: "* byte *",
             openssl: "refused, alert 2/43, hello none",
-            native: "refused, alert 2/43, NoCommonSuite, *",
+            native: "refused, alert 2/43, NoCommonKeyType, *",
             because: "unsupported_certificate from both (RFC 7250, section 4.2); the native engine tells the operator too.",
         },
         Difference {
@@ -184,7 +184,7 @@ pub const EXTENSIONS: Table = Table {
         Difference {
             cases: "* with * holding *",
             openssl: "refused, alert 2/43, hello*",
-            native: "refused, alert 2/43, NoCommonSuite, *",
+            native: "refused, alert 2/43, NoCommonKeyType, *",
             because: "unsupported_certificate from both (RFC 7250, section 4.2); the native engine tells the operator too.",
         },
         Difference {

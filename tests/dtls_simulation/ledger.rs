@@ -73,7 +73,9 @@ impl Ledger {
     fn close(&mut self, association: AssociationId, reason: CloseReason) {
         use CloseReason::*;
         let from = match reason {
-            CertificateRefused(_) | NoCommonSuite => &[None, Some(Standing::Asked)][..],
+            CertificateRefused(_) | NoCommonSuite | NoCommonKeyType | NoExtendedMasterSecret => {
+                &[None, Some(Standing::Asked)][..]
+            }
             HandshakeFailed | KeyMismatch | HandshakeAbandoned => &[Some(Standing::Asked)],
             CloseNotify | Broken | Replaced | Idle | Lingered => &[Some(Standing::Established)],
             Evicted => &[Some(Standing::Asked), Some(Standing::Established)],

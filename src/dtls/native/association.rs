@@ -89,9 +89,9 @@ impl Protection {
         }
         let theirs = ids.map_or(&[][..], |ids| &ids.theirs);
         let mut bytes = Vec::with_capacity(content.len() + theirs.len() + 40);
-        seal_record(&self.sending, content_type.byte(), EPOCH, self.next_record, theirs, content, &mut bytes);
+        let number = self.next_record;
         self.next_record += 1;
-        Some(bytes)
+        seal_record(&self.sending, content_type.byte(), EPOCH, number, theirs, content, &mut bytes).then_some(bytes)
     }
 }
 

@@ -37,8 +37,9 @@ use crate::secret::Secret;
 /// Most records of epoch 1 that wait for their keys: a Finished in fragments of one byte.
 const EARLY_MAX: usize = VERIFY_DATA_LENGTH;
 
-/// Longest of them in bytes: a Finished has below 80, with a connection id of ours.
-const EARLY_LENGTH_MAX: usize = 80;
+/// Most bytes of all of them. A Finished has below 80, unless its client pads records with a connection id (RFC 9146,
+/// section 4); in fragments of one byte it has 612.
+const EARLY_BYTES_MAX: usize = 1024;
 
 /// Length of verify_data in a Finished (RFC 5246, section 7.4.9).
 const VERIFY_DATA_LENGTH: usize = 12;
@@ -140,6 +141,7 @@ impl Handshake {
             (Stage::Identity, Flight::PreSharedKey)
         } else {
             let ephemeral = Ephemeral::draw(&mut engine.random)?;
+            engine.forget_what_was_drawn();
             for (message_type, body) in certificate_messages(engine, &agreement, &ephemeral)? {
                 transcript.update(outgoing.push(message_type, body));
             }
@@ -227,6 +229,11 @@ impl Handshake {
         }
     }
 
+    /// Whether the client may still repeat its ClientHello because it never saw our flight.
+    pub(in crate::dtls) fn awaits_answer_to_flight(&self) -> bool {
+        self.outgoing.due().is_some()
+    }
+
     /// When [`Handshake::handle_timeout`] is due.
     pub(in crate::dtls) fn due(&self) -> Option<Instant> {
         self.outgoing.due()
@@ -298,7 +305,8 @@ impl Handshake {
 
     fn keep(&mut self, record: &Record<'_>) {
         let is_repeated = self.early.iter().any(|early| early == record.bytes);
-        if self.early.len() < EARLY_MAX && record.bytes.len() <= EARLY_LENGTH_MAX && !is_repeated {
+        let kept: usize = self.early.iter().map(Vec::len).sum();
+        if self.early.len() < EARLY_MAX && kept + record.bytes.len() <= EARLY_BYTES_MAX && !is_repeated {
             self.early.push(record.bytes.to_vec());
         }
     }

@@ -92,7 +92,10 @@ impl Refusal {
     const NO_COMMON_SUITE: Refusal = Refusal { alert: Alert::HandshakeFailure, reason: CloseReason::NoCommonSuite };
 
     const NO_COMMON_KEY_TYPE: Refusal =
-        Refusal { alert: Alert::UnsupportedCertificate, reason: CloseReason::NoCommonSuite };
+        Refusal { alert: Alert::UnsupportedCertificate, reason: CloseReason::NoCommonKeyType };
+    /// RFC 7627, section 5.3.
+    const NO_EXTENDED_MASTER_SECRET: Refusal =
+        Refusal { alert: Alert::HandshakeFailure, reason: CloseReason::NoExtendedMasterSecret };
 
     fn broken(alert: Alert) -> Refusal {
         Refusal { alert, reason: CloseReason::HandshakeFailed }
@@ -124,8 +127,7 @@ impl Agreement {
     ) -> Result<Agreement, Refusal> {
         let offer = Offer::read(hello).map_err(Refusal::broken)?;
         if policy.requires_extended_master_secret && !offer.extended_master_secret {
-            // RFC 7627, section 5.3.
-            return Err(Refusal::broken(Alert::HandshakeFailure));
+            return Err(Refusal::NO_EXTENDED_MASTER_SECRET);
         }
         let key_types = policy.key_types(&offer);
         let keys = key_types.filter(|_| offer.suits_elliptic_curves());

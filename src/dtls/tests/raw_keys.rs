@@ -98,6 +98,6 @@ fn raw_keys_are_not_served_where_they_are_not_allowed() {
         assert_eq!(reason, CloseReason::CertificateRefused(CertificateFault::SelfSigned));
     } else {
         // RFC 7250, section 4.2: a server that takes none of the types that are offered says so.
-        assert_eq!((client.alert, reason), (Some(43), CloseReason::NoCommonSuite));
+        assert_eq!((client.alert, reason), (Some(43), CloseReason::NoCommonKeyType));
     }
 }

@@ -115,7 +115,7 @@ fn the_extended_master_secret_is_used_where_offered_and_demanded_where_told() {
     assert!(reach(&policy(), &[PSK_CCM_8], &with).expect("agreed").extended_master_secret);
     assert!(!reach(&policy(), &[PSK_CCM_8], &[]).expect("agreed").extended_master_secret);
     assert!(reach(&strict, &[PSK_CCM_8], &with).is_ok());
-    assert_eq!(reach(&strict, &[PSK_CCM_8], &[]), Err(Refusal::broken(Alert::HandshakeFailure)));
+    assert_eq!(reach(&strict, &[PSK_CCM_8], &[]), Err(Refusal::NO_EXTENDED_MASTER_SECRET));
 }
 
 #[test]

@@ -85,6 +85,16 @@ fn differences() -> Vec<Difference> {
         ),
         row("seven authorities in between", "webpki follows six", deep(&pki, 7), STRICTER),
         row(
+            "three authorities of one name",
+            "webpki tries all of one name, each at the price of a signature, and strangers may send many",
+            Wish::default().issued_by(
+                &["x", "y", "x", "y", "x"]
+                    .iter()
+                    .fold(pki.root.clone(), |above, name| authority(name).issued_by(&above)),
+            ),
+            STRICTER,
+        ),
+        row(
             "a self-issued authority below a path of none",
             "webpki counts it, RFC 5280, section 6.1.4 (l), does not",
             {
