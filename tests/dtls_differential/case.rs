@@ -29,25 +29,34 @@ pub enum Delivery {
 
 type Bytes = Vec<u8>;
 
+/// What is done to something on its way.
+type Edit<T> = Box<dyn Fn(&mut T)>;
+
+/// What is done to the second flight, with the client at hand.
+type EditOfParts = Box<dyn Fn(&mut Puppet, &mut Vec<Part>)>;
+
+/// What happens afterwards.
+type After = Box<dyn Fn(&mut Conversation<'_>)>;
+
 /// See the module. What is `None` is as it should be.
 pub struct Case {
     pub name: String,
     pub profile: Profile,
     /// Edits the body of both ClientHellos, as it is without a cookie. The client stands by it.
-    pub hello: Option<Box<dyn Fn(&mut Bytes)>>,
+    pub hello: Option<Edit<Bytes>>,
     /// Edits the records of the ClientHello with the cookie on their way.
-    pub hello_records: Option<Box<dyn Fn(&mut Vec<Bytes>)>>,
+    pub hello_records: Option<Edit<Vec<Bytes>>>,
     /// Edits a message of the second flight, by its type. The client stands by it.
-    pub message: Option<(u8, Box<dyn Fn(&mut Message)>)>,
+    pub message: Option<(u8, Edit<Message>)>,
     /// Edits the second flight on its way, under protection.
-    pub parts: Option<Box<dyn Fn(&mut Puppet, &mut Vec<Part>)>>,
+    pub parts: Option<EditOfParts>,
     /// Edits the records of the second flight on their way.
-    pub records: Option<Box<dyn Fn(&mut Vec<Bytes>)>>,
+    pub records: Option<Edit<Vec<Bytes>>>,
     /// What was edited on its way is good when it is sent again.
     pub is_once: bool,
     pub delivery: Delivery,
     /// What happens once the association stands.
-    pub after: Option<Box<dyn Fn(&mut Conversation<'_>)>>,
+    pub after: Option<After>,
 }
 
 impl Case {

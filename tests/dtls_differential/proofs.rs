@@ -77,7 +77,8 @@ fn flipped(cases: &mut Vec<Case>, name: &str) {
             }
         }
     }
-    let bodies: [(&str, fn(&mut Vec<u8>)); 6] = [
+    type Change = fn(&mut Vec<u8>);
+    let bodies: [(&str, Change); 6] = [
         ("empty", |body| body.clear()),
         ("one byte shorter", |body| body.truncate(body.len().saturating_sub(1))),
         ("one byte longer", |body| body.push(0)),
