@@ -74,7 +74,10 @@ fn what_takes_a_restart_is_refused_and_named() {
     let changed = [
         (good.replacen("127.0.0.1:0", "127.0.0.1:1", 1), "bind"),
         (good.replacen("security = \"dtls\"", "security = \"nosec\"", 1), "security"),
-        (good.replacen("security = \"dtls\"", "security = \"dtls\"\nengine = \"native\"", 1), "engine of [[listen]]"),
+        (
+            good.replacen("security = \"dtls\"", "security = \"dtls\"\nengine = \"native\"", 1),
+            "`engine` of the listener",
+        ),
         (good.replace(site.admin_socket().to_str().unwrap(), elsewhere), "admin"),
         (good.replace(site.state_dir().to_str().unwrap(), elsewhere), "state_dir"),
         (format!("sealing_key_file = {elsewhere:?}\n{good}"), "sealing_key_file"),

@@ -37,9 +37,12 @@ use crate::secret::Secret;
 /// Most records of epoch 1 that wait for their keys: a Finished in fragments of one byte.
 const EARLY_MAX: usize = VERIFY_DATA_LENGTH;
 
-/// Most bytes of all of them. A Finished has below 80, unless its client pads records with a connection id (RFC 9146,
-/// section 4); in fragments of one byte it has 612.
-const EARLY_BYTES_MAX: usize = 1024;
+/// Longest of them in bytes: a Finished has below 80.
+const EARLY_LENGTH_MAX: usize = 80;
+
+/// Longest of those with a connection id, which a client may pad (RFC 9146, section 4): Mbed TLS to 64 bytes and what goes
+/// around them.
+const EARLY_PADDED_MAX: usize = 128;
 
 /// Length of verify_data in a Finished (RFC 5246, section 7.4.9).
 const VERIFY_DATA_LENGTH: usize = 12;
@@ -305,8 +308,8 @@ impl Handshake {
 
     fn keep(&mut self, record: &Record<'_>) {
         let is_repeated = self.early.iter().any(|early| early == record.bytes);
-        let kept: usize = self.early.iter().map(Vec::len).sum();
-        if self.early.len() < EARLY_MAX && kept + record.bytes.len() <= EARLY_BYTES_MAX && !is_repeated {
+        let longest = if record.connection_id.is_some() { EARLY_PADDED_MAX } else { EARLY_LENGTH_MAX };
+        if self.early.len() < EARLY_MAX && record.bytes.len() <= longest && !is_repeated {
             self.early.push(record.bytes.to_vec());
         }
     }
