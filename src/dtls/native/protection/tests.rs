@@ -7,6 +7,7 @@ const IMPLICIT: [u8; 4] = [0xa0, 0xa1, 0xa2, 0xa3];
 const AEADS: [Aead; 3] = [Aead::Ccm8, Aead::Ccm, Aead::Gcm];
 
 /// Of every record here: epoch 1 and sequence number 0x010203040506, as they stand in it.
+#[cfg(feature = "openssl")]
 const NUMBER: [u8; 8] = [0, 1, 1, 2, 3, 4, 5, 6];
 const SEQUENCE: u64 = 0x0102_0304_0506;
 const ID: [u8; 3] = [0xc1, 0xc2, 0xc3];
