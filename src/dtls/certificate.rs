@@ -181,6 +181,47 @@ pub enum CertificateFault {
     UnknownRawPublicKey,
 }
 
+/// Descriptions of alerts (RFC 5246, section 7.2).
+#[cfg(feature = "dtls")]
+pub(super) const HANDSHAKE_FAILURE: u8 = 40;
+#[cfg(feature = "dtls")]
+const BAD_CERTIFICATE: u8 = 42;
+#[cfg(feature = "dtls")]
+pub(super) const UNSUPPORTED_CERTIFICATE: u8 = 43;
+#[cfg(feature = "dtls")]
+pub(super) const CERTIFICATE_EXPIRED: u8 = 45;
+#[cfg(feature = "dtls")]
+pub(super) const UNKNOWN_CA: u8 = 48;
+
+impl CertificateFault {
+    /// The description of the fatal alert for a client whose certificate or key is refused (RFC 5246, section 7.2.2). A raw public key that nobody
+    /// has, and no certificate at all, meet handshake_failure: with it a client that is merely not on record yet comes
+    /// again (spec sheet `objects.md`, section 9).
+    #[cfg(feature = "dtls")]
+    pub(super) fn alert(self) -> u8 {
+        match self {
+            CertificateFault::Expired | CertificateFault::IssuerExpired => CERTIFICATE_EXPIRED,
+            CertificateFault::SelfSigned
+            | CertificateFault::UnknownIssuer
+            | CertificateFault::IssuerNotAuthority
+            | CertificateFault::PathTooLong
+            | CertificateFault::ChainTooLong => UNKNOWN_CA,
+            CertificateFault::NotForClients
+            | CertificateFault::WrongKeyUsage
+            | CertificateFault::UnsupportedKey
+            | CertificateFault::NotEvaluated => UNSUPPORTED_CERTIFICATE,
+            CertificateFault::NoCertificate | CertificateFault::UnknownRawPublicKey => HANDSHAKE_FAILURE,
+            CertificateFault::Malformed
+            | CertificateFault::BadSignature
+            | CertificateFault::NotYetValid
+            | CertificateFault::IssuerNotYetValid
+            | CertificateFault::WeakKey
+            | CertificateFault::NameNotPermitted
+            | CertificateFault::Unacceptable => BAD_CERTIFICATE,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -77,7 +77,6 @@ mod openssl {
     }
 
     #[test]
-    #[ignore = "half a minute of computing, and with a certificate it is the same but for one alert"]
     fn openssl_with_a_raw_public_key() {
         check(EngineKind::OpenSsl, Credentials::Rpk, "rpk.openssl");
     }

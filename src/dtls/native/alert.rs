@@ -13,53 +13,24 @@ const WARNING: u8 = 1;
 pub(super) enum Alert {
     CloseNotify,
     HandshakeFailure,
-    BadCertificate,
+    /// The client's certificate or raw public key is refused.
+    Refused(CertificateFault),
     UnsupportedCertificate,
-    CertificateExpired,
     IllegalParameter,
-    UnknownCa,
     DecodeError,
     DecryptError,
     NoRenegotiation,
 }
 
 impl Alert {
-    /// The alert for a client whose certificate or key is refused (RFC 5246, section 7.2.2). A raw public key that nobody
-    /// has, and no certificate at all, meet handshake_failure: with it a client that is merely not on record yet comes
-    /// again (spec sheet `objects.md`, section 9).
-    pub(super) fn of(fault: CertificateFault) -> Alert {
-        match fault {
-            CertificateFault::Expired | CertificateFault::IssuerExpired => Alert::CertificateExpired,
-            CertificateFault::SelfSigned
-            | CertificateFault::UnknownIssuer
-            | CertificateFault::IssuerNotAuthority
-            | CertificateFault::PathTooLong
-            | CertificateFault::ChainTooLong => Alert::UnknownCa,
-            CertificateFault::NotForClients
-            | CertificateFault::WrongKeyUsage
-            | CertificateFault::UnsupportedKey
-            | CertificateFault::NotEvaluated => Alert::UnsupportedCertificate,
-            CertificateFault::NoCertificate | CertificateFault::UnknownRawPublicKey => Alert::HandshakeFailure,
-            CertificateFault::Malformed
-            | CertificateFault::BadSignature
-            | CertificateFault::NotYetValid
-            | CertificateFault::IssuerNotYetValid
-            | CertificateFault::WeakKey
-            | CertificateFault::NameNotPermitted
-            | CertificateFault::Unacceptable => Alert::BadCertificate,
-        }
-    }
-
     /// Level and description.
     pub(super) fn bytes(self) -> [u8; 2] {
         match self {
             Alert::CloseNotify => [WARNING, CLOSE_NOTIFY],
             Alert::HandshakeFailure => [FATAL, 40],
-            Alert::BadCertificate => [FATAL, 42],
+            Alert::Refused(fault) => [FATAL, fault.alert()],
             Alert::UnsupportedCertificate => [FATAL, 43],
-            Alert::CertificateExpired => [FATAL, 45],
             Alert::IllegalParameter => [FATAL, 47],
-            Alert::UnknownCa => [FATAL, 48],
             Alert::DecodeError => [FATAL, 50],
             Alert::DecryptError => [FATAL, 51],
             Alert::NoRenegotiation => [WARNING, 100],

@@ -482,7 +482,7 @@ impl Handshake {
     }
 
     fn refuse(&mut self, fault: CertificateFault) -> Turn<'static> {
-        self.fail(Alert::of(fault), CloseReason::CertificateRefused(fault))
+        self.fail(Alert::Refused(fault), CloseReason::CertificateRefused(fault))
     }
 
     /// Ends the handshake with an alert in the clear.

@@ -16,7 +16,7 @@ use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509KeyUsage, X509PurposeId, X509StoreContext};
 use openssl_sys as ffi;
 
-use crate::dtls::certificate::{CertificateFault, Offered, Verdict};
+use crate::dtls::certificate::{self, CertificateFault, Offered, Verdict};
 use crate::dtls::error::EngineError;
 use crate::peer::{CertificateTrust, Peer};
 
@@ -193,34 +193,14 @@ fn fault_of(error: c_int, depth: u32, leaf: &X509) -> CertificateFault {
     }
 }
 
-/// The error of a verification for which OpenSSL sends the alert that RFC 5246, section 7.2.2, wants for a fault.
+/// The error of a verification for which OpenSSL sends the alert that a fault deserves.
 pub(super) fn engine_error_of(fault: CertificateFault) -> c_int {
-    match fault {
-        // certificate_expired (45)
-        CertificateFault::Expired | CertificateFault::IssuerExpired => ffi::X509_V_ERR_CERT_HAS_EXPIRED,
-        // unknown_ca (48)
-        CertificateFault::SelfSigned
-        | CertificateFault::UnknownIssuer
-        | CertificateFault::IssuerNotAuthority
-        | CertificateFault::PathTooLong
-        | CertificateFault::ChainTooLong => ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
-        // unsupported_certificate (43)
-        CertificateFault::NotForClients
-        | CertificateFault::WrongKeyUsage
-        | CertificateFault::UnsupportedKey
-        | CertificateFault::NotEvaluated => ffi::X509_V_ERR_INVALID_PURPOSE,
-        // handshake_failure (40)
-        CertificateFault::NoCertificate | CertificateFault::UnknownRawPublicKey => {
-            ffi::X509_V_ERR_APPLICATION_VERIFICATION
-        }
-        // bad_certificate (42)
-        CertificateFault::Malformed
-        | CertificateFault::BadSignature
-        | CertificateFault::NotYetValid
-        | CertificateFault::IssuerNotYetValid
-        | CertificateFault::WeakKey
-        | CertificateFault::NameNotPermitted
-        | CertificateFault::Unacceptable => ffi::X509_V_ERR_CERT_REJECTED,
+    match fault.alert() {
+        certificate::CERTIFICATE_EXPIRED => ffi::X509_V_ERR_CERT_HAS_EXPIRED,
+        certificate::UNKNOWN_CA => ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+        certificate::UNSUPPORTED_CERTIFICATE => ffi::X509_V_ERR_INVALID_PURPOSE,
+        certificate::HANDSHAKE_FAILURE => ffi::X509_V_ERR_APPLICATION_VERIFICATION,
+        _bad_certificate => ffi::X509_V_ERR_CERT_REJECTED,
     }
 }
 
