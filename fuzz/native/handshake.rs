@@ -10,7 +10,7 @@ use bootstrapd::peer::{CertificateTrust, Peer};
 use super::puppet::message::{CERTIFICATE, CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE, FINISHED, raw_fragment};
 use super::puppet::protection::{ECDHE_SUITES, PSK_SUITES};
 use super::puppet::record::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, records_of};
-use super::puppet::{Handshake, Layout, Message, Profile, Puppet, proof};
+use super::puppet::{Handshake, Layout, Message, Profile, Puppet};
 use super::world::{Choices, IDENTITY, KEY, Pki, World, pre_shared, route};
 
 /// ChangeCipherSpec among the types of messages, which it is none of.
@@ -18,6 +18,13 @@ const CHANGE: u8 = 0;
 
 const PSK_STEPS: &[u8] = &[CLIENT_KEY_EXCHANGE, CHANGE, FINISHED];
 const KEY_STEPS: &[u8] = &[CERTIFICATE, CLIENT_KEY_EXCHANGE, CERTIFICATE_VERIFY, CHANGE, FINISHED];
+
+/// The kinds of clients that have no pre-shared key.
+const CERTIFIED: u8 = 14;
+const RAW: u8 = 15;
+
+/// How long a repeated ClientHello is only that.
+const DUPLICATE_LIFETIME: Duration = Duration::from_secs(15);
 
 /// Length of record and handshake headers.
 const HEADERS: usize = 13 + 12;
@@ -43,7 +50,7 @@ struct Run {
     waited: Duration,
 }
 
-/// Three bytes say which client it is, the others what it does.
+/// Two bytes say which client it is, a further one or two perhaps how its ClientHello is changed, the others what it does.
 pub fn handshake(data: &[u8]) {
     let mut choices = Choices(data);
     let mut run = Run::begin(choices.pick(), choices.pick(), &mut choices);
@@ -56,11 +63,11 @@ pub fn handshake(data: &[u8]) {
 impl Run {
     /// Has both hellos behind it.
     fn begin(kind: u8, flags: u8, choices: &mut Choices<'_>) -> Run {
-        let (is_psk, is_wrong) = (kind % 4 < 2, flags & 1 > 0);
-        let (profile, peer) = client(kind % 4, is_wrong);
+        let (is_psk, is_wrong) = (kind % 16 < CERTIFIED, flags & 1 > 0);
+        let (profile, peer) = client(kind % 16, is_wrong);
         let suites = if is_psk { PSK_SUITES } else { ECDHE_SUITES };
         let profile = Profile {
-            suites: vec![suites[usize::from(kind >> 2) % suites.len()]],
+            suites: vec![suites[usize::from(kind >> 4) % suites.len()]],
             extended_master_secret: flags & 2 == 0,
             connection_id: (flags & 4 > 0).then(|| vec![3; usize::from(flags & 8)]),
             max_fragment_length: (flags & 16 > 0).then_some(1),
@@ -125,8 +132,15 @@ impl Run {
                 let answers = self.world.look_up();
                 self.take(&answers);
             }
-            _ => self.deliver(&self.hello.clone()),
+            _ => self.repeat_hello(),
         }
+    }
+
+    /// The network has kept a copy of the ClientHello.
+    fn repeat_hello(&mut self) {
+        // After so long, and with a handshake that has gone on, it is a client that rebooted.
+        self.is_innocent &= self.waited < DUPLICATE_LIFETIME || self.done == 0;
+        self.deliver(&self.hello.clone());
     }
 
     /// The next proper step, in pieces where `pieces` is not 0, at once or later.
@@ -322,24 +336,20 @@ impl Run {
     }
 }
 
-/// A client by pre-shared key (0, 1), certificate (2) or raw public key (3), and who it is; or one that is not who it
-/// says.
+/// A client by certificate, raw public key or, seven times as often because that is much faster, pre-shared key, and who
+/// it is; or one that is not who it says.
 fn client(kind: u8, is_wrong: bool) -> (Profile, Peer) {
     let pki = Pki::shared();
-    let stranger = proof::signing_key(9);
-    let chain = pki.device.chain.clone();
+    let key = || if is_wrong { pki.stranger.clone() } else { pki.device.key.clone() };
     match (kind, is_wrong) {
-        (0, true) => (Profile::psk(IDENTITY, b"another key, of 26 bytes.."), Peer::PskIdentity(IDENTITY.to_vec())),
-        (1, true) => (Profile::psk(b"nobody", KEY), Peer::PskIdentity(b"nobody".to_vec())),
-        (0 | 1, false) => (Profile::psk(IDENTITY, KEY), Peer::PskIdentity(IDENTITY.to_vec())),
-        (2, _) => {
-            let key = if is_wrong { stranger } else { pki.device.key.clone() };
+        (CERTIFIED, _) => {
+            let chain = pki.device.chain.clone();
             let peer = Peer::Certificate { chain: chain.clone(), trust: CertificateTrust::Anchored };
-            (Profile::certificate(chain, key), peer)
+            (Profile::certificate(chain, key()), peer)
         }
-        _ => {
-            let key = if is_wrong { stranger } else { pki.device.key.clone() };
-            (Profile::raw_public_key(key), Peer::RawPublicKey(pki.device.spki()))
-        }
+        (RAW, _) => (Profile::raw_public_key(key()), Peer::RawPublicKey(pki.device.spki())),
+        (0, true) => (Profile::psk(IDENTITY, b"another key, of 26 bytes.."), Peer::PskIdentity(IDENTITY.to_vec())),
+        (_, true) => (Profile::psk(b"nobody", KEY), Peer::PskIdentity(b"nobody".to_vec())),
+        (_, false) => (Profile::psk(IDENTITY, KEY), Peer::PskIdentity(IDENTITY.to_vec())),
     }
 }

@@ -10,7 +10,7 @@ use bootstrapd::route::Route;
 use bootstrapd::secret::Secret;
 
 use super::puppet::certificate::Holder;
-use super::puppet::{Profile, Puppet};
+use super::puppet::{Profile, Puppet, proof};
 
 pub const IDENTITY: &[u8] = b"urn:dev:os:000001";
 pub const KEY: &[u8] = b"0123456789abcdef";
@@ -44,6 +44,8 @@ pub struct Pki {
     root: Holder,
     pub server: Holder,
     pub device: Holder,
+    /// A key that nobody knows.
+    pub stranger: p256::ecdsa::SigningKey,
 }
 
 impl Pki {
@@ -52,7 +54,7 @@ impl Pki {
         PKI.get_or_init(|| {
             let root = Holder::root("root", 1);
             let (server, device) = (root.issue("server", 2, false, 0), root.issue("device", 3, false, 0));
-            Pki { root, server, device }
+            Pki { root, server, device, stranger: proof::signing_key(9) }
         })
     }
 

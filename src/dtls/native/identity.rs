@@ -7,6 +7,7 @@
 #[cfg(all(test, feature = "openssl"))]
 mod tests;
 
+use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use der::{Decode, Encode};
@@ -93,12 +94,14 @@ fn read_key(der: &[u8]) -> Result<EcdsaKeyPair, EngineError> {
         return Err(EngineError::PrivateKey);
     }
     let scalar = SecretKey::from_slice(sec1.private_key).map_err(|_| EngineError::PrivateKey)?;
-    let own = scalar.public_key();
-    if sec1.public_key.is_some_and(|carried| p256::PublicKey::from_sec1_bytes(carried) != Ok(own)) {
+    let bytes = zeroize::Zeroizing::new(scalar.to_bytes());
+    let own = agreement::PrivateKey::from_private_key(&ECDH_P256, &bytes)
+        .and_then(|key| Ok(key.compute_public_key()?))
+        .map_err(|_| EngineError::PrivateKey)?;
+    if sec1.public_key.is_some_and(|carried| !is_same_point(carried, own.as_ref())) {
         return Err(EngineError::PrivateKey);
     }
-    let bytes = zeroize::Zeroizing::new(scalar.to_bytes());
-    EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_ASN1_SIGNING, &bytes, &own.to_sec1_bytes())
+    EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_ASN1_SIGNING, &bytes, own.as_ref())
         .map_err(|_| EngineError::PrivateKey)
 }
 
@@ -113,7 +116,10 @@ fn spki_of(point: &[u8]) -> Option<Vec<u8>> {
 fn is_same_key(spki: &[u8], point: &[u8]) -> bool {
     let Ok(info) = SubjectPublicKeyInfoRef::from_der(spki) else { return false };
     let Some(carried) = info.subject_public_key.as_bytes() else { return false };
-    info.algorithm.oid == EC_PUBLIC_KEY
-        && info.algorithm.parameters_oid() == Ok(P256)
-        && p256::PublicKey::from_sec1_bytes(carried).is_ok_and(|key| *key.to_sec1_bytes() == *point)
+    info.algorithm.oid == EC_PUBLIC_KEY && info.algorithm.parameters_oid() == Ok(P256) && is_same_point(carried, point)
+}
+
+/// Whether `written`, compressed or not, is this uncompressed point.
+fn is_same_point(written: &[u8], point: &[u8]) -> bool {
+    p256::PublicKey::from_sec1_bytes(written).is_ok_and(|key| *key.to_sec1_bytes() == *point)
 }

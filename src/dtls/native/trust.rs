@@ -7,23 +7,26 @@
 //! the time of validation is part of the question.
 //!
 //! A client cannot make this expensive: at most `CHAIN_MAX` certificates are read, one path is taken from them for each
-//! anchor of that name, and signatures are checked from the anchor downwards, so that forged ones end at the first.
+//! anchor of that name, and signatures are checked from the anchor downwards, so that forged ones end at the first. Those on
+//! authorities are computed once (`signatures`).
 
 mod certificate;
 mod extensions;
 mod names;
 mod path;
 mod public_key;
+mod signatures;
 #[cfg(all(test, feature = "openssl"))]
 mod tests;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 pub(super) use self::certificate::Certificate;
 pub(super) use self::public_key::{EC_PUBLIC_KEY, P256, PublicKey};
+use self::signatures::Signatures;
 use crate::dtls::certificate::{CertificateFault, Offered, Verdict};
 use crate::dtls::error::EngineError;
 use crate::peer::{CertificateTrust, Peer};
@@ -31,6 +34,7 @@ use crate::peer::{CertificateTrust, Peer};
 /// Whom to believe.
 pub(super) struct Trust {
     anchors: Vec<Certificate>,
+    signatures: Signatures,
 }
 
 /// What may be believed, once the client proves that it holds `key`.
@@ -51,7 +55,8 @@ impl Trust {
             let certificate = readable.then(|| Certificate::read(anchor.clone())).flatten();
             certificate.ok_or(EngineError::TrustAnchor { number: index + 1 })
         };
-        Ok(Trust { anchors: anchors.iter().enumerate().map(read).collect::<Result<_, _>>()? })
+        let anchors = anchors.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        Ok(Trust { anchors, signatures: Signatures::default() })
     }
 
     /// Answers what a client offers, by what is on record about it.
@@ -87,23 +92,42 @@ impl Trust {
         let at = seconds_since_epoch(at);
         let mut first_fault = None;
         for path in path::find(leaf, issuers, &self.anchors, at)? {
-            match verify_path(&path, at) {
+            match self.verify_path(&path, at) {
                 Ok(()) => return Ok(key),
                 Err(fault) => first_fault = first_fault.or(Some(fault)),
             }
         }
         Err(first_fault.unwrap_or(CertificateFault::UnknownIssuer))
     }
-}
 
-fn verify_path(path: &[&Certificate], at: i64) -> Result<(), CertificateFault> {
-    path::check(path, at)?;
-    // A leaf that is an anchor and alone needs nobody's signature.
-    if let [leaf, between @ .., anchor] = path {
-        check_names_of_authorities(&path[1..])?;
-        verify_signatures(leaf, between, anchor, at).map_err(|error| fault_of(&error, path))?;
+    fn verify_path(&self, path: &[&Certificate], at: i64) -> Result<(), CertificateFault> {
+        path::check(path, at)?;
+        // A leaf that is an anchor and alone needs nobody's signature.
+        if let [leaf, between @ .., anchor] = path {
+            check_names_of_authorities(&path[1..])?;
+            self.verify_signatures(leaf, between, anchor, at).map_err(|error| fault_of(&error, path))?;
+        }
+        path::check_at_last(path)
     }
-    path::check_at_last(path)
+
+    fn verify_signatures(
+        &self,
+        leaf: &Certificate,
+        between: &[&Certificate],
+        anchor: &Certificate,
+        at: i64,
+    ) -> Result<(), webpki::Error> {
+        let remember = |algorithm| self.signatures.remember(algorithm, &leaf.der);
+        let algorithms: Vec<_> = webpki::ALL_VERIFICATION_ALGS.iter().copied().map(remember).collect();
+        let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = algorithms.iter().map(|it| it as _).collect();
+        let (leaf, anchor) = (CertificateDer::from(&leaf.der[..]), CertificateDer::from(&anchor.der[..]));
+        let between: Vec<_> = between.iter().map(|certificate| CertificateDer::from(&certificate.der[..])).collect();
+        let anchors = [webpki::anchor_from_trusted_cert(&anchor)?];
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
+        let leaf = EndEntityCert::try_from(&leaf)?;
+        leaf.verify_for_usage(&algorithms, &anchors, &between, time, KeyUsage::client_auth(), None, None)?;
+        Ok(())
+    }
 }
 
 /// webpki looks for issuers by name alone and tries every one that fits, each at the price of a signature. An authority
@@ -113,29 +137,6 @@ fn check_names_of_authorities(authorities: &[&Certificate]) -> Result<(), Certif
     if authorities.iter().any(|authority| namesakes(authority) > 2) {
         return Err(CertificateFault::NotEvaluated);
     }
-    Ok(())
-}
-
-fn verify_signatures(
-    leaf: &Certificate,
-    between: &[&Certificate],
-    anchor: &Certificate,
-    at: i64,
-) -> Result<(), webpki::Error> {
-    let (leaf, anchor) = (CertificateDer::from(&leaf.der[..]), CertificateDer::from(&anchor.der[..]));
-    let between: Vec<_> = between.iter().map(|certificate| CertificateDer::from(&certificate.der[..])).collect();
-    let anchors = [webpki::anchor_from_trusted_cert(&anchor)?];
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
-    let leaf = EndEntityCert::try_from(&leaf)?;
-    leaf.verify_for_usage(
-        webpki::ALL_VERIFICATION_ALGS,
-        &anchors,
-        &between,
-        time,
-        KeyUsage::client_auth(),
-        None,
-        None,
-    )?;
     Ok(())
 }
 

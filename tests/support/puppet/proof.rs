@@ -1,9 +1,13 @@
 //! Keys on P-256: signatures (RFC 6979, so that runs repeat), key agreement, and their encodings (RFC 5480, RFC 5915).
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use p256::ecdsa::signature::{Signer, Verifier};
 use p256::ecdsa::{DerSignature, SigningKey, VerifyingKey};
 use p256::{PublicKey, SecretKey};
 
+use super::prf::hash;
 use super::wire::SplitMix;
 
 /// ecdsa_secp256r1_sha256, the only algorithm there is here.
@@ -15,6 +19,27 @@ const SPKI_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
+
+/// How many answers are remembered: a fuzzer asks the same again and again, and the curve would take most of its time.
+const ANSWERS_MAX: usize = if cfg!(fuzzing) { 1 << 14 } else { 0 };
+
+thread_local! {
+    static ANSWERS: RefCell<BTreeMap<[u8; 32], Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// What `answer` gives, which depends on `question` alone.
+fn once(question: &[&[u8]], answer: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
+    if ANSWERS_MAX == 0 {
+        return answer();
+    }
+    let question = hash(&question.iter().flat_map(|part| hash(part)).collect::<Vec<u8>>());
+    ANSWERS.with_borrow_mut(|answers| {
+        if answers.len() >= ANSWERS_MAX {
+            answers.clear();
+        }
+        answers.entry(question).or_insert_with(answer).clone()
+    })
+}
 
 /// A point that is none: x = 1, y = 1 does not solve the equation of P-256.
 pub fn point_off_the_curve() -> [u8; 65] {
@@ -39,7 +64,7 @@ pub fn signing_key(seed: u64) -> SigningKey {
 
 /// The public half, uncompressed: 65 bytes.
 pub fn point_of(key: &SecretKey) -> Vec<u8> {
-    VerifyingKey::from(key.public_key()).to_sec1_point(false).as_bytes().to_vec()
+    once(&[b"point", &key.to_bytes()], || VerifyingKey::from(key.public_key()).to_sec1_point(false).as_bytes().to_vec())
 }
 
 /// The public half of a signing key as DER SubjectPublicKeyInfo.
@@ -59,12 +84,18 @@ pub fn sec1_private_key(key: &SigningKey) -> Vec<u8> {
 
 /// ECDSA with SHA-256, DER.
 pub fn sign(key: &SigningKey, message: &[u8]) -> Vec<u8> {
-    let signature: DerSignature = key.sign(message);
-    signature.as_bytes().to_vec()
+    once(&[b"signature", &key.to_bytes(), message], || {
+        let signature: DerSignature = key.sign(message);
+        signature.as_bytes().to_vec()
+    })
 }
 
-/// Whether `spki` signed `message`.
+/// Whether `spki` signed `message`. A fuzzer is told so without a look at all but one signature in 256: no two are the
+/// same, and they are not what it plays with.
 pub fn is_signed_by(spki: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    if cfg!(fuzzing) && signature.last() != Some(&0) {
+        return true;
+    }
     let Some(point) = spki.strip_prefix(&SPKI_PREFIX) else { return false };
     let (Ok(key), Ok(signature)) = (VerifyingKey::from_sec1_bytes(point), DerSignature::from_bytes(signature)) else {
         return false;
@@ -74,8 +105,13 @@ pub fn is_signed_by(spki: &[u8], message: &[u8], signature: &[u8]) -> bool {
 
 /// The x coordinate that both sides agree on; `None` where `point` is not on the curve.
 pub fn agree(key: &SecretKey, point: &[u8]) -> Option<Vec<u8>> {
-    let theirs = PublicKey::from_sec1_bytes(point).ok()?;
-    Some(p256::ecdh::diffie_hellman(key.to_nonzero_scalar(), theirs.as_affine()).raw_secret_bytes().to_vec())
+    let shared = once(&[b"agreement", &key.to_bytes(), point], || match PublicKey::from_sec1_bytes(point) {
+        Ok(theirs) => {
+            p256::ecdh::diffie_hellman(key.to_nonzero_scalar(), theirs.as_affine()).raw_secret_bytes().to_vec()
+        }
+        Err(_) => Vec::new(),
+    });
+    (!shared.is_empty()).then_some(shared)
 }
 
 /// The first SubjectPublicKeyInfo on P-256 within a certificate, found by its bytes: this is no PKIX.

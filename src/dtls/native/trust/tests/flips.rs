@@ -1,10 +1,16 @@
 //! Every byte of a good chain, changed: both engines refuse, and never do they part.
 
-use super::{ACCEPTED, judge};
-use crate::dtls::tests::pki::{Pki, Wish, authority};
+use super::{ACCEPTED, Trust, Word, judge};
+use crate::dtls::certificate::{Offered, Verdict};
+use crate::dtls::tests::pki::{Pki, Wish, authority, wall_clock};
 
 /// One bit, the sign, all.
 const CHANGES: [u8; 3] = [0x01, 0x80, 0xff];
+
+fn word_of(trust: &Trust, chain: &[Vec<u8>]) -> Word {
+    let verdict = Verdict::Unpinned { at: wall_clock() };
+    Some(trust.judge(Offered::Certificate(chain.to_vec()), verdict).map(drop))
+}
 
 #[test]
 fn no_changed_byte_of_a_chain_is_accepted() {
@@ -14,6 +20,9 @@ fn no_changed_byte_of_a_chain_is_accepted() {
         .der();
     let anchors = pki.root.der();
     assert_eq!(judge(&anchors, &chain), (ACCEPTED, ACCEPTED));
+    // It knows the signature on the right authority.
+    let knowing = Trust::new(&anchors).unwrap();
+    assert_eq!(word_of(&knowing, &chain), ACCEPTED);
     for (number, certificate) in chain.iter().enumerate() {
         for place in 0..certificate.len() {
             for change in CHANGES {
@@ -22,6 +31,7 @@ fn no_changed_byte_of_a_chain_is_accepted() {
                 let (native, openssl) = judge(&anchors, &changed);
                 let words = (native.unwrap(), openssl.unwrap());
                 assert!(matches!(words, (Err(_), Err(_))), "{number}, {place}, {change:#x}: {words:?}");
+                assert_eq!(word_of(&knowing, &changed), native, "{number}, {place}, {change:#x}");
             }
         }
     }

@@ -33,7 +33,11 @@ fn judge_at(anchors: &[Vec<u8>], chain: &[Vec<u8>], at: SystemTime) -> (Word, Wo
     let believed = Peer::Certificate { chain: chain.to_vec(), trust: CertificateTrust::Anchored };
     let offered = Offered::Certificate(chain.to_vec());
     let verdict = Verdict::Unpinned { at };
-    let native = Trust::new(anchors).ok().map(|trust| trust.judge(offered.clone(), verdict).map(|it| it.peer));
+    let native = Trust::new(anchors).ok().map(|trust| {
+        let first = trust.judge(offered.clone(), verdict).map(|it| it.peer);
+        assert_eq!(trust.judge(offered.clone(), verdict).map(|it| it.peer), first, "again, with what it remembers");
+        first
+    });
     let [native, openssl] = [native, verdict_on(anchors, offered, verdict)]
         .map(|word| word.map(|verdict| verdict.map(|peer| assert_eq!(peer, believed))));
     (native, openssl)
