@@ -20,8 +20,8 @@ const SPKI_PREFIX: [u8; 26] = [
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// How many answers are remembered: a fuzzer asks the same again and again, and the curve would take most of its time.
-const ANSWERS_MAX: usize = if cfg!(fuzzing) { 1 << 14 } else { 0 };
+/// How many answers a fuzzer has remembered: it asks the same again and again, and the curve would take most of its time.
+const ANSWERS_MAX: usize = 1 << 14;
 
 thread_local! {
     static ANSWERS: RefCell<BTreeMap<[u8; 32], Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
@@ -29,7 +29,7 @@ thread_local! {
 
 /// What `answer` gives, which depends on `question` alone.
 fn once(question: &[&[u8]], answer: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
-    if ANSWERS_MAX == 0 {
+    if !cfg!(fuzzing) {
         return answer();
     }
     let question = hash(&question.iter().flat_map(|part| hash(part)).collect::<Vec<u8>>());
