@@ -11,8 +11,24 @@ use super::numbers;
 use super::report::{Report, Table};
 use crate::admin::api::{self, AuditLine};
 
+/// What the rows are that do not explain themselves.
+const ROWS: &str = "\
+Rows about DTLS, of each listener:
+  dtls               which engine serves it, and its figures since the start
+    evicted          handshakes and associations that made room for new ones,
+                     because there were as many as are kept at one time; their
+                     clients begin anew
+    dropped          datagrams that were garbage, or nobody's
+    withheld         messages not sent to the new address of a client with a
+                     connection id, because too little was heard from there;
+                     they are sent again like lost ones
+  dtls settings      what is in force, by its names in the config file
+
+Of evicted, dropped and withheld a row says nothing where there were none.";
+
 /// `status`.
 #[derive(Args, Debug)]
+#[command(after_help = ROWS)]
 pub struct Status {}
 
 /// `reload`.
@@ -107,12 +123,23 @@ fn dtls(listener: &api::ListenerDtls) -> String {
         listener.engine
     );
     let unusual = [
-        (listener.evicted, "evicted"),
+        (listener.evicted, "evicted to make room"),
         (listener.datagrams_dropped, "datagrams dropped"),
-        (listener.withheld, "messages withheld"),
+        (listener.withheld, "messages withheld from clients that moved"),
     ];
     let unusual = unusual.into_iter().filter(|(number, _)| *number > 0);
     unusual.fold(usual, |said, (number, what)| format!("{said}; {} {what}", count(number)))
+}
+
+/// How the DTLS of one listener is spoken, by the names of the config file.
+fn dtls_settings(listener: &api::ListenerDtls) -> String {
+    let switches = [
+        ("connection_ids", listener.connection_ids),
+        ("require_extended_master_secret", listener.require_extended_master_secret),
+        ("raw_public_keys", listener.raw_public_keys),
+    ];
+    let switches = switches.map(|(name, is_on)| format!("{name} {}", if is_on { "on" } else { "off" }));
+    format!("{}, dtls_timeout {} s", switches.join(", "), listener.dtls_timeout)
 }
 
 /// The status as rows of name and value; several rows where there are several of a kind.
@@ -129,6 +156,7 @@ fn table(status: &api::Status) -> Table {
     for listener in &status.listeners {
         rows.push(("listening", format!("{} {} {}", listener.address, listener.transport, listener.security)));
         rows.extend(listener.dtls.as_ref().map(|it| ("dtls", dtls(it))));
+        rows.extend(listener.dtls.as_ref().map(|it| ("dtls settings", dtls_settings(it))));
         rows.extend(listener.certificate.as_ref().map(|certificate| {
             let (subject, end) = (printable(&certificate.subject), certificate.not_after.whole_seconds());
             let left = match certificate.days_left {
@@ -160,4 +188,47 @@ fn table(status: &api::Status) -> Table {
     let drops = status.drops.iter().filter(|(_, number)| **number > 0);
     rows.extend(drops.map(|(cause, number)| ("dropped", format!("{} {cause}", count(*number)))));
     Table::new(["field", "value"]).rows(rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{api, dtls, dtls_settings};
+
+    fn listener(evicted: u64, datagrams_dropped: u64, withheld: u64) -> api::ListenerDtls {
+        api::ListenerDtls {
+            engine: "native".to_owned(),
+            connection_ids: true,
+            require_extended_master_secret: false,
+            raw_public_keys: true,
+            dtls_timeout: 2.5,
+            associations: 1_200,
+            handshakes: 3,
+            handshakes_completed: 4,
+            handshakes_failed: 5,
+            evicted,
+            datagrams_dropped,
+            withheld,
+        }
+    }
+
+    #[test]
+    fn what_should_not_happen_is_told_in_words_and_only_where_it_has() {
+        let usual = "native: 1,200 associations; handshakes: 3 under way, 4 proven, 5 failed";
+        for ((evicted, dropped, withheld), more) in [
+            ((0, 0, 0), ""),
+            ((7, 0, 0), "; 7 evicted to make room"),
+            ((0, 8, 0), "; 8 datagrams dropped"),
+            ((0, 0, 9), "; 9 messages withheld from clients that moved"),
+        ] {
+            assert_eq!(dtls(&listener(evicted, dropped, withheld)), format!("{usual}{more}"));
+        }
+    }
+
+    #[test]
+    fn settings_have_the_names_of_the_config_file() {
+        let said = dtls_settings(&listener(0, 0, 0));
+        let expected =
+            "connection_ids on, require_extended_master_secret off, raw_public_keys on, dtls_timeout 2.5 s";
+        assert_eq!(said, expected);
+    }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::dtls_settings::DtlsSettings;
 use super::history::SessionRecord;
 use super::inbox::HeldClient;
 use super::listener::{ListenerConfiguration, ShownCertificate};
@@ -42,8 +43,10 @@ pub struct ListenerStatus {
 /// What the DTLS of a listener is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DtlsStatus {
-    /// `openssl` or `native`.
-    pub engine: String,
+    /// How it is spoken, as is in force for handshakes that begin now.
+    pub settings: DtlsSettings,
+    /// Whether clients may use raw public keys.
+    pub raw_public_keys: bool,
     /// Its figures.
     pub statistics: Statistics,
 }

@@ -179,7 +179,8 @@ impl ListenerSocket {
 /// The associations of one listener, and who proved to be at the other end of each.
 pub(super) struct DtlsFront {
     pub(super) server: dtls::Server,
-    engine: dtls::EngineKind,
+    /// What is in force for handshakes that begin now.
+    settings: DtlsSettings,
     associations: HashMap<u64, Association>,
     /// What the clients of handshakes under way claim.
     claims: HashMap<u64, Claim>,
@@ -233,7 +234,7 @@ impl Listener {
             Security::NoSec => None,
             Security::Dtls => Some(DtlsFront {
                 server: dtls::Server::new(configuration.dtls(), seed)?,
-                engine: configuration.dtls.engine,
+                settings: configuration.dtls.clone(),
                 associations: HashMap::new(),
                 claims: HashMap::new(),
             }),
@@ -264,6 +265,7 @@ impl Listener {
         let mut going = Vec::new();
         if let Some(front) = &mut self.dtls {
             front.server.reconfigure(configuration.dtls())?;
+            front.settings = DtlsSettings { engine: front.settings.engine, ..configuration.dtls.clone() };
             if !self.certificates.trust_anchors.iter().all(|anchor| new.trust_anchors.contains(anchor)) {
                 going = front.anchored();
             }
@@ -280,16 +282,16 @@ impl Listener {
             security: security.to_owned(),
             transport: transport.to_owned(),
             certificate: self.certificates.shown.clone(),
-            dtls: self.dtls.as_ref().map(DtlsFront::status),
+            dtls: self.dtls.as_ref().map(|front| DtlsStatus {
+                settings: front.settings.clone(),
+                raw_public_keys: self.certificates.raw_public_keys,
+                statistics: front.server.statistics(),
+            }),
         }
     }
 }
 
 impl DtlsFront {
-    fn status(&self) -> DtlsStatus {
-        DtlsStatus { engine: self.engine.to_string(), statistics: self.server.statistics() }
-    }
-
     /// A client has said who it is.
     pub(super) fn claim(&mut self, id: AssociationId, claim: Claim) {
         self.claims.insert(id.number(), claim);

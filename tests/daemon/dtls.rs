@@ -36,13 +36,15 @@ fn either_engine_serves_and_status_says_which_and_what_it_does() {
         assert_eq!(
             status_of_dtls(&daemon),
             json!({
-                "engine": engine, "associations": 1, "handshakes": 0, "handshakes_completed": 2, "handshakes_failed": 0,
+                "engine": engine, "connection_ids": engine == "native", "require_extended_master_secret": false,
+                "raw_public_keys": false, "dtls_timeout": 1.0, "associations": 1, "handshakes": 0, "handshakes_completed": 2, "handshakes_failed": 0,
                 "evicted": 0, "datagrams_dropped": 0, "withheld": 0,
             }),
             "{line}"
         );
         let line = format!("{engine}: 1 associations; handshakes: 0 under way, 2 proven, 0 failed");
-        daemon.ctl(&["status"]).succeeded().saying(&[line.as_str()]);
+        let settings = format!("connection_ids {}, ", if engine == "native" { "on" } else { "off" });
+        daemon.ctl(&["status"]).succeeded().saying(&[line.as_str(), settings.as_str()]);
     }
     let plain = Daemon::start(OPEN);
     assert_eq!(status_of_dtls(&plain), json!(null), "the first listener has none");
@@ -59,7 +61,13 @@ fn a_reload_changes_what_the_native_engine_asks_of_clients_and_not_the_engine() 
     daemon
         .site()
         .configure(&native("require_extended_master_secret = true\ndtls_timeout = 9\nconnection_ids = false"), PROVEN);
+    let settings = || {
+        let dtls = status_of_dtls(&daemon);
+        ["connection_ids", "require_extended_master_secret", "dtls_timeout"].map(|name| dtls[name].clone())
+    };
+    assert_eq!(settings(), [json!(true), json!(false), json!(1.0)]);
     daemon.ctl(&["reload"]).succeeded();
+    assert_eq!(settings(), [json!(false), json!(true), json!(9.0)]);
     assert!(matches!(old_client(), Err(Met::NoAssociation(_))), "it does not offer the extended master secret");
     daemon.await_log("the client does not offer the extended master secret (RFC 7627), which this listener demands");
     Device::connect(daemon.dtls, &METER).unwrap_or_else(|met| panic!("{met:?}")).bootstrap("meter-1").served();

@@ -81,7 +81,7 @@ pub struct LoopingDevice {
 }
 
 /// A socket that clients can reach.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Listener {
     /// Address and port.
     pub address: String,
@@ -97,11 +97,20 @@ pub struct Listener {
     pub dtls: Option<ListenerDtls>,
 }
 
-/// What the DTLS of a listener is doing; counters begin at the start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the DTLS of a listener is doing; counters begin at the start. The settings have the names that they have in the
+/// TOML file, and the values in force: what the file said at the last reload, or what is usual where it says nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListenerDtls {
     /// `openssl` or `native`.
     pub engine: String,
+    /// Whether clients that ask are given a connection id (RFC 9146); never with OpenSSL.
+    pub connection_ids: bool,
+    /// Whether clients that do not offer the extended master secret (RFC 7627) are refused.
+    pub require_extended_master_secret: bool,
+    /// Whether clients may prove themselves by raw public keys (RFC 7250).
+    pub raw_public_keys: bool,
+    /// Seconds until a flight of a handshake is sent again for the first time.
+    pub dtls_timeout: f64,
     /// Associations, those included on which nothing happens any more.
     pub associations: usize,
     /// Handshakes under way.
@@ -110,12 +119,17 @@ pub struct ListenerDtls {
     pub handshakes_completed: u64,
     /// Handshakes that ended otherwise.
     pub handshakes_failed: u64,
-    /// Handshakes and associations that had to make room for others.
+    /// Handshakes and associations that had to make room for new ones because the listener had as many as it keeps: the
+    /// oldest handshakes, and the associations on which nothing has happened for longest. Their clients begin anew. A
+    /// number that grows says that more clients come than fit at one time, or that somebody opens handshakes and leaves
+    /// them; the native engine keeps eight times as many associations as OpenSSL.
     pub evicted: u64,
     /// Datagrams that were garbage, or nobody's.
     pub datagrams_dropped: u64,
-    /// Messages that were not sent to the new address of a client that has moved, because too little was heard from
-    /// there.
+    /// Messages that were not sent to the new address of a client that has moved with its connection id, because too
+    /// little was heard from there: at most six datagrams go there for each genuine one that came, so that a forged
+    /// address draws no flood upon itself. What was withheld is sent again like what is lost. A number that grows says
+    /// that clients fall silent where they have moved to, or that somebody sends their records on from elsewhere.
     pub withheld: u64,
 }
 

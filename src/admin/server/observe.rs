@@ -119,9 +119,13 @@ fn listener(status: driver::ListenerStatus) -> Listener {
 }
 
 fn dtls(status: driver::DtlsStatus) -> ListenerDtls {
-    let driver::DtlsStatus { engine, statistics } = status;
+    let driver::DtlsStatus { settings, raw_public_keys, statistics } = status;
     ListenerDtls {
-        engine,
+        engine: settings.engine.to_string(),
+        connection_ids: settings.connection_ids,
+        require_extended_master_secret: settings.require_extended_master_secret,
+        raw_public_keys,
+        dtls_timeout: settings.initial_timeout.as_secs_f64(),
         associations: statistics.associations,
         handshakes: statistics.handshakes,
         handshakes_completed: statistics.handshakes_completed,
