@@ -149,8 +149,11 @@ pub struct SessionReport {
     pub id: u64,
     /// Name of the device's record, or what the request claimed where none was found; none where nothing was said.
     pub endpoint: Option<String>,
-    /// The client's address and port.
+    /// The client's address and port, the latest where it has moved.
     pub remote: String,
+    /// Where it was when it asked, where it has moved since (RFC 9146, section 6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
     /// What the transport proved, such as `PSK identity "meter-1"` or `nothing (NoSec)`.
     pub identity: String,
     /// The profile that was applied.

@@ -28,6 +28,7 @@ use super::routing::{self, Rejection, Wanted};
 use super::session::{Session, Turn};
 use crate::coap::{Code, Deduplication, Message, Reply, SnapshotLimits, Snapshots, Ticket, Timing};
 use crate::provision::{ClientKnowledge, Provision};
+use crate::route::Route;
 use entry::{Entry, PIGGYBACK_WAIT, Unanswered};
 use packs::DeliveredPacks;
 
@@ -210,11 +211,26 @@ impl Server {
         self.refuse(now, id, &unanswered, refusal);
     }
 
+    /// The client of this association is somewhere else now (RFC 9146, section 6). Its sessions go on, and count among
+    /// those of the network where they began.
+    pub fn handle_moved(&mut self, endpoint: CoapEndpoint, route: Route) {
+        for id in self.sessions_of(endpoint).into_iter().flatten() {
+            if let Some(entry) = self.sessions.get_mut(&id) {
+                entry.session.handle_moved(route);
+            }
+        }
+    }
+
+    /// The sessions with this endpoint: one that waits for the store, and one that has been answered.
+    fn sessions_of(&self, endpoint: CoapEndpoint) -> [Option<SessionId>; 2] {
+        [self.resolving.get(&endpoint).copied(), self.by_endpoint.get(&endpoint).copied()]
+    }
+
     /// The association of this endpoint is gone.
     pub fn handle_closed(&mut self, now: Instant, endpoint: CoapEndpoint) {
         self.forget_pack(endpoint);
         self.admission.withdraw(endpoint);
-        for id in [self.resolving.get(&endpoint), self.by_endpoint.get(&endpoint)].map(Option::<&SessionId>::copied) {
+        for id in self.sessions_of(endpoint) {
             if let Some(entry) = id.and_then(|id| self.sessions.get_mut(&id)) {
                 let (id, (outcome, reason)) = (entry.session.id, entry.session.handle_closed(now));
                 self.end(now, id, outcome, reason);

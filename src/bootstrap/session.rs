@@ -39,7 +39,10 @@ const LONGEST_SESSION: Duration = Duration::from_secs(247);
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) endpoint: CoapEndpoint,
+    /// Where the client is.
     pub(super) route: Route,
+    /// Where it was when it asked, where it has moved since.
+    moved_from: Option<Route>,
     pub(super) peer: Peer,
     pub(super) request: BootstrapRequest,
     started: Instant,
@@ -102,6 +105,7 @@ impl Session {
             id,
             endpoint: origin.endpoint,
             route: origin.route,
+            moved_from: None,
             peer: origin.peer.clone(),
             version: request.least_version(),
             request,
@@ -126,6 +130,13 @@ impl Session {
     pub(super) fn lookup_key(&self, listeners: &[ListenerPolicy]) -> Result<LookupKey, Refusal> {
         let name_rule = listeners.get(self.endpoint.listener()).map(|policy| policy.certificate_name);
         authorisation::lookup_key(&self.request, &self.peer, name_rule.unwrap_or_default())
+    }
+
+    /// The client goes on from another address (RFC 9146, section 6).
+    pub(super) fn handle_moved(&mut self, route: Route) {
+        self.moved_from.get_or_insert(self.route);
+        self.route = route;
+        self.trace.moved(route.to_string());
     }
 
     /// The endpoint name of the device that it serves, once that is known.
@@ -450,6 +461,7 @@ impl Session {
             id: self.id.0,
             endpoint: self.device.clone().or_else(claimed),
             remote: self.route.to_string(),
+            moved_from: self.moved_from.map(|route| route.to_string()),
             identity: describe(&self.peer),
             profile: self.profile.clone(),
             lwm2m_version: self.version.map(|version| version.to_string()),

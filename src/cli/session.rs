@@ -103,6 +103,7 @@ pub fn report(session: &Session) -> Report {
         ("started", Some(summary.started.to_string())),
         ("endpoint", summary.endpoint.clone()),
         ("remote", Some(summary.remote.clone())),
+        ("moved from", summary.moved_from.clone()),
         ("proved", Some(summary.identity.clone())),
         ("profile", summary.profile.clone()),
         ("lwm2m version", summary.lwm2m_version.clone()),
@@ -157,6 +158,7 @@ mod tests {
             id: 7,
             endpoint: Some("meter\u{7}".to_owned()),
             remote: "192.0.2.1:40000".to_owned(),
+            moved_from: None,
             identity: "PSK identity \"meter\"".to_owned(),
             profile: Some("default".to_owned()),
             lwm2m_version: None,
@@ -190,6 +192,15 @@ mod tests {
         1     Bootstrap-Delete /0   62    2.02  1.5 ms    0
         2     Bootstrap-Write /0/1  62    none  1.5 ms    0           no answer
         "#);
+    }
+
+    #[test]
+    fn a_client_that_moved_is_shown_where_it_is_and_where_it_was() {
+        let mut moved = session(false);
+        moved.summary.moved_from = Some("198.51.100.7:5683".to_owned());
+        let shown = report(&moved).render(Format::Table);
+        assert!(shown.contains("remote      192.0.2.1:40000\nmoved from  198.51.100.7:5683\n"), "{shown}");
+        assert!(!report(&session(false)).render(Format::Json).contains("moved_from"));
     }
 
     #[test]

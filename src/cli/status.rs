@@ -227,8 +227,7 @@ mod tests {
     #[test]
     fn settings_have_the_names_of_the_config_file() {
         let said = dtls_settings(&listener(0, 0, 0));
-        let expected =
-            "connection_ids on, require_extended_master_secret off, raw_public_keys on, dtls_timeout 2.5 s";
+        let expected = "connection_ids on, require_extended_master_secret off, raw_public_keys on, dtls_timeout 2.5 s";
         assert_eq!(said, expected);
     }
 }

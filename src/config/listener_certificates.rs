@@ -58,9 +58,9 @@ pub(super) fn load(
     }
     let read_chain = |path| read_chain(path, base_dir, fields.engine, now, problems);
     let certificates = fields.certificate.map(read_chain).unwrap_or_default();
-    let key = fields.key.and_then(|path| read_key(path, base_dir, fields.engine, problems));
-    if let (Some(certificate), Some(key)) = (certificates.first(), &key) {
-        problems.extend(check_pair("key", key, certificate));
+    let key = fields.key.and_then(|path| read_key(path, base_dir, problems));
+    if let Some(key) = &key {
+        problems.extend(check_key(fields, key, certificates.first()));
     }
     let anchors = fields.trust_anchors.unwrap_or_default().iter().enumerate();
     let trust_anchors = anchors.flat_map(|(at, path)| read_anchors(at, path, base_dir, now, problems)).collect();
@@ -170,6 +170,32 @@ fn check_server_key(kind: KeyKind, path: &str, engine: DtlsEngine) -> Option<Pro
     }
 }
 
+/// Whether the key is the certificate's, and one that the engine takes. Of a key that is not the certificate's nothing
+/// more is said: it has to be another one.
+fn check_key(fields: &Fields<'_>, key: &PrivateKey, certificate: Option<&Certificate>) -> Vec<Problem> {
+    const FIELD: &str = "key";
+    let path = fields.key.unwrap_or_default();
+    let mut problems = Vec::new();
+    for problem in certificate.map(|certificate| check_pair(FIELD, key, certificate)).unwrap_or_default() {
+        let remedy = match fields.certificate.filter(|_| problem.is_error()) {
+            Some(partner) => {
+                format!("; name the key of {partner} here, or the certificate of this key as `certificate`")
+            }
+            None => String::new(),
+        };
+        let message = format!("in {path}: {}{remedy}", problem.message);
+        problems.push(Problem { message, ..problem });
+    }
+    if key.kind() == Some(KeyKind::P384)
+        && fields.engine == DtlsEngine::Native
+        && !problems.iter().any(Problem::is_error)
+    {
+        let message = format!("in {path}: {}", not_for_native(KeyKind::P384));
+        problems.push(Problem::error(FIELD, message).following_from(&["engine"]));
+    }
+    problems
+}
+
 /// The native engine knows one curve.
 fn not_for_native(kind: KeyKind) -> String {
     let other = if cfg!(feature = "openssl") { ", or write `engine = \"openssl\"`" } else { "" };
@@ -183,7 +209,7 @@ fn expiry(field: &'static str, certificate: &Certificate, path: &str, now: u64) 
     Some(Problem::warning(field, format!("in {path}: {}", found.message)))
 }
 
-fn read_key(path: &str, base_dir: &Path, engine: DtlsEngine, problems: &mut Vec<Problem>) -> Option<PrivateKey> {
+fn read_key(path: &str, base_dir: &Path, problems: &mut Vec<Problem>) -> Option<PrivateKey> {
     const FIELD: &str = "key";
     let MaterialFile { text, is_world_readable } = match read_material_file(path, FIELD, base_dir) {
         Ok(file) => file,
@@ -196,11 +222,6 @@ fn read_key(path: &str, base_dir: &Path, engine: DtlsEngine, problems: &mut Vec<
         problems.push(Problem::warning(FIELD, "everyone can read this key file: `chmod o-r` it"));
     }
     match PrivateKey::parse(&text) {
-        Ok(key) if key.kind() == Some(KeyKind::P384) && engine == DtlsEngine::Native => {
-            let message = format!("in {path}: {}", not_for_native(KeyKind::P384));
-            problems.push(Problem::error(FIELD, message).following_from(&["engine"]));
-            None
-        }
         Ok(key) if key.kind().is_none_or(|kind| matches!(kind, KeyKind::P256 | KeyKind::P384)) => Some(key),
         Ok(key) => {
             let kind = key.kind().map(|kind| kind.to_string()).unwrap_or_default();

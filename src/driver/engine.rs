@@ -374,6 +374,7 @@ impl Driver {
                 dtls::Output::Moved { association, route } => {
                     if let Some(from) = front.follow(association, route) {
                         debug!("the client of association {association} has moved from {from} to {route}");
+                        self.server.handle_moved(association_endpoint(index, association), route);
                     }
                 }
                 dtls::Output::ApplicationData { association, bytes } => {

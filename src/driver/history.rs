@@ -66,6 +66,7 @@ impl History {
             let texts = [
                 report.endpoint.as_deref().unwrap_or_default(),
                 &report.remote,
+                report.moved_from.as_deref().unwrap_or_default(),
                 &report.identity,
                 report.profile.as_deref().unwrap_or_default(),
                 report.outcome.name(),
@@ -92,6 +93,7 @@ mod tests {
             id,
             endpoint: Some(endpoint.to_owned()),
             remote: String::new(),
+            moved_from: None,
             identity: String::new(),
             profile: None,
             lwm2m_version: None,
@@ -146,6 +148,7 @@ mod tests {
         let mut found = record(1, "meter-1", false);
         found.report.reason = "The client fell silent.".to_owned();
         found.report.remote = "192.0.2.7:5683".to_owned();
+        found.report.moved_from = Some("198.51.100.9:5683".to_owned());
         history.record(found, true);
         history.record(record(2, "pump-1", false), true);
         let ids = |search: &str| {
@@ -155,6 +158,7 @@ mod tests {
         };
         assert_eq!(ids("meter"), [1]);
         assert_eq!(ids("192.0.2.7"), [1]);
+        assert_eq!(ids("198.51.100.9"), [1]);
         assert_eq!(ids("silent"), [1]);
         assert_eq!(ids("completed"), [2, 1]);
         assert_eq!(ids("nothing of it"), Vec::<u64>::new());

@@ -302,8 +302,7 @@ impl DtlsFront {
         self.associations.insert(id.number(), Association { id, route, peer, proof });
     }
 
-    /// The client of an association is somewhere else now; says where it was. A session that runs goes on, and counts
-    /// where it began: in its report, and among the sessions of its network.
+    /// The client of an association is somewhere else now; says where it was.
     pub(super) fn follow(&mut self, id: AssociationId, route: Route) -> Option<Route> {
         let association = self.associations.get_mut(&id.number())?;
         Some(std::mem::replace(&mut association.route, route))

@@ -16,6 +16,7 @@ mod identity;
 mod knowledge;
 mod levels;
 mod message_layer;
+mod moves;
 mod packs;
 mod plans;
 mod retransmission;

@@ -136,6 +136,15 @@ fn a_client_with_a_connection_id_may_change_its_address_in_the_middle_of_its_boo
     let (is_served, ports) = bootstrap_on_the_move(daemon.dtls);
     assert!(is_served && ports > 4, "{ports} ports\n{}", daemon.log());
     daemon.await_log("completed: meter-1 from 127.0.0.1:");
+    let sessions = daemon.ctl_json(&["session", "list"]);
+    let (remote, first) = (&sessions["items"][0]["remote"], &sessions["items"][0]["moved_from"]);
+    assert!(first.is_string() && first != remote, "{sessions}");
+    let shown = daemon.ctl(&["session", "show", "1"]).succeeded();
+    shown.saying(&[
+        "moved from",
+        first.as_str().unwrap(),
+        &format!("the client moved to {}", remote.as_str().unwrap()),
+    ]);
     let moves = daemon.log().lines().filter(|line| line.contains(" has moved from 127.0.0.1:")).count();
     assert_eq!(moves, ports - 1, "{}", daemon.log());
     let status = status_of_dtls(&daemon);

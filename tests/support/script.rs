@@ -174,6 +174,11 @@ impl Is {
         input(format!("client {} disconnects", self.0), move |world| world.close(self.0))
     }
 
+    /// It goes on from another port, and is still known by its connection id.
+    pub fn moves_to_port(self, port: u16) -> Step {
+        input(format!("client {} moves to port {port}", self.0), move |world| world.move_to_port(self.0, port))
+    }
+
     fn asked(self, world: &World) -> Message {
         world.clients[self.0].asked.clone().unwrap_or_else(|| world.fail("the client was asked nothing"))
     }

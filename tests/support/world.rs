@@ -206,6 +206,13 @@ impl World {
         self.collect();
     }
 
+    /// The client goes on from another port, as one with a connection id may.
+    pub fn move_to_port(&mut self, client: usize, port: u16) {
+        self.clients[client].route.remote.set_port(port);
+        self.server.handle_moved(self.clients[client].endpoint, self.clients[client].route);
+        self.collect();
+    }
+
     /// Lets time pass; each deadline on the way is met in time.
     pub fn pass(&mut self, time: Duration) {
         let end = self.elapsed + time;

@@ -18,8 +18,11 @@ pub struct SessionSummary {
     pub running: bool,
     /// Name of the device's record, or what the request claimed where none was found.
     pub endpoint: Option<String>,
-    /// The client's address and port.
+    /// The client's address and port, the latest where it has moved.
     pub remote: String,
+    /// Where it was when it asked, where it has moved since with its connection id (RFC 9146).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
     /// What the transport proved.
     pub identity: String,
     /// The profile that was applied.
@@ -55,6 +58,7 @@ impl Session {
             running,
             endpoint: report.endpoint,
             remote: report.remote,
+            moved_from: report.moved_from,
             identity: report.identity,
             profile: report.profile,
             lwm2m_version: report.lwm2m_version,

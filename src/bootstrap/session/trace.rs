@@ -13,16 +13,30 @@ const LONGEST_TRACE: usize = 128;
 
 /// The steps of one session so far.
 #[derive(Default)]
-pub(super) struct Trace(Vec<Step>);
+pub(super) struct Trace {
+    steps: Vec<Step>,
+    /// Where the client went since the latest step; the next one says so.
+    moved_to: Option<String>,
+}
 
 impl Trace {
     /// Adds a step; beyond the bound the last one says that there were more.
-    pub(super) fn push(&mut self, step: Step) {
-        if self.0.len() < LONGEST_TRACE {
-            self.0.push(step);
-        } else if let Some(last) = self.0.last_mut() {
+    pub(super) fn push(&mut self, mut step: Step) {
+        if let Some(address) = self.moved_to.take() {
+            // Before what it said there.
+            let more = step.note.map(|note| format!("; {note}")).unwrap_or_default();
+            step.note = Some(format!("the client moved to {address}{more}"));
+        }
+        if self.steps.len() < LONGEST_TRACE {
+            self.steps.push(step);
+        } else if let Some(last) = self.steps.last_mut() {
             last.note = Some("further steps are not listed".to_owned());
         }
+    }
+
+    /// The client is somewhere else now. That is no operation, and so no step: it is noted at the one under way.
+    pub(super) fn moved(&mut self, address: String) {
+        self.moved_to = Some(address);
     }
 
     /// Adds what became of one of our requests, which was first sent at a time and sent again so often. `code` is none where the client was silent or sent Reset.
@@ -47,7 +61,7 @@ impl Trace {
 
     /// Adds to what is said of the latest step.
     pub(super) fn note(&mut self, words: &str) {
-        if let Some(step) = self.0.last_mut() {
+        if let Some(step) = self.steps.last_mut() {
             let note = step.note.get_or_insert_default();
             note.push_str(if note.is_empty() { "" } else { "; " });
             note.push_str(words);
@@ -56,11 +70,11 @@ impl Trace {
 
     /// All steps.
     pub(super) fn steps(&self) -> &[Step] {
-        &self.0
+        &self.steps
     }
 
     /// Takes the steps out.
     pub(super) fn take(&mut self) -> Vec<Step> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.steps)
     }
 }
