@@ -12,6 +12,7 @@ use super::definitions::{Definitions, read_all, report_all};
 use super::document::Document;
 use super::limits::{Limits, LimitsDefinition};
 use super::listener::{ListenDefinition, Listener, ListenerSecurity};
+use super::proofs::AcceptedProofs;
 use super::report::{self, Report};
 use super::table::{Schema, Table, take_table, take_tables};
 use super::unresolved::{Reference, Refusal};
@@ -82,6 +83,10 @@ pub(super) fn assemble(document: &Document) -> Result<Config, Refusal> {
     };
     if !listeners.is_empty() && listeners.iter().all(wants_proof) {
         all.warn_of_unreachable_devices(&mut reports);
+    }
+    // Of listeners with mistakes it is not known what they were to take.
+    if !reports[0].has_errors() {
+        all.warn_of_useless_proofs(AcceptedProofs::of(&listeners), &mut reports);
     }
     refer_to_profiles(&listens, &all, &mut reports);
     let (servers, profiles, devices) = all.check_between(&mut reports);

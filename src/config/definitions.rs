@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::document::Document;
 use super::key_file::{self, DEVICE_FILES, SERVER_FILES};
+use super::proofs::AcceptedProofs;
 use super::report::Report;
 use super::table::{Schema, Table, take_tables};
 use super::unresolved::Reference;
@@ -90,6 +91,13 @@ impl<'t> Definitions<'t> {
             let message =
                 "the device has no key, and no listener is `nosec`: it cannot be served until it gets a `psk`";
             table.report_problem(&Problem::warning("psk", message), &mut reports[*file]);
+        }
+    }
+
+    /// Certificates and raw public keys that no listener takes.
+    pub(super) fn warn_of_useless_proofs(&self, accepted: AcceptedProofs, reports: &mut [Report<'_>]) {
+        for Placed { file, table } in &self.devices {
+            report_all(table, accepted.useless(&table.definition), &mut reports[*file]);
         }
     }
 

@@ -92,9 +92,17 @@ impl Diagnostics {
 
     /// Adds an error that concerns the file as a whole.
     pub fn push_error(&mut self, message: impl Into<String>) {
-        let message = one_line(&message.into());
-        let diagnostic = Diagnostic { severity: Severity::Error, file: self.file.clone(), place: None, message };
-        self.extend([diagnostic]);
+        self.push_of_file(Severity::Error, message.into());
+    }
+
+    /// Adds a warning that concerns the file as a whole.
+    pub fn push_warning(&mut self, message: impl Into<String>) {
+        self.push_of_file(Severity::Warning, message.into());
+    }
+
+    fn push_of_file(&mut self, severity: Severity, message: String) {
+        let message = one_line(&message);
+        self.extend([Diagnostic { severity, file: self.file.clone(), place: None, message }]);
     }
 
     /// Adds others, each in its place: those of the file itself first, then those of others by their names.

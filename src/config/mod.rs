@@ -16,6 +16,7 @@ mod listener;
 mod listener_certificates;
 mod listener_dtls;
 mod print;
+mod proofs;
 mod report;
 mod source;
 mod syntax;
@@ -34,6 +35,7 @@ pub use listener::{Listener, ListenerSecurity, UnknownClients};
 pub use listener_certificates::ListenerCertificates;
 pub use listener_dtls::{DtlsEngine, ListenerDtls};
 pub use print::{Printed, print_fleet};
+pub use proofs::AcceptedProofs;
 pub use unresolved::{Reference, Refusal, Unresolved};
 
 /// Where the database is if the file does not say.

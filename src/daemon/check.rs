@@ -6,8 +6,11 @@ use std::io::Write;
 use std::path::Path;
 
 use super::reload::take_definitions;
-use crate::config::{Config, Diagnostic, Diagnostics, Refusal, Unresolved};
+use crate::config::{AcceptedProofs, Config, Diagnostic, Diagnostics, Refusal, Unresolved};
 use crate::store::{self, DatabaseNames, FileConflict};
+
+/// Devices of the database of which each gets a warning of its own; of more there is one that counts them.
+const MOST_NAMED: usize = 10;
 
 /// Reads the file. A reference to what it does not define refuses nothing here.
 ///
@@ -69,6 +72,20 @@ fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError
         };
         let message = format!("{conflict}: at start {winner}, and a reload is refused; {remedy}");
         diagnostics.push_error(message);
+    }
+    let accepted = AcceptedProofs::of(&config.listeners);
+    let (mut named, mut others) = (0, 0);
+    store::proofs_in_database(&config.state_dir, |device| {
+        for problem in accepted.useless(&device) {
+            match named {
+                0..MOST_NAMED => diagnostics.push_warning(format!("in the database: {}", problem.message)),
+                _ => others += 1,
+            }
+            named += 1;
+        }
+    })?;
+    if others > 0 {
+        diagnostics.push_warning(format!("in the database: the same is true of {others} more"));
     }
     Ok(diagnostics)
 }

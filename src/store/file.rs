@@ -104,6 +104,35 @@ fn own_names(connection: &Connection) -> rusqlite::Result<DatabaseNames> {
     })
 }
 
+/// Tells `tell` of each device that the database of `state_dir` defines with a certificate or a raw public key, for
+/// `bootstrapd check`: its endpoint and those two, and nothing else of it. Needs no key and does not disturb a running
+/// daemon.
+///
+/// # Errors
+/// [`OpenError`] where the database cannot be read.
+pub fn proofs_in_database(state_dir: &Path, tell: impl FnMut(DeviceDefinition)) -> Result<(), OpenError> {
+    let Some(connection) = open::open_to_look(state_dir)? else { return Ok(()) };
+    own_proofs(&connection, tell)
+        .map_err(|source| OpenError::Database { path: state_dir.join(open::DATABASE_FILE), source })
+}
+
+fn own_proofs(connection: &Connection, mut tell: impl FnMut(DeviceDefinition)) -> rusqlite::Result<()> {
+    // Databases of the first schemas have no such columns until the daemon has started on them.
+    let columns = "SELECT count(*) FROM pragma_table_info('devices') WHERE name IN ('certificate', 'public_key')";
+    if connection.query_row(columns, [], |row| row.get::<_, i64>(0))? < 2 {
+        return Ok(());
+    }
+    let sql = "SELECT endpoint, certificate, public_key FROM devices
+         WHERE origin = 'database' AND (certificate IS NOT NULL OR public_key IS NOT NULL) ORDER BY endpoint";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (endpoint, certificate, public_key) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        tell(DeviceDefinition { endpoint, certificate, public_key, ..DeviceDefinition::default() });
+    }
+    Ok(())
+}
+
 /// Applies the file in the transaction of `work`.
 pub(super) fn apply(
     work: &Work<'_>,

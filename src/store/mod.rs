@@ -62,7 +62,9 @@ pub use entry::{
     LastOutcome, ModelEntry, Origin, ProfileEntry, ServerEntry, UnixMillis,
 };
 pub use error::{ChangeError, Dangling, Dependents, FileConflict, Kind, OpenError, StoreError};
-pub use file::{DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database};
+pub use file::{
+    DatabaseNames, FileApplied, FileDefinitions, FileMode, file_conflicts, names_in_database, proofs_in_database,
+};
 pub use fleet::{Apply, FleetApplied, FleetChange, FleetError, FleetFiles, FleetProblem, FleetVerb};
 pub use handle::Store;
 pub use reader::Reader;

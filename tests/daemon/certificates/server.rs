@@ -186,3 +186,70 @@ fn what_cannot_prove_a_device_is_named() {
         world.site.check().ended_with(1).explaining(&[expected, "error"]);
     }
 }
+
+#[test]
+fn what_devices_have_on_record_and_no_listener_takes_is_warned_of() {
+    let world = World::new();
+    let holder = Wish::named("p384").self_signed_on_p384();
+    holder.write(&world.site, "p384");
+    world.site.file("p384.pub", &holder.public_key_pem());
+    let own = "certificate = \"server.pem\"\nkey = \"server.key\"\n";
+    let raw = "raw_public_keys = true\nkey = \"server.key\"\n";
+    let native = |lines: &str| format!("engine = \"native\"\n{lines}");
+    let beside = format!("{}[[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"dtls\"\n{own}", native(own));
+    let (certificate, key) = ("certificate_file = \"p384.pem\"", "public_key_file = \"p384.pub\"");
+    let fingerprint = format!("certificate = \"sha256:{}\"", "ab".repeat(32));
+    let curve = |proof: &str| {
+        format!(
+            "warning: the device `d` has a {proof} on record whose key is EC P-384, and all listeners that take a {proof} \
+             have the native DTLS engine, which takes EC P-256 alone: give the device a key of that kind, or write \
+             `engine = \"openssl\"` on one"
+        )
+    };
+    let none = |proof: &str, remedy: &str| {
+        format!("warning: the device `d` has a {proof} on record, and no listener takes any: {remedy}")
+    };
+    for (listener, line, expected) in [
+        (native(own), certificate, Some(curve("certificate"))),
+        (native(own), fingerprint.as_str(), None),
+        (own.to_owned(), certificate, None),
+        (beside, certificate, None),
+        (String::new(), certificate, Some(none("certificate", "name a `certificate` and a `key` on one"))),
+        (native(raw), key, Some(curve("raw public key"))),
+        (raw.to_owned(), key, None),
+        (own.to_owned(), key, Some(none("raw public key", "write `raw_public_keys = true` on one, and name a `key`"))),
+    ] {
+        world.configure(&listener, &device("d", line));
+        let checked = world.site.check().succeeded();
+        let said: Vec<&str> = checked.stdout.lines().filter(|line| line.contains("on record")).collect();
+        match expected {
+            Some(expected) => assert!(said.len() == 1 && said[0].contains(&expected), "{listener}{line}: {said:#?}"),
+            None => assert_eq!(said, Vec::<&str>::new(), "{listener}{line}"),
+        }
+    }
+    // The remedy is one.
+    let daemon = world.start(own, &device("d", certificate));
+    bootstrap(daemon.dtls, "d", &Proof::Certificate(&holder)).served();
+}
+
+#[test]
+fn what_devices_of_the_database_have_on_record_is_looked_at_too() {
+    let world = World::new();
+    Wish::named("p384").self_signed_on_p384().write(&world.site, "p384");
+    Wish::named("p256").self_signed().write(&world.site, "p256");
+    let listener = |engine: &str| format!("engine = \"{engine}\"\n{CERTIFICATES}");
+    let daemon = world.start(&listener("openssl"), "");
+    for name in ["p384", "p256"] {
+        let path = world.site.path(&format!("{name}.pem"));
+        daemon.ctl(&["device", "add", name, "--certificate-file", path.to_str().unwrap()]).succeeded();
+    }
+    let said = |engine: &str| -> Vec<String> {
+        world.configure(&listener(engine), "");
+        let checked = world.site.check().succeeded();
+        checked.stdout.lines().filter(|line| line.contains("on record")).map(str::to_owned).collect()
+    };
+    assert_eq!(said("openssl"), Vec::<String>::new());
+    let warnings = said("native");
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert!(warnings[0].contains("warning: in the database: the device `p384` has a certificate on record"));
+}
