@@ -124,6 +124,7 @@ impl Daemon {
         let configuration = LoadConfiguration {
             target,
             psk: psk.then(|| Psk { identity: name.to_owned(), key: Secret::from(KEY.as_bytes()) }),
+            certificates: Vec::new(),
             suites: vec![CipherSuite::Aes128Ccm8],
             client,
             count,

@@ -45,7 +45,15 @@ pub fn run(configuration: LoadConfiguration) -> Result<Report, Failure> {
 /// Clients of one name at the same time displace each other, as the server holds one session per device.
 fn warning(configuration: &LoadConfiguration) -> Option<&'static str> {
     let numbered = |text: &str| text.contains("{n}");
-    let named = numbered(&configuration.client.endpoint)
+    if let [_] = configuration.certificates[..] {
+        let misleads = configuration.concurrency > 1 || numbered(&configuration.client.endpoint);
+        return (configuration.count > 1 && misleads).then_some(
+            "all clients show the same certificate, so that they are the same device, whatever they call themselves, and \
+             those at the same time disturb each other: put {n} into the names of the files of certificate and key",
+        );
+    }
+    let named = !configuration.certificates.is_empty()
+        || numbered(&configuration.client.endpoint)
         || configuration.psk.as_ref().is_some_and(|psk| numbered(&psk.identity));
     (configuration.count > 1 && configuration.concurrency > 1 && !named).then_some(
         "all clients are the same device, and those at the same time disturb each other: put {n} into the endpoint name",
@@ -152,6 +160,7 @@ mod tests {
         LoadConfiguration {
             target: "coaps://127.0.0.1".parse().unwrap(),
             psk,
+            certificates: Vec::new(),
             suites: Vec::new(),
             client: ClientConfiguration::new(endpoint),
             count,

@@ -1,6 +1,6 @@
 //! `bootstrapctl simulate`: plays a device against any Bootstrap-Server, or many at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
@@ -22,6 +22,8 @@ Examples:
       --psk-file meter-1.key
   bootstrapctl simulate --server coaps://127.0.0.1:5684 'load-⟨n⟩' \\
       --psk-file load.key --count 10000 --concurrency 32
+  bootstrapctl simulate --server coaps://127.0.0.1:5684 'load-⟨n⟩' \\
+      --certificate 'load-⟨n⟩.pem' --key 'load-⟨n⟩.key' --count 100
   bootstrapctl simulate --server coap://127.0.0.1:5683 meter-1 \\
       --like zephyr --block-size 64";
 
@@ -42,10 +44,11 @@ pub struct Simulate {
     /// File with the pre-shared key, as hex:..., base64:... or text:...; `-` reads it from stdin.
     #[arg(long, value_name = "FILE")]
     psk_file: Option<PathBuf>,
-    /// File with the device's certificate, and those that lead to its authority: PEM, or one in DER.
-    #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["psk_file", "count"])]
+    /// File with the device's certificate, and those that lead to its authority: PEM, or one in DER. With --count, `⟨n⟩`
+    /// in the name counts up from 1; without it, all devices show the same certificate.
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "psk_file")]
     certificate: Option<PathBuf>,
-    /// File with the certificate's private key: PEM or DER.
+    /// File with the certificate's private key: PEM or DER. With --count, `⟨n⟩` in the name counts up from 1.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
     /// File with the authorities that may certify the server; left out, any server is believed.
@@ -106,18 +109,21 @@ impl Simulate {
         self.check_key()?;
         let psk = self.psk()?;
         let client = self.client()?;
-        if let Some(certificate) = self.certificate()? {
-            let given = runtime()?.block_on(bootstrap_with_certificate(&self.server, &certificate, client))?;
-            return Ok(report(&given.view(self.reveal)));
-        }
+        let certificates = self.certificates()?;
         let suites = CipherSuite::ALL;
         let Some(count) = self.count else {
-            let given = runtime()?.block_on(bootstrap(&self.server, psk.as_ref(), &suites, client))?;
+            let given = match certificates.first() {
+                Some(certificate) => {
+                    runtime()?.block_on(bootstrap_with_certificate(&self.server, certificate, client))?
+                }
+                None => runtime()?.block_on(bootstrap(&self.server, psk.as_ref(), &suites, client))?,
+            };
             return Ok(report(&given.view(self.reveal)));
         };
         load::run(LoadConfiguration {
             target: self.server,
             psk,
+            certificates,
             suites: suites.to_vec(),
             client,
             count,
@@ -184,12 +190,20 @@ impl Simulate {
         }
     }
 
-    fn certificate(&self) -> Result<Option<ClientCertificate>, Failure> {
-        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
-        let certificate = read_bytes(certificate)?;
-        let key = Secret::from(read_bytes(key)?.as_slice());
+    /// The certificate that all devices show, or one for each where the names of the files are numbered; none where they
+    /// show none.
+    fn certificates(&self) -> Result<Vec<ClientCertificate>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(Vec::new()) };
         let trust = self.trust.as_deref().map(read_bytes).transpose()?;
-        Ok(Some(ClientCertificate::read(&certificate, &key, trust.as_ref().map(|bytes| bytes.as_slice()))?))
+        let is_numbered = [certificate, key].into_iter().any(|path| path.to_string_lossy().contains("{n}"));
+        let devices = self.count.filter(|_| is_numbered);
+        let read = |number| {
+            let file = |path: &Path| devices.map_or_else(|| path.to_owned(), |_| numbered(path, number));
+            let (certificate, key) = (read_bytes(&file(certificate))?, read_bytes(&file(key))?);
+            let key = Secret::from(key.as_slice());
+            Ok(ClientCertificate::read(&certificate, &key, trust.as_ref().map(|bytes| bytes.as_slice()))?)
+        };
+        (1..=devices.unwrap_or(1)).map(read).collect()
     }
 
     fn psk(&self) -> Result<Option<Psk>, Failure> {
@@ -197,6 +211,11 @@ impl Simulate {
         let identity = self.psk_identity.clone().unwrap_or_else(|| self.endpoint.clone());
         Ok(Some(Psk { identity, key: read_file(file)?.key().clone() }))
     }
+}
+
+/// The path with a number in place of each `{n}`; one that is not UTF-8 holds none.
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    path.to_str().map_or_else(|| path.to_owned(), |text| text.replace("{n}", &number.to_string()).into())
 }
 
 /// What the device was given: its server accounts.

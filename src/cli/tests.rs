@@ -122,6 +122,18 @@ fn the_help_says_what_is_not_served_yet() {
 }
 
 #[test]
+fn the_help_of_status_says_what_its_figures_count() {
+    let help = said(&["status", "--help"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    for sentence in [
+        "evicted handshakes and associations that made room for new ones",
+        "dropped datagrams that were garbage",
+        "withheld messages not sent to the new address of a client with a connection id",
+    ] {
+        assert!(help.contains(sentence), "{sentence:?} is missing in {help}");
+    }
+}
+
+#[test]
 fn numbers_out_of_bounds_are_explained_as_numbers() {
     for (words, reason) in [
         (&["server", "add", "eu", "--lifetime", "-4"][..], "-4 is not in 0..=4294967295"),

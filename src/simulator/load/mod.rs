@@ -26,7 +26,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub use report::{FailureCount, LatencySummary, LoadReport, Progress, ServerUsage, TrafficTotals};
 
-use super::shell::{CipherSuite, DtlsContext, Psk, Target, fresh_seed};
+use super::shell::{CipherSuite, ClientCertificate, DtlsContext, Psk, Target, fresh_seed};
 use super::{ClientConfiguration, Failure, Provisioned, Traffic};
 use latency::Latencies;
 use process::{CpuTime, Memory, cpu_time, memory, own_thread};
@@ -42,6 +42,9 @@ pub struct LoadConfiguration {
     pub target: Target,
     /// Credentials, for a `coaps` target only. All clients have the same key.
     pub psk: Option<Psk>,
+    /// In its place, the certificates of the clients: the first shows the first, and so on, from the beginning again where
+    /// there are fewer certificates than clients. All trust whom the first one says.
+    pub certificates: Vec<ClientCertificate>,
     /// Cipher suites in the order in which they are offered.
     pub suites: Vec<CipherSuite>,
     /// What each client is like.
@@ -160,8 +163,9 @@ fn check(configuration: &LoadConfiguration) -> Result<(), LoadError> {
     if configuration.target.tcp {
         return Err(LoadError::Senseless("the load is put on over UDP or DTLS, not over TCP"));
     }
-    let fits = configuration.target.secure == configuration.psk.is_some();
-    let words = "coaps:// needs a PSK identity and a key, and coap:// takes none";
+    let credentials = usize::from(configuration.psk.is_some()) + usize::from(!configuration.certificates.is_empty());
+    let fits = credentials == usize::from(configuration.target.secure);
+    let words = "coaps:// needs a PSK identity and a key, or else a certificate, and coap:// takes none";
     if fits { Ok(()) } else { Err(Failure::UnusableCredentials(words).into()) }
 }
 
@@ -187,7 +191,11 @@ async fn run_within(
 async fn prepare(configuration: LoadConfiguration) -> Result<Shared, LoadError> {
     let addresses = configuration.target.resolve().await?;
     let address = addresses.first().copied().ok_or(LoadError::Senseless("the server has no address"))?;
-    let dtls = configuration.psk.as_ref().map(|_| DtlsContext::new(&configuration.suites)).transpose()?;
+    let dtls = match (&configuration.psk, configuration.certificates.first()) {
+        (Some(_), _) => Some(DtlsContext::new(&configuration.suites)?),
+        (None, Some(first)) => Some(DtlsContext::for_certificate(first)?),
+        (None, None) => None,
+    };
     let seed = fresh_seed()?;
     let (next, tally) = (Cell::new(0), RefCell::default());
     let ports = RefCell::new(Ports::default());

@@ -12,6 +12,7 @@ fn configuration(server: &ScriptedServer, count: u64) -> LoadConfiguration {
     LoadConfiguration {
         target: server.target(),
         psk: None,
+        certificates: Vec::new(),
         suites: CipherSuite::ALL.to_vec(),
         client: ClientConfiguration { stale_account, ..ClientConfiguration::new("meter-{n}") },
         count,

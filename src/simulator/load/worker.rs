@@ -11,7 +11,7 @@ use tokio::time::sleep_until;
 
 use super::{LoadError, Shared};
 use crate::simulator::shell::{
-    Alarm, Association, HANDSHAKE_LIMIT, Psk, Session, connected_socket, drive, say_goodbye,
+    Alarm, Association, ClientCertificate, HANDSHAKE_LIMIT, Psk, Session, connected_socket, drive, say_goodbye,
 };
 use crate::simulator::{Client, ClientConfiguration, Failure, Traffic};
 
@@ -149,14 +149,24 @@ impl Shared {
             ..template.clone()
         };
         let limit = HANDSHAKE_LIMIT.min(configuration.limit);
-        let association = match (&self.dtls, &self.configuration.psk) {
-            (Some(context), Some(psk)) => {
+        let association = match (&self.dtls, &self.configuration.psk, self.certificate_of(number)) {
+            (Some(context), Some(psk), _) => {
                 let psk = Psk { identity: numbered(&psk.identity, number), key: psk.key.clone() };
                 Some(Association::new(context, psk, now, limit)?)
+            }
+            (Some(context), None, Some(certificate)) => {
+                let host = &self.configuration.target.host;
+                Some(Association::with_certificate(context, certificate, host, now, limit)?)
             }
             _ => None,
         };
         Ok(Session::new(Client::new(configuration, self.seed_of(number)), association))
+    }
+
+    fn certificate_of(&self, number: u64) -> Option<&ClientCertificate> {
+        let certificates = &self.configuration.certificates;
+        let at = number.checked_rem(certificates.len() as u64)?;
+        certificates.get(usize::try_from(at).ok()?)
     }
 
     /// A seed for each client from the one of the run; neither token nor jitter needs to be unpredictable here.

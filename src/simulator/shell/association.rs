@@ -65,7 +65,7 @@ impl DtlsContext {
         Ok(DtlsContext { context: builder.build(), key })
     }
 
-    /// A context for associations by [`Association::with_certificate`].
+    /// A context for associations by [`Association::with_certificate`]; all of them trust whom `certificate` trusts.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl DtlsContext {
         let mut builder = SslContext::builder(SslMethod::dtls_client())?;
         builder.set_options(SslOptions::NO_QUERY_MTU);
         builder.set_cipher_list(&format!("{}:@SECLEVEL=0", certificate::SUITES))?;
-        certificate.load(&mut builder)?;
+        certificate.load_trust(&mut builder)?;
         Ok(DtlsContext { context: builder.build(), key })
     }
 }
@@ -138,11 +138,13 @@ impl Association {
     /// [`Failure::HandshakeRefused`] where OpenSSL cannot go on.
     pub fn with_certificate(
         context: &DtlsContext,
+        certificate: &ClientCertificate,
         host: &str,
         now: Instant,
         limit: Duration,
     ) -> Result<Association, Failure> {
         let mut ssl = Ssl::new(&context.context).map_err(out_of_order)?;
+        certificate.prove(&mut ssl).map_err(out_of_order)?;
         ClientCertificate::name_server(&mut ssl, host).map_err(out_of_order)?;
         Association::over(ssl, Arc::default(), now, limit)
     }

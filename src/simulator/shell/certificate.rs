@@ -50,22 +50,26 @@ impl ClientCertificate {
         Ok(ClientCertificate { chain, key, trust })
     }
 
-    /// Loads everything but the server's name.
-    pub(super) fn load(&self, builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    /// Loads whom to trust, which is the same for all clients of a context.
+    pub(super) fn load_trust(&self, builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
         // The chain goes as it was given.
         builder.set_mode(SslMode::NO_AUTO_CHAIN);
-        for (index, certificate) in self.chain.iter().enumerate() {
-            match index {
-                0 => builder.set_certificate(certificate)?,
-                _ => builder.add_extra_chain_cert(certificate.clone())?,
-            }
-        }
-        builder.set_private_key(&self.key)?;
         for anchor in &self.trust {
             builder.cert_store_mut().add_cert(anchor.clone())?;
         }
         builder.set_verify(if self.trust.is_empty() { SslVerifyMode::NONE } else { SslVerifyMode::PEER });
         Ok(())
+    }
+
+    /// Loads the client's own certificate and key.
+    pub(super) fn prove(&self, ssl: &mut SslRef) -> Result<(), ErrorStack> {
+        for (index, certificate) in self.chain.iter().enumerate() {
+            match index {
+                0 => ssl.set_certificate(certificate)?,
+                _ => ssl.add_chain_cert(certificate.clone())?,
+            }
+        }
+        ssl.set_private_key(&self.key)
     }
 
     /// Names the server: it has to show a certificate with this name, and learns which one it was asked by (RFC 6066,

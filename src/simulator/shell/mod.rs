@@ -87,7 +87,7 @@ pub async fn bootstrap_with_certificate(
     let context = DtlsContext::for_certificate(certificate)?;
     let limit = HANDSHAKE_LIMIT.min(configuration.limit);
     bootstrap_over(target, configuration, || {
-        Association::with_certificate(&context, &target.host, Instant::now(), limit).map(Some)
+        Association::with_certificate(&context, certificate, &target.host, Instant::now(), limit).map(Some)
     })
     .await
 }

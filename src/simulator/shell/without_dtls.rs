@@ -57,6 +57,7 @@ impl Association {
 
     pub fn with_certificate(
         context: &DtlsContext,
+        _certificate: &ClientCertificate,
         _host: &str,
         _now: Instant,
         _limit: Duration,

@@ -234,3 +234,39 @@ fn an_association_without_any_certificate_is_told_apart() {
     assert!(matches!(met, Met::NoAssociation(Some(HANDSHAKE_FAILURE))), "{met:?}");
     daemon.await_log("certificates take `certificate` and `key` there");
 }
+
+#[test]
+fn many_simulated_devices_may_show_certificates_of_their_own_or_one_and_the_same() {
+    let world = World::new();
+    for number in 1..=4 {
+        world.certified(Wish::named(&format!("load-{number}"))).write(&world.site, &format!("load-{number}"));
+    }
+    let devices: String = (1..=4).map(|number| device(&format!("load-{number}"), "")).collect();
+    let daemon = world.start(CERTIFICATES, &devices);
+    let server = format!("coaps://{}", daemon.dtls);
+    let simulate = |endpoint: &str, file: &str, more: &[&str]| {
+        let [certificate, key] = ["pem", "key"].map(|ending| world.site.path(&format!("{file}.{ending}")));
+        let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+        let words = ["simulate", "--server", &server, endpoint, "--certificate", certificate, "--key", key];
+        daemon.ctl(&[&words[..], more].concat())
+    };
+    let own = simulate("load-{n}", "load-{n}", &["--count", "4", "--concurrency", "2"]).succeeded();
+    assert!(!own.stderr.contains("warning"), "{}", own.stderr);
+    own.saying(&["4 of 4"]);
+    let sessions = daemon.ctl_json(&["session", "list"]);
+    let endpoint = |session: &serde_json::Value| session["endpoint"].as_str().unwrap_or_default().to_owned();
+    let mut served: Vec<String> = sessions["items"].as_array().unwrap().iter().map(endpoint).collect();
+    served.sort_unstable();
+    assert_eq!(served, ["load-1", "load-2", "load-3", "load-4"]);
+
+    let same = simulate("load-1", "load-1", &["--count", "3"]).succeeded();
+    assert!(!same.stderr.contains("warning"), "{}", same.stderr);
+    same.saying(&["3 of 3"]);
+    for (endpoint, more) in
+        [("load-{n}", &["--count", "2"][..]), ("load-1", &["--count", "2", "--concurrency", "2", "--timeout", "1"])]
+    {
+        simulate(endpoint, "load-1", more).explaining(&["warning: all clients show the same certificate", "{n}"]);
+    }
+    let missing = simulate("load-{n}", "load-{n}", &["--count", "5"]).ended_with(1);
+    missing.explaining(&["load-5.pem"]);
+}

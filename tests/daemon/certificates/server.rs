@@ -188,6 +188,19 @@ fn what_cannot_prove_a_device_is_named() {
 }
 
 #[test]
+fn status_says_whether_raw_public_keys_are_taken_and_follows_a_reload() {
+    let world = World::new();
+    let daemon = world.start("key = \"server.key\"\nraw_public_keys = true\n", "");
+    let shown = || daemon.ctl_json(&["status"])["listeners"][0]["dtls"]["raw_public_keys"].clone();
+    assert_eq!(shown(), json!(true));
+    daemon.ctl(&["status"]).succeeded().saying(&["raw_public_keys on"]);
+    world.configure(CERTIFICATES, "");
+    daemon.ctl(&["reload"]).succeeded();
+    assert_eq!(shown(), json!(false));
+    daemon.ctl(&["status"]).succeeded().saying(&["raw_public_keys off"]);
+}
+
+#[test]
 fn what_devices_have_on_record_and_no_listener_takes_is_warned_of() {
     let world = World::new();
     let holder = Wish::named("p384").self_signed_on_p384();

@@ -60,7 +60,7 @@ fn connect(
     let client = ClientCertificate::read(&certificate.to_der().unwrap(), &key, trust.as_deref()).unwrap();
     let context = DtlsContext::for_certificate(&client).unwrap();
     let now = Instant::now();
-    let mut client = Association::with_certificate(&context, host, now, Duration::from_secs(15)).unwrap();
+    let mut client = Association::with_certificate(&context, &client, host, now, Duration::from_secs(15)).unwrap();
     for _ in 0..6 {
         if let Err(failure) = client.advance(now) {
             return (Err(failure), server);
