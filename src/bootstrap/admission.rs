@@ -72,7 +72,10 @@ struct Presence {
 #[derive(Debug, PartialEq)]
 pub(super) struct WaitingRequest {
     pub(super) endpoint: CoapEndpoint,
+    /// Where it came from, which says in whose line it stands.
     pub(super) route: Route,
+    /// Where its client has moved since.
+    pub(super) moved_to: Option<Route>,
     pub(super) peer: Peer,
     pub(super) largest_message: Option<usize>,
     /// As it came; it takes less memory than what it says.
@@ -105,6 +108,7 @@ impl WaitingRequest {
         WaitingRequest {
             endpoint: origin.endpoint,
             route: origin.route,
+            moved_to: None,
             peer: origin.peer.clone(),
             largest_message: origin.largest_message,
             datagram: datagram.into(),
@@ -190,6 +194,7 @@ impl Admission {
             // A client with a connection id may have moved to another network (RFC 9146); its place stays in the line of
             // the one where it began to wait.
             request.route = waiting.route;
+            request.moved_to = waiting.moved_to;
             *waiting = request;
             return self.prolong(now, place);
         }
@@ -219,6 +224,14 @@ impl Admission {
     pub(super) fn heard_again(&mut self, now: Instant, endpoint: CoapEndpoint) {
         if let Some(place) = self.places.get(&endpoint).copied() {
             self.prolong(now, place);
+        }
+    }
+
+    /// The client of this endpoint is somewhere else now. It keeps its place in the line.
+    pub(super) fn moved(&mut self, endpoint: CoapEndpoint, route: Route) {
+        let place = self.places.get(&endpoint);
+        if let Some(request) = place.and_then(|place| self.requests.get_mut(place)) {
+            request.moved_to = Some(route);
         }
     }
 

@@ -214,6 +214,7 @@ impl Server {
     /// The client of this association is somewhere else now (RFC 9146, section 6). Its sessions go on, and count among
     /// those of the network where they began.
     pub fn handle_moved(&mut self, endpoint: CoapEndpoint, route: Route) {
+        self.admission.moved(endpoint, route);
         for id in self.sessions_of(endpoint).into_iter().flatten() {
             if let Some(entry) = self.sessions.get_mut(&id) {
                 entry.session.handle_moved(route);

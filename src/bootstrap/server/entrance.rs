@@ -86,10 +86,14 @@ impl Server {
             return self.forget_departed();
         }
         while let Some(request) = self.admission.next(now) {
-            let WaitingRequest { endpoint, route, ref peer, largest_message, ref datagram, ticket, .. } = request;
+            let WaitingRequest { endpoint, route, moved_to, ref peer, largest_message, ref datagram, ticket, .. } =
+                request;
             // It was a message when it came.
             let Ok(message) = Message::decode(datagram) else { continue };
             self.begin_session(now, Origin { endpoint, route, peer, largest_message }, message, ticket);
+            if let Some(route) = moved_to {
+                self.handle_moved(endpoint, route);
+            }
         }
         self.forget_departed();
     }

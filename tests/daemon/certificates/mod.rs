@@ -245,7 +245,7 @@ fn many_simulated_devices_may_show_certificates_of_their_own_or_one_and_the_same
     let daemon = world.start(CERTIFICATES, &devices);
     let server = format!("coaps://{}", daemon.dtls);
     let simulate = |endpoint: &str, file: &str, more: &[&str]| {
-        let [certificate, key] = ["pem", "key"].map(|ending| world.site.path(&format!("{file}.{ending}")));
+        let [certificate, key] = ["pem", "key"].map(|ending| world.site.path(format!("{file}.{ending}")));
         let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
         let words = ["simulate", "--server", &server, endpoint, "--certificate", certificate, "--key", key];
         daemon.ctl(&[&words[..], more].concat())

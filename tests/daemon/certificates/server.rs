@@ -253,7 +253,7 @@ fn what_devices_of_the_database_have_on_record_is_looked_at_too() {
     let listener = |engine: &str| format!("engine = \"{engine}\"\n{CERTIFICATES}");
     let daemon = world.start(&listener("openssl"), "");
     for name in ["p384", "p256"] {
-        let path = world.site.path(&format!("{name}.pem"));
+        let path = world.site.path(format!("{name}.pem"));
         daemon.ctl(&["device", "add", name, "--certificate-file", path.to_str().unwrap()]).succeeded();
     }
     let said = |engine: &str| -> Vec<String> {
