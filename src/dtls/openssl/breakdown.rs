@@ -6,6 +6,8 @@ use std::ffi::c_int;
 
 use openssl::error::ErrorStack;
 
+use crate::dtls::AlertDescription;
+
 /// Why a handshake cannot succeed any more, as far as it matters to anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::dtls) enum Breakdown {
@@ -13,6 +15,8 @@ pub(in crate::dtls) enum Breakdown {
     NoCommonSuite,
     /// The signature in CertificateVerify is not by the key that the client offered.
     WrongSignature,
+    /// The client has given up, and says why.
+    ClientAlert(AlertDescription),
     /// Anything else.
     Other,
 }
@@ -24,6 +28,9 @@ const BAD_SIGNATURE: c_int = 123;
 const NO_SHARED_CIPHER: c_int = 193;
 const NO_SHARED_GROUPS: c_int = 410;
 
+/// SSL_AD_REASON_OFFSET of ssl.h: an alert of the client's is reported as this and its number.
+const ALERTS: c_int = 1000;
+
 /// What OpenSSL's error says.
 pub(super) fn breakdown_of(error: &openssl::ssl::Error) -> Breakdown {
     let errors = error.ssl_error().map_or(&[][..], ErrorStack::errors);
@@ -32,7 +39,7 @@ pub(super) fn breakdown_of(error: &openssl::ssl::Error) -> Breakdown {
     let mut known = reasons.filter_map(|reason| match reason {
         NO_SHARED_CIPHER | NO_SHARED_GROUPS => Some(Breakdown::NoCommonSuite),
         BAD_SIGNATURE => Some(Breakdown::WrongSignature),
-        _ => None,
+        _ => u8::try_from(reason - ALERTS).ok().map(AlertDescription).map(Breakdown::ClientAlert),
     });
     known.next_back().unwrap_or(Breakdown::Other)
 }
