@@ -5,6 +5,8 @@
 
 use super::certificate::KeyType;
 use super::client_hello::Reader;
+#[cfg(feature = "openssl")]
+use super::client_hello::{CLIENT_CERTIFICATE_TYPE, ClientHello, SERVER_CERTIFICATE_TYPE};
 use super::suites::CipherSuite;
 
 /// What a server shows and takes.
@@ -57,6 +59,21 @@ impl KeyPolicy {
     pub(super) fn divides(self, suites: &[CipherSuite], numbers: &[u8], offered: OfferedTypes<'_>) -> bool {
         let mut common = suites.iter().filter(|suite| suite.is_among(numbers)).peekable();
         common.peek().is_some() && common.all(|suite| !suite.takes_psk()) && self.agree(offered).is_none()
+    }
+
+    /// The same before an engine that would not say so: where raw public keys are not allowed OpenSSL takes the question for
+    /// unasked, and goes on with certificates that such a client has not.
+    #[cfg(feature = "openssl")]
+    pub(super) fn turns_away(self, suites: &[CipherSuite], hello: &ClientHello<'_>) -> bool {
+        let types = |number| hello.extensions.find(number).map(list_of_types);
+        match (types(CLIENT_CERTIFICATE_TYPE), types(SERVER_CERTIFICATE_TYPE)) {
+            // What is in no form is the engine's to refuse.
+            (Some(None), _) | (_, Some(None)) => false,
+            (client, server) => {
+                let offered = OfferedTypes { client: client.flatten(), server: server.flatten() };
+                self.divides(suites, hello.suites, offered)
+            }
+        }
     }
 }
 

@@ -40,10 +40,10 @@ use self::chain::{Believed, Trust};
 use self::wire::{Wire, is_plausible};
 use super::association::{Reception, Standing};
 use super::certificate::{CertificateFault, Identity, KeyType, Offered, Verdict};
-use super::client_hello::{CLIENT_CERTIFICATE_TYPE, ClientHello, SERVER_CERTIFICATE_TYPE};
+use super::client_hello::ClientHello;
 use super::error::EngineError;
 use super::gate::Flight;
-use super::key_types::{KeyPolicy, OfferedTypes, list_of_types};
+use super::key_types::KeyPolicy;
 use super::record::Records;
 use super::{AlertDescription, CipherSuite, Configuration, suites};
 use crate::secret::Secret;
@@ -167,18 +167,9 @@ impl Engine {
         self.trust.judge(offered, verdict)
     }
 
-    /// Whether there is no type of keys that suits both sides, and nothing but that is amiss. Where raw public keys are not
-    /// allowed OpenSSL would take the question for unasked, and go on with certificates that such a client has not.
+    /// Whether there is no type of keys that suits both sides, and nothing but that is amiss.
     pub(super) fn lacks_common_key_type(&self, hello: &ClientHello<'_>) -> bool {
-        let types = |number| hello.extensions.find(number).map(list_of_types);
-        match (types(CLIENT_CERTIFICATE_TYPE), types(SERVER_CERTIFICATE_TYPE)) {
-            // What is in no form is OpenSSL's to refuse.
-            (Some(None), _) | (_, Some(None)) => false,
-            (client, server) => {
-                let offered = OfferedTypes { client: client.flatten(), server: server.flatten() };
-                self.keys.divides(&self.suites, hello.suites, offered)
-            }
-        }
+        self.keys.turns_away(&self.suites, hello)
     }
 
     /// Begins a handshake with the datagram that brought a valid cookie.
