@@ -117,6 +117,11 @@ fn a_client_of_dtls_1_0_is_told_so_once_its_address_is_proven() {
     let with_cookie = client.step().remove(0);
     let answers = world.give(route(1), &with_cookie);
     assert!(answers.len() == 1 && answers[0].len() < with_cookie.len());
+    assert_eq!(
+        (answers[0][..3].to_vec(), &answers[0][13..]),
+        (vec![21, 0xfe, 0xff], &[2, 70][..]),
+        "in a record of 1.0"
+    );
     answers.into_iter().for_each(|datagram| client.deliver(datagram));
     client.step();
     assert_eq!(client.alert, Some(70), "it reads the alert");
