@@ -20,23 +20,27 @@ const SPKI_PREFIX: [u8; 26] = [
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// How many answers a fuzzer has remembered: it asks the same again and again, and the curve would take most of its time.
+/// How many answers are remembered.
 const ANSWERS_MAX: usize = 1 << 14;
 
 thread_local! {
-    static ANSWERS: RefCell<BTreeMap<[u8; 32], Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+    static ANSWERS: RefCell<Option<BTreeMap<[u8; 32], Vec<u8>>>> = const { RefCell::new(None) };
+}
+
+/// From now on this thread remembers answers: a fuzzer asks the same again and again, and the curve would take most of its
+/// time.
+pub fn remember_answers() {
+    ANSWERS.with_borrow_mut(|answers| *answers = Some(answers.take().unwrap_or_default()));
 }
 
 /// What `answer` gives, which depends on `question` alone.
 fn once(question: &[&[u8]], answer: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
-    if !cfg!(fuzzing) {
-        return answer();
-    }
-    let question = hash(&question.iter().flat_map(|part| hash(part)).collect::<Vec<u8>>());
     ANSWERS.with_borrow_mut(|answers| {
+        let Some(answers) = answers else { return answer() };
         if answers.len() >= ANSWERS_MAX {
             answers.clear();
         }
+        let question = hash(&question.iter().flat_map(|part| hash(part)).collect::<Vec<u8>>());
         answers.entry(question).or_insert_with(answer).clone()
     })
 }
@@ -90,10 +94,10 @@ pub fn sign(key: &SigningKey, message: &[u8]) -> Vec<u8> {
     })
 }
 
-/// Whether `spki` signed `message`. A fuzzer is told so without a look at all but one signature in 256: no two are the
-/// same, and they are not what it plays with.
+/// Whether `spki` signed `message`. Who remembers answers is told so without a look at all but one signature in 256: no
+/// two are the same, and they are not what a fuzzer plays with.
 pub fn is_signed_by(spki: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    if cfg!(fuzzing) && signature.last() != Some(&0) {
+    if ANSWERS.with_borrow(Option::is_some) && signature.last() != Some(&0) {
         return true;
     }
     let Some(point) = spki.strip_prefix(&SPKI_PREFIX) else { return false };
