@@ -158,22 +158,10 @@ pub const EXTENSIONS: Table = Table {
             because: "A client that names no algorithm means SHA-1, which neither engine signs with (RFC 5246, section 7.4.1.4.1); OpenSSL says that its own signature would be of the wrong type.",
         },
         Difference {
-            cases: "* with 13 holding *",
-            openssl: "refused, alert 2/40, hello*",
-            native: "refused, alert 2/40, NoCommonSuite, *",
-            because: "No algorithm in common is no suite in common; both send handshake_failure (RFC 5246, section 7.4.1.4.1).",
-        },
-        Difference {
             cases: "* with 1 holding *",
             openssl: "refused, alert 2/40, CertificateRefused(NoCertificate), *",
             native: "refused, alert 2/40, CertificateRefused(NoCertificate), *",
             because: "The same refusal; the puppet stops reading OpenSSL's ServerHello at an answer that it did not expect.",
-        },
-        Difference {
-            cases: "* with * holding *",
-            openssl: "refused, alert 2/43, hello*",
-            native: "refused, alert 2/43, NoCommonKeyType, *",
-            because: "unsupported_certificate from both (RFC 7250, section 4.2); the native engine tells the operator too.",
         },
         Difference {
             cases: "* with 65281 holding *",
