@@ -76,7 +76,13 @@ fn is_of_half_open(event: &Output, is_replayed: bool) -> bool {
         Output::Established { route, .. } => here(route) && is_replayed,
         Output::Closed { route, reason, .. } => {
             here(route) && !matches!(reason, CloseReason::CloseNotify | CloseReason::Broken | CloseReason::Idle)
-                || *reason == CloseReason::NoCommonSuite
+                || matches!(
+                    reason,
+                    CloseReason::NoCommonSuite
+                        | CloseReason::NoCommonVersion
+                        | CloseReason::HandshakeFailed
+                        | CloseReason::ClientAlert(_)
+                )
         }
         _ => false,
     }

@@ -3,6 +3,7 @@
 mod admission;
 mod certificates;
 mod clients;
+mod handshakes;
 mod lessons;
 mod streams;
 
@@ -22,8 +23,7 @@ use self::streams::udp_sockets;
 use super::handle::{Command, DriverStatus, Handle};
 use super::history::{History, SessionRecord};
 use super::listener::{
-    AFTER_SOCKET_ERROR, Claim, Claimed, Listener, ListenerConfiguration, ListenerError, ListenerSocket,
-    association_endpoint,
+    AFTER_SOCKET_ERROR, Listener, ListenerConfiguration, ListenerError, ListenerSocket, association_endpoint,
 };
 use super::log::SessionLog;
 use super::lookup::{Directory, Fingerprint};
@@ -351,22 +351,9 @@ impl Driver {
                 dtls::Output::Datagram { route, bytes } => {
                     self.send_datagram(index, &route, &bytes);
                 }
-                dtls::Output::NeedPsk { association, route, identity } => match self.directory.psk(&identity) {
-                    Ok(key) => {
-                        let fingerprint = key.as_ref().map(|key| self.directory.fingerprint(key));
-                        let claim = Claim { route, by: Claimed::PskIdentity(identity), key: fingerprint };
-                        if claim.key.is_none() {
-                            self.log.identity_unknown(now, &claim);
-                        }
-                        front.claim(association, claim);
-                        front.server.handle_psk(now, association, key.as_ref());
-                    }
-                    Err(error) => {
-                        // Not the client's fault: it meets silence and comes again.
-                        error!(%error, "the store cannot be read");
-                        front.server.close(now, association);
-                    }
-                },
+                dtls::Output::NeedPsk { association, route, identity } => {
+                    self.answer_identity(now, index, association, route, identity);
+                }
                 dtls::Output::NeedClientKey { association, route, offered } => {
                     self.judge_client_key(now, index, association, route, offered);
                 }
@@ -388,11 +375,7 @@ impl Driver {
                     }
                 }
                 dtls::Output::Closed { association, route, reason } => {
-                    if front.forget(association) {
-                        self.server.handle_closed(now, association_endpoint(index, association));
-                    } else {
-                        self.log.handshake_ended(now, front.withdraw(association).as_ref(), route, reason);
-                    }
+                    self.handle_dtls_closed(now, index, association, route, reason);
                 }
             }
         }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::dtls_settings::DtlsSettings;
 use super::handle::{DtlsStatus, ListenerStatus};
+use super::log::Place;
 use super::lookup::Fingerprint;
 use super::streams::StreamFront;
 use crate::bootstrap::{CoapEndpoint, ListenerPolicy};
@@ -181,6 +182,8 @@ pub(super) struct DtlsFront {
     pub(super) server: dtls::Server,
     /// What is in force for handshakes that begin now.
     settings: DtlsSettings,
+    /// What the log calls it.
+    pub(super) place: Place,
     associations: HashMap<u64, Association>,
     /// What the clients of handshakes under way claim.
     claims: HashMap<u64, Claim>,
@@ -230,14 +233,9 @@ impl Listener {
         events: &mpsc::Sender<(usize, TcpEvent)>,
         seed: [u8; 32],
     ) -> Result<Listener, ListenerError> {
-        let dtls = match configuration.security {
+        let server = match configuration.security {
             Security::NoSec => None,
-            Security::Dtls => Some(DtlsFront {
-                server: dtls::Server::new(configuration.dtls(), seed)?,
-                settings: configuration.dtls.clone(),
-                associations: HashMap::new(),
-                claims: HashMap::new(),
-            }),
+            Security::Dtls => Some(dtls::Server::new(configuration.dtls(), seed)?),
         };
         let socket = match configuration.transport {
             Transport::Udp => ListenerSocket::Datagrams(UdpListener::bind(configuration.bind)?),
@@ -246,6 +244,13 @@ impl Listener {
                 ListenerSocket::Streams(Box::new(StreamFront::new(listener, configuration.timing, seed)))
             }
         };
+        let dtls = server.map(|server| DtlsFront {
+            server,
+            place: Place::of(socket.address(), &configuration.dtls()),
+            settings: configuration.dtls.clone(),
+            associations: HashMap::new(),
+            claims: HashMap::new(),
+        });
         Ok(Listener { socket, dtls, certificates: configuration.certificates.clone() })
     }
 
@@ -266,6 +271,7 @@ impl Listener {
         if let Some(front) = &mut self.dtls {
             front.server.reconfigure(configuration.dtls())?;
             front.settings = DtlsSettings { engine: front.settings.engine, ..configuration.dtls.clone() };
+            front.place = Place::of(front.place.address, &configuration.dtls());
             if !self.certificates.trust_anchors.iter().all(|anchor| new.trust_anchors.contains(anchor)) {
                 going = front.anchored();
             }

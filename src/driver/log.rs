@@ -1,14 +1,18 @@
 //! One readable line for each session that ended; for strangers a few per second, lest they write the log.
 
+mod handshakes;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::listener::{Claim, Claimed};
+pub(super) use self::handshakes::Place;
+use self::handshakes::who;
+use super::listener::Claim;
 use crate::bootstrap::SessionReport;
-use crate::bootstrap::authorisation::{describe_certificate, describe_psk_identity, describe_public_key};
-use crate::dtls::{CertificateFault, CloseReason};
-use crate::provision::material::shown_validity;
+use crate::dtls::CloseReason;
 use crate::route::Route;
 
 /// Lines per second about clients that are on no record.
@@ -20,6 +24,8 @@ pub(super) struct SessionLog {
     second: Option<Instant>,
     written: u32,
     suppressed: u64,
+    /// By the address of a listener that is full: when that may be said again, and how often it was not said since.
+    evictions: HashMap<SocketAddr, (Instant, u64)>,
 }
 
 impl SessionLog {
@@ -49,64 +55,56 @@ impl SessionLog {
     }
 
     /// A client claims an identity that no device has. It learns nothing of that, so the operator must.
-    pub(super) fn identity_unknown(&mut self, now: Instant, claim: &Claim) {
-        self.handshake_failed(now, claim, "no device has this identity");
+    pub(super) fn identity_unknown(&mut self, now: Instant, place: &Place, claim: &Claim) {
+        self.handshake_failed(now, place, &who(Some(claim), claim.route), "no device has this identity");
     }
 
     /// A handshake ended, in which a client may have claimed something. A wrong key is the commonest fault in the field,
     /// and many clients say nothing of what they met.
-    pub(super) fn handshake_ended(&mut self, now: Instant, claim: Option<&Claim>, route: Route, reason: CloseReason) {
-        let Some(claim) = claim else { return self.turned_away(now, route, reason) };
-        match (&claim.by, reason) {
-            // That nobody has this identity has been said.
-            (Claimed::PskIdentity(_), _) if claim.key.is_none() => {}
-            (Claimed::Certificate(leaf), CloseReason::CertificateRefused(fault)) => {
-                let validity = match fault {
-                    CertificateFault::Expired | CertificateFault::NotYetValid => shown_validity(leaf),
-                    _ => None,
-                };
-                let validity = validity.map(|validity| format!(" (it is valid {validity})")).unwrap_or_default();
-                self.handshake_failed(now, claim, &format!("{fault}{validity}"));
-            }
-            (_, CloseReason::CertificateRefused(fault)) => self.handshake_failed(now, claim, &fault.to_string()),
-            (Claimed::PskIdentity(_), CloseReason::KeyMismatch) => {
-                self.handshake_failed(now, claim, "its key is not the one on record");
-            }
-            (_, CloseReason::KeyMismatch) => self.handshake_failed(now, claim, "it did not prove that it has the key"),
-            _ => self.handshake_failed(now, claim, "the client gave up or fell silent"),
+    pub(super) fn handshake_ended(
+        &mut self,
+        now: Instant,
+        place: &Place,
+        claim: Option<&Claim>,
+        route: Route,
+        reason: CloseReason,
+    ) {
+        let Some(why) = handshakes::why(place, claim, reason) else { return };
+        let who = who(claim, route);
+        if reason != CloseReason::Evicted {
+            return self.handshake_failed(now, place, &who, &why);
+        }
+        if let Some(more) = self.admits_eviction(now, place.address) {
+            warn!("handshake failed on listener {place}: {who}: {why}{more}");
         }
     }
 
-    /// A client got nowhere, before it claimed anything.
-    fn turned_away(&mut self, now: Instant, route: Route, reason: CloseReason) {
-        let why = match reason {
-            CloseReason::CertificateRefused(fault) => fault.to_string(),
-            CloseReason::NoCommonSuite => "the client offers no cipher suite, curve or signature algorithm that this \
-                                           listener serves; certificates take `certificate` and `key` there, and suites \
-                                           with CBC and curves but P-256 take `engine = \"openssl\"`"
-                .to_owned(),
-            CloseReason::NoCommonKeyType => "the client wants to prove itself by a raw public key or to see one, and this \
-                                             listener has certificates only, or the other way round: see \
-                                             `raw_public_keys` and `certificate` of the listener"
-                .to_owned(),
-            CloseReason::NoExtendedMasterSecret => "the client does not offer the extended master secret (RFC 7627), \
-                                                    which this listener demands by `require_extended_master_secret`"
-                .to_owned(),
-            _ => return,
-        };
-        if self.admits_stranger(now) {
-            warn!("handshake failed: a client from {route}: {why}");
+    /// A client lost its association to another one, in the middle of a session.
+    pub(super) fn association_evicted(&mut self, now: Instant, place: &Place, route: Route) {
+        if let Some(more) = self.admits_eviction(now, place.address) {
+            let why = handshakes::why_evicted(place);
+            warn!("association ended on listener {place}: that of the client from {route}: {why}{more}");
         }
     }
 
-    fn handshake_failed(&mut self, now: Instant, claim: &Claim, why: &str) {
+    fn handshake_failed(&mut self, now: Instant, place: &Place, who: &str, why: &str) {
         if self.admits_stranger(now) {
-            let who = match &claim.by {
-                Claimed::PskIdentity(identity) => describe_psk_identity(identity),
-                Claimed::Certificate(leaf) => describe_certificate(leaf),
-                Claimed::RawPublicKey(key) => describe_public_key(key),
-            };
-            warn!("handshake failed: {who} from {}: {why}", claim.route);
+            warn!("handshake failed on listener {place}: {who}: {why}");
+        }
+    }
+
+    /// Whether a line may be written about a listener that is full, one per second; what it says of those before it that
+    /// were not.
+    fn admits_eviction(&mut self, now: Instant, listener: SocketAddr) -> Option<String> {
+        let (since, unsaid) = self.evictions.entry(listener).or_insert((now, 0));
+        if *since > now {
+            *unsaid += 1;
+            return None;
+        }
+        *since = now + Duration::from_secs(1);
+        match std::mem::take(unsaid) {
+            0 => Some(String::new()),
+            unsaid => Some(format!(" ({unsaid} more made room since this was said last)")),
         }
     }
 
@@ -118,7 +116,7 @@ impl SessionLog {
             if self.suppressed > 0 {
                 warn!("{} more refusals of clients on no record were not logged", self.suppressed);
             }
-            *self = SessionLog { second: Some(now), written: 0, suppressed: 0 };
+            (self.second, self.written, self.suppressed) = (Some(now), 0, 0);
         }
         self.written += 1;
         if self.written > STRANGERS_PER_SECOND {
@@ -142,5 +140,18 @@ mod tests {
         assert!(!log.admits_stranger(start + Duration::from_millis(999)));
         assert!(log.admits_stranger(start + Duration::from_secs(1)));
         assert_eq!(log.suppressed, 0);
+    }
+
+    #[test]
+    fn a_full_listener_gets_one_line_per_second_with_the_number_of_those_before() {
+        let (mut log, start) = (SessionLog::default(), Instant::now());
+        let (one, other) = (([192, 0, 2, 1], 5684).into(), ([192, 0, 2, 1], 5685).into());
+        let lines: Vec<String> = (0..100).filter_map(|_| log.admits_eviction(start, one)).collect();
+        assert_eq!(lines, [""]);
+        assert_eq!(log.admits_eviction(start, other).as_deref(), Some(""), "another listener has lines of its own");
+        assert_eq!(log.admits_eviction(start + Duration::from_millis(999), one), None);
+        let later = log.admits_eviction(start + Duration::from_secs(1), one).expect("a second has passed");
+        assert!(later.contains("100 more made room"), "{later}");
+        assert_eq!(log.admits_eviction(start + Duration::from_secs(2), one).as_deref(), Some(""));
     }
 }

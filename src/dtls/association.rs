@@ -8,12 +8,18 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "openssl")]
+use super::alert;
+#[cfg(feature = "openssl")]
+use super::certificate::UNSUPPORTED_CERTIFICATE;
 use super::certificate::{Offered, Verdict};
 use super::client_hello::ClientHello;
 use super::error::EngineError;
 #[cfg(feature = "openssl")]
 use super::openssl;
 use super::record::ConnectionId;
+#[cfg(feature = "openssl")]
+use super::record::VERSION_1_2;
 use super::{AssociationId, CloseReason, Configuration, EngineKind, native};
 use crate::peer::Peer;
 use crate::route::Route;
@@ -91,6 +97,10 @@ impl Handshake {
         let (protocol, flight, turn) = match engine {
             #[cfg(feature = "openssl")]
             Engine::OpenSsl(engine) => {
+                if engine.lacks_common_key_type(hello) {
+                    let alert = alert::refusal(hello, VERSION_1_2, UNSUPPORTED_CERTIFICATE);
+                    return Some(Beginning::Refused { alert, reason: CloseReason::NoCommonKeyType });
+                }
                 let (handshake, turn) = openssl::handshake::Handshake::begin(engine, hello, _datagram)?;
                 let flight = handshake.flight().to_vec();
                 (Protocol::OpenSsl(Box::new(handshake)), flight, turn)

@@ -107,7 +107,7 @@ fn opaque24(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum CertificateFault {
     /// The Certificate message is empty. Alert: handshake_failure (RFC 5246, section 7.4.6).
-    #[error("the client sent no certificate: it has none, or none for a key on P-256")]
+    #[error("the client sent no certificate: it has none, or none for a key on a curve that this engine serves")]
     NoCertificate,
     /// What was sent is no certificate or key. Alert: bad_certificate or decode_error.
     #[error("what the client sent cannot be read as a certificate or key in DER")]
@@ -147,9 +147,7 @@ pub enum CertificateFault {
     #[error("the client's certificate is not for signing: its key usage lacks digitalSignature")]
     WrongKeyUsage,
     /// Not on a curve that the engine serves. Alert: unsupported_certificate.
-    #[error(
-        "the client's key cannot be used: it must be an elliptic-curve key on P-256, or on P-384 with `engine = \"openssl\"`"
-    )]
+    #[error("the client's key cannot be used: it must be one on an elliptic curve that this engine serves")]
     UnsupportedKey,
     /// A key or digest of the chain is too weak. Alert: bad_certificate.
     #[error(

@@ -15,6 +15,9 @@ const EXTENSIONS_MAX: usize = 64;
 /// A whole ClientHello, borrowed from its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientHello<'a> {
+    /// The newest version that the client speaks: FE FD for DTLS 1.2, FE FF for DTLS 1.0. A client of DTLS 1.3 says 1.2 (RFC
+    /// 9147, section 5.3).
+    pub version: [u8; 2],
     /// Of the record that carried it: a HelloVerifyRequest repeats it (RFC 6347, section 4.2.1).
     pub record_sequence_number: [u8; 6],
     /// 0 in the first ClientHello, 1 in the one that brings the cookie.
@@ -42,10 +45,14 @@ impl<'a> ClientHello<'a> {
         matches!(datagram, [22, 0xfe, _, 0, 0, _, _, _, _, _, _, _, _, CLIENT_HELLO, ..])
     }
 
+    /// Whether the client speaks nothing as new as DTLS 1.2. Versions count downwards.
+    pub fn is_outdated(&self) -> bool {
+        self.version[1] > 0xfd
+    }
+
     /// Reads the ClientHello at the start of `datagram`. `None`: not well-formed, or fragmented.
     ///
-    /// The record version may be FE FF, FE FD or FE 00; the client's version must be DTLS 1.2 (FE FD) or what a
-    /// newer client writes in its place.
+    /// The record version may be FE FF, FE FD or FE 00, whatever the client speaks; its own version must be one of DTLS.
     pub fn parse(datagram: &'a [u8]) -> Option<ClientHello<'a>> {
         let record = Records::of(datagram).next()?;
         if record.content_type != ContentType::Handshake || record.epoch != 0 {
@@ -72,8 +79,7 @@ impl<'a> ClientHello<'a> {
         let compression_methods = reader.opaque8()?;
         let after_cookie = &parameters[..parameters.len() - reader.rest.len()];
         let extensions = Extensions::parse(reader.rest);
-        // Versions count downwards: FE FD is DTLS 1.2, FE FF is DTLS 1.0.
-        let acceptable = version[0] == 0xfe && version[1] <= 0xfd
+        let acceptable = version[0] == 0xfe
             && session_id.len() <= 32
             && !suites.is_empty() && suites.len() % 2 == 0
             // RFC 5246, section 7.4.1.2: "null" must be among the compression methods.
@@ -83,6 +89,7 @@ impl<'a> ClientHello<'a> {
             return None;
         }
         Some(ClientHello {
+            version: *version.first_chunk()?,
             record_sequence_number: record.sequence_number,
             message_sequence: message.message_sequence,
             random,
@@ -146,8 +153,10 @@ impl<'a> Extensions<'a> {
     }
 }
 
-/// The number of client_certificate_type (RFC 7250, section 3).
+/// The numbers of client_certificate_type and server_certificate_type (RFC 7250, section 3).
 pub(super) const CLIENT_CERTIFICATE_TYPE: u16 = 19;
+#[cfg(feature = "dtls")]
+pub(super) const SERVER_CERTIFICATE_TYPE: u16 = 20;
 
 /// Takes bytes apart from the front.
 pub(super) struct Reader<'a> {
@@ -279,10 +288,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn dtls_1_0_alone_is_refused() {
-        let mut datagram = example(b"");
-        datagram[26] = 0xff;
-        assert_eq!(ClientHello::parse(&datagram), None);
+    fn the_clients_own_version_tells_whether_it_is_outdated_and_that_of_its_record_does_not() {
+        for record_minor in [0xff, 0xfd] {
+            let mut datagram = example(b"");
+            datagram[2] = record_minor;
+            for (minor, is_outdated) in [(0xff, true), (0xfe, true), (0xfd, false), (0xfc, false), (0x00, false)] {
+                datagram[26] = minor;
+                let hello = ClientHello::parse(&datagram).expect("well-formed");
+                assert_eq!((hello.version, hello.is_outdated()), ([0xfe, minor], is_outdated), "{record_minor:02x}");
+            }
+            for major in [3, 0, 0xff] {
+                datagram[25] = major;
+                assert_eq!(ClientHello::parse(&datagram), None, "{major}");
+            }
+        }
     }
 
     proptest! {

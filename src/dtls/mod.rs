@@ -6,6 +6,8 @@
 //! | [`cookie`] | the stateless cookie exchange in front of every engine (RFC 6347, section 4.2.1) |
 //! | [`gate`] | what of a client's second flight reaches an engine, and when |
 //! | [`certificate`] | what clients without a pre-shared key offer, and what may be wrong with it |
+//! | `key_types` | certificates or raw public keys: what suits both sides |
+//! | `alert` | what alerts are called |
 //! | `suites` | the cipher suites, as the registry and the engine know them |
 //! | `server`, `table` | the associations of one listener: what arrives, and what is kept within bounds |
 //! | `association` | the engines' seam: one handshake, then one association |
@@ -20,6 +22,7 @@
 //! Without the cargo feature `dtls` only the parsers, the cookie and the gate are built, which is what the fuzz
 //! targets need.
 
+mod alert;
 pub mod certificate;
 pub mod client_hello;
 pub mod cookie;
@@ -31,6 +34,8 @@ mod association;
 mod client_flight;
 #[cfg(feature = "dtls")]
 mod error;
+#[cfg(feature = "dtls")]
+mod key_types;
 #[cfg(feature = "dtls")]
 mod native;
 #[cfg(feature = "openssl")]
@@ -52,6 +57,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::alert::AlertDescription;
 pub use self::certificate::{CertificateFault, Identity, Offered, Verdict};
 #[cfg(feature = "dtls")]
 pub use self::error::EngineError;
@@ -82,8 +88,8 @@ impl fmt::Display for AssociationId {
 /// What the server wants done, in order.
 ///
 /// An association that was named in an [`Output::NeedPsk`], [`Output::NeedClientKey`] or [`Output::Established`] is
-/// named in exactly one [`Output::Closed`] later, unless the caller itself ended it by [`Server::close`]. A handshake
-/// that is refused before anything had to be looked up, for want of a suite or of a certificate, is closed likewise.
+/// named in exactly one [`Output::Closed`] later, unless the caller itself ended it by [`Server::close`]. A handshake that
+/// ended before anything had to be looked up is closed likewise, but for one whose client merely fell silent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send one datagram.
@@ -146,11 +152,16 @@ pub enum Output {
     },
 }
 
-/// Why a handshake or an association ended. The first seven end handshakes, the others associations.
+/// Why a handshake or an association ended. The first nine end handshakes, the next five associations, and the last either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseReason {
-    /// The handshake broke: an alert of the client's, or a message that the engine refused.
+    /// The handshake broke on a message that the engine refused, with an alert.
     HandshakeFailed,
+    /// The client has given up, and said so by this fatal alert or close_notify. One that came in the clear may be
+    /// anybody's: with the native engine it ends nothing, and is the reason where the handshake then got no further.
+    ClientAlert(AlertDescription),
+    /// The client speaks DTLS 1.0 and nothing newer; it got protocol_version.
+    NoCommonVersion,
     /// The client tried and did not prove that it holds the key: a wrong key or, with pre-shared keys, an unknown
     /// identity (both look alike).
     KeyMismatch,
@@ -181,9 +192,11 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Whether it is for what the client offers that it got nowhere, before it claimed to be anybody.
-    fn turns_away(self) -> bool {
-        matches!(self, CloseReason::NoCommonSuite | CloseReason::NoCommonKeyType | CloseReason::NoExtendedMasterSecret)
+    /// Whether nothing is known but that the client went on no more. Of one that had claimed nothing that is not told: it
+    /// is anybody who can be reached at an address.
+    #[cfg(feature = "dtls")]
+    fn is_silence(self) -> bool {
+        self == CloseReason::HandshakeAbandoned
     }
 }
 

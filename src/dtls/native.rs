@@ -47,6 +47,7 @@ use self::identity::ServerIdentity;
 use self::protection::Aead;
 use self::trust::Trust;
 use super::error::EngineError;
+use super::key_types::KeyPolicy;
 use super::record::ConnectionId;
 use super::{CipherSuite, Configuration};
 
@@ -81,8 +82,10 @@ impl Engine {
         Ok(Engine {
             policy: Policy {
                 suites,
-                has_certificate: identity.as_ref().is_some_and(|identity| !identity.chain().is_empty()),
-                raw_public_keys,
+                keys: KeyPolicy {
+                    has_certificate: identity.as_ref().is_some_and(|identity| !identity.chain().is_empty()),
+                    raw_public_keys,
+                },
                 requires_extended_master_secret: configuration.require_extended_master_secret,
             },
             identity,

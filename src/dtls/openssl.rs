@@ -40,10 +40,12 @@ use self::chain::{Believed, Trust};
 use self::wire::{Wire, is_plausible};
 use super::association::{Reception, Standing};
 use super::certificate::{CertificateFault, Identity, KeyType, Offered, Verdict};
+use super::client_hello::ClientHello;
 use super::error::EngineError;
 use super::gate::Flight;
+use super::key_types::KeyPolicy;
 use super::record::Records;
-use super::{CipherSuite, Configuration, suites};
+use super::{AlertDescription, CipherSuite, Configuration, suites};
 use crate::secret::Secret;
 
 /// SSL_OP_NO_ENCRYPT_THEN_MAC of ssl.h, which the crate does not name.
@@ -100,8 +102,9 @@ pub(super) struct Engine {
     mtu: u16,
     initial_timeout: Duration,
     scratch: Scratch,
-    /// Whether there is a certificate, and yet raw public keys may be used.
-    proves_either_way: bool,
+    /// What is served, and by which types of keys.
+    suites: Vec<CipherSuite>,
+    keys: KeyPolicy,
 }
 
 /// Buffers that every connection uses in turn, so that none has to keep its own.
@@ -151,8 +154,11 @@ impl Engine {
             mtu: configuration.mtu,
             initial_timeout: configuration.initial_timeout,
             scratch: Scratch { datagram: Vec::new(), plaintext: vec![0; PLAINTEXT_MAX] },
-            proves_either_way: configuration.raw_public_keys
-                && configuration.identity.as_ref().is_some_and(|identity| !identity.chain.is_empty()),
+            suites: suites::served(configuration).collect(),
+            keys: KeyPolicy {
+                has_certificate: configuration.identity.as_ref().is_some_and(|identity| !identity.chain.is_empty()),
+                raw_public_keys: configuration.raw_public_keys,
+            },
         })
     }
 
@@ -161,13 +167,19 @@ impl Engine {
         self.trust.judge(offered, verdict)
     }
 
+    /// Whether there is no type of keys that suits both sides, and nothing but that is amiss.
+    pub(super) fn lacks_common_key_type(&self, hello: &ClientHello<'_>) -> bool {
+        self.keys.turns_away(&self.suites, hello)
+    }
+
     /// Begins a handshake with the datagram that brought a valid cookie.
     pub(super) fn accept(&mut self, datagram: &[u8], raw_public_key: bool) -> Option<(Connection, Progress)> {
         clear_errors();
         let mut ssl = Ssl::new(&self.context).ok()?;
         ssl.set_mtu(u32::from(self.mtu)).ok()?;
         prepare_handshake(&mut ssl, self.initial_timeout)?;
-        if self.proves_either_way && !raw_public_key {
+        let proves_either_way = self.keys.has_certificate && self.keys.raw_public_keys;
+        if proves_either_way && !raw_public_key {
             prefer_certificate(&ssl)?;
         }
         let stream = SslStream::new(ssl, Wire::default()).ok()?;
@@ -336,6 +348,7 @@ impl Connection {
             Ok(()) => Progress::Proven,
             Err(error) => match error.code() {
                 ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => Progress::Waiting,
+                ErrorCode::ZERO_RETURN => Progress::Failed(Breakdown::ClientAlert(AlertDescription::CLOSE_NOTIFY)),
                 _ => Progress::Failed(breakdown_of(&error)),
             },
         }

@@ -20,7 +20,7 @@ use super::cookie::{self, Cookies};
 use super::error::EngineError;
 use super::record::{Record, Records};
 use super::table::Table;
-use super::{AssociationId, CloseReason, Configuration, Output, Statistics};
+use super::{AssociationId, CloseReason, Configuration, Output, Statistics, alert};
 use crate::route::Route;
 use crate::secret::Secret;
 
@@ -219,6 +219,12 @@ impl Server {
                 self.statistics.cookies_sent += 1;
                 self.outputs.push_back(Output::Datagram { route, bytes });
             }
+            cookie::Verdict::Valid if hello.is_outdated() => {
+                // RFC 5246, section 7.2.2. In a record of the version that such a client reads.
+                let alert = alert::refusal(&hello, hello.version, alert::PROTOCOL_VERSION);
+                let id = self.table.new_id();
+                self.refuse(id, route, alert, CloseReason::NoCommonVersion);
+            }
             cookie::Verdict::Valid if hello.message_sequence == 1 => self.begin(now, route, &hello, bytes),
             // The engine would wait for a message that never comes.
             cookie::Verdict::Valid => self.statistics.datagrams_dropped += 1,
@@ -256,15 +262,7 @@ impl Server {
         let id = self.table.new_id();
         let (handshake, flight, turn) = match Handshake::begin(&mut self.engine, now, (id, route), hello, bytes) {
             Some(Beginning::Waits { handshake, flight, turn }) => (handshake, flight, turn),
-            Some(Beginning::Refused { alert, reason }) => {
-                self.statistics.handshakes_started += 1;
-                self.statistics.handshakes_failed += 1;
-                emit(&mut self.outputs, route, [alert]);
-                if reason.turns_away() {
-                    self.outputs.push_back(Output::Closed { association: id, route, reason });
-                }
-                return;
-            }
+            Some(Beginning::Refused { alert, reason }) => return self.refuse(id, route, alert, reason),
             None => {
                 self.statistics.datagrams_dropped += 1;
                 return;
@@ -274,6 +272,14 @@ impl Server {
         emit(&mut self.outputs, route, flight);
         self.table.insert_handshake(handshake);
         self.take_turn(now, id, turn);
+    }
+
+    /// Sends a client away that has a valid cookie and offers nothing to begin with.
+    fn refuse(&mut self, id: AssociationId, route: Route, alert: Vec<u8>, reason: CloseReason) {
+        self.statistics.handshakes_started += 1;
+        self.statistics.handshakes_failed += 1;
+        emit(&mut self.outputs, route, [alert]);
+        self.outputs.push_back(Output::Closed { association: id, route, reason });
     }
 
     /// Gives a handshake an input and does what it then wants.
@@ -399,7 +405,7 @@ impl Server {
         let Some(handshake) = self.table.remove_handshake(id) else { return };
         self.statistics.handshakes_failed += 1;
         let reason = reason.unwrap_or_else(|| handshake.unproven_reason());
-        if handshake.has_claim() || reason.turns_away() {
+        if handshake.has_claim() || !reason.is_silence() {
             self.outputs.push_back(Output::Closed { association: id, route: handshake.route, reason });
         }
     }

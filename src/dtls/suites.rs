@@ -60,6 +60,12 @@ impl CipherSuite {
         }
     }
 
+    /// Whether it is in a list of numbers of suites, two bytes each.
+    #[cfg(feature = "dtls")]
+    pub(super) fn is_among(self, numbers: &[u8]) -> bool {
+        numbers.chunks_exact(2).any(|number| number == self.number())
+    }
+
     /// What OpenSSL calls it.
     #[cfg(feature = "openssl")]
     pub(super) fn openssl_name(self) -> &'static str {
@@ -97,11 +103,17 @@ impl CipherSuite {
 #[cfg(feature = "openssl")]
 pub(super) fn openssl_list(configuration: &super::Configuration) -> String {
     let mut list = String::new();
-    for suite in &configuration.suites {
-        if suite.takes_psk() || configuration.identity.is_some() {
-            list.push_str(suite.openssl_name());
-            list.push(':');
-        }
+    for suite in served(configuration) {
+        list.push_str(suite.openssl_name());
+        list.push(':');
     }
     list + "@SECLEVEL=0"
+}
+
+/// The suites that a server with this configuration can serve, best first, as far as it depends on what it proves itself
+/// with.
+#[cfg(feature = "openssl")]
+pub(super) fn served(configuration: &super::Configuration) -> impl Iterator<Item = CipherSuite> + '_ {
+    let has_identity = configuration.identity.is_some();
+    configuration.suites.iter().copied().filter(move |suite| suite.takes_psk() || has_identity)
 }

@@ -61,7 +61,7 @@ fn a_wrong_key_and_an_unknown_identity_fail_in_a_sentence() {
     let unknown = simulate(&daemon, "meter-2", &right, &[]).ended_with(1).explaining(&[sentence]);
     assert_eq!(refused.stderr, unknown.stderr, "whether an identity exists must not show");
     // The operator is told at once; the client never.
-    daemon.await_log("handshake failed: PSK identity `meter-2` from 127.0.0.1");
+    daemon.await_log("(openssl): PSK identity `meter-2` from 127.0.0.1");
     assert!(daemon.log().contains("no device has this identity"), "{}", daemon.log());
     simulate(&daemon, "meter-1", &right, &[]).succeeded();
 }

@@ -30,6 +30,7 @@ mod nosec;
 mod refusals;
 mod reload;
 mod tcp;
+mod turned_away;
 mod unit;
 
 /// A server account without keys, the default profile, and a device without credentials: enough for plain CoAP.

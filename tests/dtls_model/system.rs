@@ -3,6 +3,7 @@
 //! Each input is one datagram at most; the output is everything that the server then sends and says, in order. Lookups are
 //! answered at once. Time stands still but for one input.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use bootstrapd::dtls::{
@@ -57,6 +58,8 @@ pub struct System {
     runs: u64,
     server: Server,
     client: Client,
+    /// Whose clients have claimed to be somebody.
+    asked: HashSet<AssociationId>,
 }
 
 impl System {
@@ -67,6 +70,7 @@ impl System {
         System {
             server: Server::new(configuration.clone(), [0; 32]).expect("a configuration that works"),
             client: Client::new(&character, 0),
+            asked: HashSet::new(),
             configuration,
             character,
             known_key,
@@ -83,6 +87,7 @@ impl System {
         seed[..8].copy_from_slice(&self.runs.to_be_bytes());
         self.server = Server::new(self.configuration.clone(), seed).expect("a configuration that works");
         self.client = Client::new(&self.character, self.runs);
+        self.asked.clear();
         self.now = self.begun;
     }
 
@@ -112,17 +117,22 @@ impl System {
                 Output::Datagram { bytes, .. } => words.extend(self.client.hear(input, &bytes)),
                 Output::NeedPsk { association, identity, .. } => {
                     words.push("Lookup".to_owned());
+                    self.asked.insert(association);
                     let key = Secret::from(KEY);
                     self.server.handle_psk(self.now, association, (identity == IDENTITY).then_some(&key));
                 }
                 Output::NeedClientKey { association, offered, .. } => {
                     words.push("Lookup".to_owned());
+                    self.asked.insert(association);
                     let verdict = self.verdict(&offered);
                     self.server.handle_client_key(self.now, association, verdict);
                 }
                 Output::Established { .. } => words.push("Established".to_owned()),
                 Output::ApplicationData { association, bytes } => self.answer(association, &bytes, words),
                 Output::Moved { .. } => words.push("Moved".to_owned()),
+                // Told for the log alone; nobody outside knows of this handshake.
+                Output::Closed { association, reason: CloseReason::ClientAlert(_), .. }
+                    if !self.asked.contains(&association) => {}
                 Output::Closed { reason, .. } => words.push(format!("Closed({})", name_of(reason, input))),
             }
         }
@@ -146,12 +156,13 @@ impl System {
 }
 
 /// Why a handshake ended that time ended depends on whether somebody said in the clear that he gives up. That would make
-/// two states of each, which differ in nothing else.
+/// two states of each, which differ in nothing else. Which alert it was is of no interest here.
 fn name_of(reason: CloseReason, input: &Input) -> String {
     match reason {
-        CloseReason::HandshakeFailed | CloseReason::HandshakeAbandoned if input.content == Content::Timeout => {
+        CloseReason::ClientAlert(_) | CloseReason::HandshakeAbandoned if input.content == Content::Timeout => {
             "HandshakeUnproven".to_owned()
         }
+        CloseReason::ClientAlert(_) => format!("{:?}", CloseReason::HandshakeFailed),
         CloseReason::CertificateRefused(fault) => format!("{fault:?}"),
         _ => format!("{reason:?}"),
     }

@@ -73,12 +73,16 @@ impl Ledger {
     fn close(&mut self, association: AssociationId, reason: CloseReason) {
         use CloseReason::*;
         let from = match reason {
-            CertificateRefused(_) | NoCommonSuite | NoCommonKeyType | NoExtendedMasterSecret => {
-                &[None, Some(Standing::Asked)][..]
-            }
-            HandshakeFailed | KeyMismatch | HandshakeAbandoned => &[Some(Standing::Asked)],
+            CertificateRefused(_)
+            | NoCommonVersion
+            | NoCommonSuite
+            | NoCommonKeyType
+            | NoExtendedMasterSecret
+            | HandshakeFailed
+            | ClientAlert(_) => &[None, Some(Standing::Asked)][..],
+            KeyMismatch | HandshakeAbandoned => &[Some(Standing::Asked)],
             CloseNotify | Broken | Replaced | Idle | Lingered => &[Some(Standing::Established)],
-            Evicted => &[Some(Standing::Asked), Some(Standing::Established)],
+            Evicted => &[None, Some(Standing::Asked), Some(Standing::Established)],
         };
         self.replaced += u64::from(reason == Replaced);
         self.pass(association, from, Standing::Closed);

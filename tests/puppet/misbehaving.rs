@@ -1,10 +1,10 @@
 //! A client that misbehaves is not served, and a server that misbehaves is not believed.
 
-use bootstrapd::dtls::{CloseReason, EngineKind, Output};
+use bootstrapd::dtls::{AlertDescription, CloseReason, EngineKind, Output};
 
 use crate::behaving::half_open;
 use crate::puppet::message::{CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE, FINISHED};
-use crate::puppet::record::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
+use crate::puppet::record::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use crate::puppet::{Layout, Message, Profile, Proof, Puppet, proof};
 use crate::world::{IDENTITY, Pki, World, engines, plain, psk};
 
@@ -31,6 +31,24 @@ fn a_certificate_without_its_key_proves_nothing() {
         assert!(!puppet.is_established());
         assert_eq!(puppet.alert_received(), Some((2, 51)), "{engine:?}: decrypt_error");
         assert_eq!(world.closed(), [CloseReason::KeyMismatch]);
+    }
+}
+
+/// Nothing is waited for then: it is the client's own. OpenSSL looks at it only after a Finished.
+#[test]
+fn a_client_that_gives_up_under_protection_is_told_by_its_alert() {
+    for (level, description) in [(2, 51), (2, 80), (1, 0)] {
+        let (mut world, mut puppet) = (World::new(plain(EngineKind::Native)), Puppet::new(psk(), 7));
+        half_open(&mut world, &mut puppet);
+        let exchange = puppet.client_key_exchange();
+        let exchange = puppet.send(&exchange, 0);
+        world.give(&exchange);
+        let change = puppet.record(CHANGE_CIPHER_SPEC, 0, &[1]);
+        world.give(&change);
+        puppet.derive_keys();
+        let alert = puppet.record(ALERT, 1, &[level, description]);
+        world.give(&alert);
+        assert_eq!(world.closed(), [CloseReason::ClientAlert(AlertDescription(description))]);
     }
 }
 

@@ -23,7 +23,6 @@ use super::prf::{MasterSecret, Side, psk_premaster};
 use super::protection::{Aead, Keys};
 use super::replay::ReplayWindow;
 use super::trust::Believed;
-use crate::dtls::CloseReason;
 use crate::dtls::association::Turn;
 use crate::dtls::certificate::{CertificateFault, KeyType, Offered, Verdict};
 use crate::dtls::client_flight::{ClientFlight, Flight, identity_of};
@@ -31,6 +30,7 @@ use crate::dtls::client_hello::ClientHello;
 use crate::dtls::record::{
     ContentType, HANDSHAKE_HEADER_LENGTH, HandshakeFragment, HandshakeFragments, Record, Records, handshake_message,
 };
+use crate::dtls::{AlertDescription, CloseReason};
 use crate::peer::Peer;
 use crate::secret::Secret;
 
@@ -76,8 +76,8 @@ pub(in crate::dtls) struct Handshake {
     has_change_cipher_spec: bool,
     /// Records of epoch 1 that came before their keys.
     early: Vec<Vec<u8>>,
-    /// Whether somebody said in the clear that the client has given up.
-    has_heard_alert: bool,
+    /// By which alert somebody said in the clear that the client has given up.
+    heard_alert: Option<AlertDescription>,
     datagrams: Vec<Vec<u8>>,
 }
 
@@ -161,7 +161,7 @@ impl Handshake {
             finished: FinishedParts::default(),
             has_change_cipher_spec: false,
             early: Vec::new(),
-            has_heard_alert: false,
+            heard_alert: None,
             datagrams,
         })))
     }
@@ -266,8 +266,7 @@ impl Handshake {
         match &self.stage {
             // Its Finished was not by this key.
             Stage::Finished { .. } if self.has_change_cipher_spec => CloseReason::KeyMismatch,
-            _ if self.has_heard_alert => CloseReason::HandshakeFailed,
-            _ => CloseReason::HandshakeAbandoned,
+            _ => self.heard_alert.map_or(CloseReason::HandshakeAbandoned, CloseReason::ClientAlert),
         }
     }
 
@@ -292,7 +291,7 @@ impl Handshake {
                 self.proceed(engine)
             }
             (0, ContentType::Alert) => {
-                self.has_heard_alert = true;
+                self.hear(record.fragment);
                 Turn::Wait
             }
             (1, ContentType::Handshake | ContentType::Alert | ContentType::ConnectionId) => {
@@ -303,6 +302,14 @@ impl Handshake {
                 Turn::Wait
             }
             _ => Turn::Wait,
+        }
+    }
+
+    /// Keeps what an alert in the clear says, for the operator. The first that is fatal says why; a close_notify says less.
+    fn hear(&mut self, content: &[u8]) {
+        let says_little = self.heard_alert.is_none_or(|alert| alert == AlertDescription::CLOSE_NOTIFY);
+        if let (true, Some(_), &[_, description]) = (says_little, alert::end_of(content), content) {
+            self.heard_alert = Some(AlertDescription(description));
         }
     }
 
@@ -414,9 +421,11 @@ impl Handshake {
                 let verify_data = self.assemble_finished(content);
                 verify_data.map_or(Turn::Wait, |verify_data| self.handle_finished(&verify_data))
             }
-            21 => match alert::end_of(content) {
-                Some(End::InGoodOrder | End::Fatal) => Turn::Failed(CloseReason::HandshakeFailed),
-                None => Turn::Wait,
+            21 => match (alert::end_of(content), content) {
+                (Some(End::InGoodOrder | End::Fatal), &[_, description]) => {
+                    Turn::Failed(CloseReason::ClientAlert(AlertDescription(description)))
+                }
+                _ => Turn::Wait,
             },
             _ => Turn::Wait,
         }

@@ -13,7 +13,8 @@
 use super::alert::Alert;
 use crate::dtls::CloseReason;
 use crate::dtls::certificate::KeyType;
-use crate::dtls::client_hello::{CLIENT_CERTIFICATE_TYPE, ClientHello, Reader};
+use crate::dtls::client_hello::{CLIENT_CERTIFICATE_TYPE, ClientHello, Reader, SERVER_CERTIFICATE_TYPE};
+use crate::dtls::key_types::{KeyPolicy, OfferedTypes, list_of_types, type_number};
 use crate::dtls::record::{ConnectionId, VERSION_1_2};
 use crate::dtls::suites::CipherSuite;
 
@@ -24,7 +25,6 @@ const MAX_FRAGMENT_LENGTH: u16 = 1;
 const SUPPORTED_GROUPS: u16 = 10;
 const POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;
-const SERVER_CERTIFICATE_TYPE: u16 = 20;
 const EXTENDED_MASTER_SECRET: u16 = 23;
 const CONNECTION_ID: u16 = 54;
 const RENEGOTIATION_INFO: u16 = 0xff01;
@@ -45,10 +45,8 @@ const UNCOMPRESSED: u8 = 0;
 pub(super) struct Policy {
     /// The suites that are served, best first.
     pub(super) suites: Vec<CipherSuite>,
-    /// Whether the server has a certificate to show.
-    pub(super) has_certificate: bool,
-    /// Whether raw public keys may be used, both ways.
-    pub(super) raw_public_keys: bool,
+    /// What it shows and takes in Certificate messages.
+    pub(super) keys: KeyPolicy,
     /// Whether clients must offer the extended master secret.
     pub(super) requires_extended_master_secret: bool,
 }
@@ -109,8 +107,7 @@ struct Offer<'a> {
     groups: Option<&'a [u8]>,
     point_formats: Option<&'a [u8]>,
     signature_algorithms: Option<&'a [u8]>,
-    client_key_types: Option<&'a [u8]>,
-    server_key_types: Option<&'a [u8]>,
+    key_types: OfferedTypes<'a>,
     extended_master_secret: bool,
     connection_id: Option<&'a [u8]>,
     renegotiation_info: bool,
@@ -129,14 +126,10 @@ impl Agreement {
         if policy.requires_extended_master_secret && !offer.extended_master_secret {
             return Err(Refusal::NO_EXTENDED_MASTER_SECRET);
         }
-        let key_types = policy.key_types(&offer);
-        let keys = key_types.filter(|_| offer.suits_elliptic_curves());
-        let is_possible =
-            |suite: &&CipherSuite| offers(hello.suites, suite.number()) && (suite.takes_psk() || keys.is_some());
+        let keys = policy.keys.agree(offer.key_types).filter(|_| offer.suits_elliptic_curves());
+        let is_possible = |suite: &&CipherSuite| suite.is_among(hello.suites) && (suite.takes_psk() || keys.is_some());
         let Some(&suite) = policy.suites.iter().find(is_possible) else {
-            let has_one = policy.suites.iter().any(|suite| offers(hello.suites, suite.number()));
-            // RFC 7250, section 4.2: it is but the type of the keys that the two have not in common.
-            return Err(if has_one && key_types.is_none() {
+            return Err(if policy.keys.divides(&policy.suites, hello.suites, offer.key_types) {
                 Refusal::NO_COMMON_KEY_TYPE
             } else {
                 Refusal::NO_COMMON_SUITE
@@ -156,8 +149,8 @@ impl Agreement {
             connection_ids,
             answers_renegotiation: offer.renegotiation_info || offers(hello.suites, RENEGOTIATION_SIGNAL),
             answers_point_formats: !suite.takes_psk() && offer.point_formats.is_some(),
-            answers_client_key: !suite.takes_psk() && offer.client_key_types.is_some(),
-            answers_server_key: !suite.takes_psk() && offer.server_key_types.is_some(),
+            answers_client_key: !suite.takes_psk() && offer.key_types.client.is_some(),
+            answers_server_key: !suite.takes_psk() && offer.key_types.server.is_some(),
         })
     }
 
@@ -212,35 +205,6 @@ impl Agreement {
     }
 }
 
-impl Policy {
-    /// What the Certificate messages of client and server are to hold; `None`: nothing suits both.
-    fn key_types(&self, offer: &Offer<'_>) -> Option<(KeyType, KeyType)> {
-        // RFC 7250, section 4.1: without the extension it is X.509.
-        let x509 = [type_number(KeyType::Certificate)];
-        let either = [KeyType::RawPublicKey, KeyType::Certificate];
-        // RFC 7250, section 3: the list is sorted by the client's preference, which is the one that knows what it has.
-        let client = offer.client_key_types.unwrap_or(&x509).iter().find_map(|number| {
-            let key = either.into_iter().find(|key| type_number(*key) == *number)?;
-            (key == KeyType::Certificate || self.raw_public_keys).then_some(key)
-        })?;
-        // A client that proves itself by a certificate expects one: GnuTLS offers to take either, whatever the client has,
-        // and the mode of an LwM2M account holds for both ends (LwM2M Core 1.2, annex E.1, resource 2).
-        let order = match client {
-            KeyType::RawPublicKey => either,
-            KeyType::Certificate => [KeyType::Certificate, KeyType::RawPublicKey],
-        };
-        let server_key_types = offer.server_key_types.unwrap_or(&x509);
-        let server = order.into_iter().find(|key| {
-            let is_there = match key {
-                KeyType::Certificate => self.has_certificate,
-                KeyType::RawPublicKey => self.raw_public_keys,
-            };
-            is_there && server_key_types.contains(&type_number(*key))
-        })?;
-        Some((client, server))
-    }
-}
-
 impl<'a> Offer<'a> {
     /// Reads what is known and checks its form; what is not known is passed over.
     fn read(hello: &ClientHello<'a>) -> Result<Offer<'a>, Alert> {
@@ -259,8 +223,8 @@ impl<'a> Offer<'a> {
                 SUPPORTED_GROUPS => offer.groups = Some(pairs16(content)?),
                 POINT_FORMATS => offer.point_formats = Some(list8(content)?),
                 SIGNATURE_ALGORITHMS => offer.signature_algorithms = Some(pairs16(content)?),
-                CLIENT_CERTIFICATE_TYPE => offer.client_key_types = Some(list8(content)?),
-                SERVER_CERTIFICATE_TYPE => offer.server_key_types = Some(list8(content)?),
+                CLIENT_CERTIFICATE_TYPE => offer.key_types.client = Some(key_types(content)?),
+                SERVER_CERTIFICATE_TYPE => offer.key_types.server = Some(key_types(content)?),
                 EXTENDED_MASTER_SECRET if content.is_empty() => offer.extended_master_secret = true,
                 EXTENDED_MASTER_SECRET => return Err(Alert::DecodeError),
                 CONNECTION_ID => offer.connection_id = Some(opaque8(content)?),
@@ -288,12 +252,8 @@ fn offers(list: &[u8], number: [u8; 2]) -> bool {
     list.chunks_exact(2).any(|there| there == number)
 }
 
-/// RFC 7250, section 3.
-fn type_number(key: KeyType) -> u8 {
-    match key {
-        KeyType::Certificate => 0,
-        KeyType::RawPublicKey => 2,
-    }
+fn key_types(content: &[u8]) -> Result<&[u8], Alert> {
+    list_of_types(content).ok_or(Alert::DecodeError)
 }
 
 fn opaque8(content: &[u8]) -> Result<&[u8], Alert> {

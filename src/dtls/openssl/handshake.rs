@@ -196,6 +196,7 @@ impl Handshake {
             (Progress::Failed(_), Some(Claim::Refused(fault))) => Turn::Failed(CloseReason::CertificateRefused(*fault)),
             (Progress::Failed(Breakdown::NoCommonSuite), _) => Turn::Failed(CloseReason::NoCommonSuite),
             (Progress::Failed(Breakdown::WrongSignature), _) => Turn::Failed(CloseReason::KeyMismatch),
+            (Progress::Failed(Breakdown::ClientAlert(alert)), _) => Turn::Failed(CloseReason::ClientAlert(alert)),
             (Progress::Failed(Breakdown::Other), _) => Turn::Failed(CloseReason::HandshakeFailed),
         }
     }

@@ -30,6 +30,9 @@ fn the_oldest_handshake_makes_room() {
     let mut clients: Vec<Client> = (0..3).map(|port| half_open(&mut world, port)).collect();
     let statistics = world.server.statistics();
     assert_eq!((statistics.handshakes, statistics.evicted, statistics.handshakes_failed), (2, 1, 1));
+    // Though its client had claimed nothing.
+    let evicted = |event: &Output| matches!(event, Output::Closed { route: at, reason: CloseReason::Evicted, .. } if *at == route(0));
+    assert!(matches!(&world.events[..], [event] if evicted(event)), "{:?}", world.events);
     for (port, client) in (0..).zip(&mut clients) {
         world.talk(route(port), client);
         assert_eq!(client.is_established, port != 0, "client {port}");

@@ -35,6 +35,8 @@ pub(super) struct Profile {
     /// max_fragment_length (RFC 6066, section 4).
     pub(super) wants_fragments_of_512: bool,
     pub(super) mtu: u32,
+    /// Whether it speaks DTLS 1.0 and nothing newer.
+    pub(super) is_outdated: bool,
 }
 
 impl Profile {
@@ -57,6 +59,7 @@ impl Default for Profile {
             offers_raw_public_keys: false,
             wants_fragments_of_512: false,
             mtu: 1232,
+            is_outdated: false,
         }
     }
 }
@@ -99,8 +102,11 @@ impl Write for Pipe {
 impl Client {
     pub(super) fn new(profile: Profile) -> Client {
         let mut builder = SslContext::builder(SslMethod::dtls_client()).unwrap();
-        builder.set_min_proto_version(Some(SslVersion::DTLS1_2)).unwrap();
-        builder.set_cipher_list(&format!("{}:@SECLEVEL=0", profile.ciphers)).unwrap();
+        let version = if profile.is_outdated { SslVersion::DTLS1 } else { SslVersion::DTLS1_2 };
+        builder.set_min_proto_version(Some(version)).unwrap();
+        builder.set_max_proto_version(Some(version)).unwrap();
+        let ciphers = if profile.is_outdated { "PSK-AES128-CBC-SHA" } else { profile.ciphers };
+        builder.set_cipher_list(&format!("{ciphers}:@SECLEVEL=0")).unwrap();
         builder.set_options(SslOptions::NO_QUERY_MTU | SslOptions::from_bits_retain(profile.options as _));
         // It sends what it is told to send, and not a root that it finds for it.
         builder.set_mode(SslMode::NO_AUTO_CHAIN);

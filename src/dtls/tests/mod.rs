@@ -5,6 +5,7 @@ mod bounds;
 mod certificates;
 mod chains;
 mod client;
+mod failures;
 mod handshake;
 mod hostile;
 mod loss;

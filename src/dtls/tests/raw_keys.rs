@@ -93,11 +93,25 @@ fn raw_keys_are_not_served_where_they_are_not_allowed() {
     let mut client = Client::new(raw(&device));
     world.talk(route(1), &mut client);
     let [Output::Closed { reason, .. }] = world.events[..] else { panic!("{:?}", world.events) };
-    if is_openssl() {
-        // Without the extension in the ServerHello, OpenSSL's client sends its certificate.
-        assert_eq!(reason, CloseReason::CertificateRefused(CertificateFault::SelfSigned));
-    } else {
-        // RFC 7250, section 4.2: a server that takes none of the types that are offered says so.
-        assert_eq!((client.alert, reason), (Some(43), CloseReason::NoCommonKeyType));
-    }
+    // RFC 7250, section 4.2: a server that takes none of the types that are offered says so.
+    assert_eq!((client.alert, reason), (Some(43), CloseReason::NoCommonKeyType));
+    // Who has a pre-shared key beside it needs none of that, and who has nothing that is served lacks more than a type.
+    world.connect(route(2), Profile { ciphers: "ECDHE-ECDSA-AES128-CCM8:PSK-AES128-CCM8", ..raw(&device) });
+    world.talk(route(3), &mut Client::new(Profile { ciphers: "ECDHE-ECDSA-AES256-CCM8", ..raw(&device) }));
+    assert!(
+        matches!(world.events[..], [Output::Closed { reason: CloseReason::NoCommonSuite, .. }]),
+        "{:?}",
+        world.events
+    );
+}
+
+#[test]
+fn a_client_that_wants_a_certificate_is_told_where_there_is_none() {
+    let pki = Pki::new();
+    let identity = Identity { chain: Vec::new(), ..pki.server.identity() };
+    let mut world = World::new(Configuration { identity: Some(identity), ..configuration(&pki) });
+    let mut client = Client::new(Profile::of(&pki.device()));
+    world.talk(route(1), &mut client);
+    assert_eq!(client.alert, Some(43), "unsupported_certificate");
+    assert!(matches!(world.events[..], [Output::Closed { reason: CloseReason::NoCommonKeyType, .. }]));
 }

@@ -23,8 +23,7 @@ fn hello(suites: &[u16], extensions: &[(u16, &[u8])]) -> Vec<u8> {
 fn policy() -> Policy {
     Policy {
         suites: CipherSuite::ALL.into_iter().filter(|suite| suite.number() != [0x00, 0xae]).collect(),
-        has_certificate: true,
-        raw_public_keys: true,
+        keys: KeyPolicy { has_certificate: true, raw_public_keys: true },
         requires_extended_master_secret: false,
     }
 }
@@ -125,8 +124,8 @@ fn the_types_of_keys_that_both_sides_can_take() {
     const EITHER: &[u8] = &[2, 0, 2];
     const RATHER_RAW: &[u8] = &[2, 2, 0];
     let type_less = Err(Refusal::NO_COMMON_KEY_TYPE);
-    let without_certificate = Policy { has_certificate: false, ..policy() };
-    let without_raw = Policy { raw_public_keys: false, ..policy() };
+    let without_certificate = Policy { keys: KeyPolicy { has_certificate: false, raw_public_keys: true }, ..policy() };
+    let without_raw = Policy { keys: KeyPolicy { has_certificate: true, raw_public_keys: false }, ..policy() };
     for (policy, client, server, expected) in [
         (&policy(), None, None, Ok((X, X))),
         (&policy(), Some(RAW), Some(RAW), Ok((R, R))),
