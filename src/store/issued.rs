@@ -59,17 +59,19 @@ pub(super) fn of_endpoint(
     Ok(found)
 }
 
+/// An index has only the identities that are not shadowed.
+pub(super) const BY_IDENTITY: &str =
+    "SELECT issued_credentials.id, devices.id, confirmed IS NOT NULL, sealed_key, server
+     FROM issued_credentials JOIN devices ON devices.endpoint = issued_credentials.endpoint
+     WHERE issued_credentials.identity = ?1 AND shadowed = 0";
+
 /// The credentials towards us with this PSK identity, of a device that is in force.
 pub(super) fn by_identity(
     connection: &Connection,
     sealer: &Sealer,
     identity: &[u8],
 ) -> Result<Option<Proof>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT issued_credentials.id, devices.id, confirmed IS NOT NULL, sealed_key, server
-         FROM issued_credentials JOIN devices ON devices.endpoint = issued_credentials.endpoint
-         WHERE issued_credentials.identity = ?1 AND shadowed = 0",
-    )?;
+    let mut statement = connection.prepare_cached(BY_IDENTITY)?;
     let mut rows = statement.query([identity])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (id, server): (i64, String) = (row.get(0)?, row.get(4)?);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::OFlags;
 
@@ -64,9 +65,17 @@ pub(super) fn open_for_reading(database: &Path) -> rusqlite::Result<Connection> 
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&connection)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
+}
+
+/// Statements are prepared once. Without the guarantee of a stable plan SQLite prepares those anew whose parameters might
+/// change the plan, each time that they come out of the cache, which has cleared their parameters.
+fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// The database of `state_dir`, to be looked at beside a running daemon and without its key; none where there is none.
@@ -193,7 +202,7 @@ pub(super) fn open_for_writing(database: &Path, key: &SealingKey) -> Result<(Con
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(database, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&connection)?;
     // Before anything is changed: a wrong key or a later schema must leave the database as it is.
     let sealer = Sealer::new(key, schema::key_number(&connection)?);
     let version = schema::inspect(&connection, Some(&sealer))?;

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use rusqlite::StatementStatus;
+
 use super::{OPERATOR, Scratch, at, device, device_as, device_of, file, profile, scratch, server};
 use crate::bootstrap::outcome::Outcome;
 use crate::provision::DeviceDefinition;
-use crate::store::{DeviceOutcome, DeviceQuery, FileMode, Key, Reader};
+use crate::store::{DeviceOutcome, DeviceQuery, FileMode, Key, Reader, issued, open};
 
 #[test]
 fn a_device_is_found_by_its_exact_endpoint_and_its_effective_identity() {
@@ -33,6 +35,17 @@ fn a_device_is_found_by_its_exact_endpoint_and_its_effective_identity() {
     assert_eq!(reader.psk_for_identity(b"open").unwrap(), None);
     assert_eq!(reader.psk_for_identity(b"\xff").unwrap(), None);
     assert_eq!(reader.psk_for_identity(b"b").unwrap().unwrap().expose(), b"secret");
+}
+
+#[test]
+fn statements_are_prepared_once_whatever_is_asked() {
+    let Scratch { store: _store, directory } = scratch();
+    let connection = open::open_for_reading(&directory.path().join(open::DATABASE_FILE)).unwrap();
+    for identity in ["a", "b", "c"] {
+        let mut statement = connection.prepare_cached(issued::BY_IDENTITY).unwrap();
+        assert!(!statement.exists([identity.as_bytes()]).unwrap());
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{identity}");
+    }
 }
 
 #[test]
