@@ -2,11 +2,11 @@
 //! sessions, and memory of open sessions.
 //!
 //! `cargo bench --bench dtls [-- WORD]`, the word being in the names of the rows that are wanted;
-//! `--no-default-features --features dtls` for the native engine alone. The clients are those
-//! of the tests. They answer between the measurements and cost nothing in the figures: CPU time is the thread's, taken
-//! around the calls of the server, with a batch of clients in step so that taking it costs nothing either. The rounds of
-//! the engines take turns and the best of each counts. Memory is the growth of a process that holds a server and nothing
-//! else, from the first 2,000 open sessions on, so that what is there once is not counted.
+//! `--no-default-features --features dtls` for the native engine alone. The clients are those of the tests. They answer
+//! between the measurements and cost nothing in the figures: CPU time is the thread's, taken around the calls of the
+//! server, with a batch of clients in step so that taking it costs nothing either. The rounds of the engines take turns and
+//! the best of each counts. Memory is the growth of a process that holds a server and nothing else, from the first 2,000
+//! open sessions on, so that what is there once is not counted.
 
 #[path = "../tests/support/puppet/mod.rs"]
 mod puppet;

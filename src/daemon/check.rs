@@ -74,18 +74,17 @@ fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError
         diagnostics.push_error(message);
     }
     let accepted = AcceptedProofs::of(&config.listeners);
-    let (mut named, mut others) = (0, 0);
+    let mut useless = 0;
     store::proofs_in_database(&config.state_dir, |device| {
         for problem in accepted.useless(&device) {
-            match named {
-                0..MOST_NAMED => diagnostics.push_warning(format!("in the database: {}", problem.message)),
-                _ => others += 1,
+            if useless < MOST_NAMED {
+                diagnostics.push_warning(format!("in the database: {}", problem.message));
             }
-            named += 1;
+            useless += 1;
         }
     })?;
-    if others > 0 {
-        diagnostics.push_warning(format!("in the database: the same is true of {others} more"));
+    if useless > MOST_NAMED {
+        diagnostics.push_warning(format!("in the database: the same is true of {} more", useless - MOST_NAMED));
     }
     Ok(diagnostics)
 }

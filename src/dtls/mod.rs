@@ -230,9 +230,9 @@ pub struct Configuration {
     /// Which engine. Default: OpenSSL, where the cargo feature `openssl` is on.
     pub engine: EngineKind,
     /// What is offered, best first; without an `identity` only what takes pre-shared keys, and with the native engine
-    /// nothing with CBC. Default: all eight, those
-    /// with pre-shared keys first, because a client offers them only where it has a key, while many offer the others
-    /// whether they have a certificate or not; among either CCM_8 first (LwM2M Transport 1.2, section 5.2.8).
+    /// nothing with CBC. Default: all eight, those with pre-shared keys first, because a client offers them only where it
+    /// has a key, while many offer the others whether they have a certificate or not; among either CCM_8 first (LwM2M
+    /// Transport 1.2, section 5.2.8).
     pub suites: Vec<CipherSuite>,
     /// What the server proves itself with; none: pre-shared keys only. Default: none.
     pub identity: Option<Identity>,

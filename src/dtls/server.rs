@@ -29,8 +29,8 @@ use crate::secret::Secret;
 const DUPLICATE_LIFETIME: Duration = Duration::from_secs(15);
 
 /// How many datagrams may be sent to an address that a client has moved to, for each datagram that came from there with
-/// something genuine in it: an answer, and a request with its four repetitions (RFC 7252, section 4.8). Whoever moves a client's datagrams to an address that is not its own (RFC 9146, section 6)
-/// gets no more than that out of us.
+/// something genuine in it: an answer, and a request with its four repetitions (RFC 7252, section 4.8). Whoever moves a
+/// client's datagrams to an address that is not its own (RFC 9146, section 6) gets no more than that out of us.
 const CREDIT_OF_MOVED: u8 = 6;
 
 /// One DTLS listener: its handshakes and its associations.

@@ -266,3 +266,18 @@ fn what_devices_of_the_database_have_on_record_is_looked_at_too() {
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
     assert!(warnings[0].contains("warning: in the database: the device `p384` has a certificate on record"));
 }
+
+#[test]
+fn of_many_devices_in_the_database_ten_are_named_and_the_others_counted() {
+    let world = World::new();
+    let daemon = world.start(CERTIFICATES, "");
+    for number in 10..22 {
+        let fingerprint = world.site.path(format!("d{number}"));
+        std::fs::write(&fingerprint, format!("sha256:{}", number.to_string().repeat(32))).unwrap();
+        let file = ["--certificate-file", fingerprint.to_str().unwrap()];
+        daemon.ctl(&[&["device", "add", &format!("d{number}")][..], &file].concat()).succeeded();
+    }
+    world.configure("", "");
+    let checked = world.site.check().succeeded().saying(&["in the database: the same is true of 2 more"]);
+    assert_eq!(checked.stdout.lines().filter(|line| line.contains("on record")).count(), 10);
+}
