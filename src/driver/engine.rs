@@ -211,6 +211,7 @@ impl Driver {
                 debug!(%error, "a connection cannot be accepted");
             }
             self.handle_timeouts(Instant::now());
+            self.directory.end_turn();
             if self.is_drained() {
                 return self.finish().await;
             }

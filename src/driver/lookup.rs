@@ -2,7 +2,7 @@
 //!
 //! A look-up is two point queries of microseconds on this thread's own connection; server accounts and profiles are kept
 //! in memory and read again only after one of them has changed. Issued credentials are read only for a device of which an
-//! account draws something at random.
+//! account draws something at random. All look-ups of one turn of the driver see the store as it was at the first of them.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -111,6 +111,7 @@ impl Directory {
     /// # Errors
     /// The store's.
     pub(super) fn psk(&mut self, identity: &[u8]) -> Result<Option<Secret>, StoreError> {
+        self.reader.begin_snapshot()?;
         self.reader.psk_for_identity(identity)
     }
 
@@ -126,6 +127,13 @@ impl Directory {
             Offered::RawPublicKey(key) => (IdentityKind::PublicKey, key.as_slice()),
         };
         Ok(self.identified(kind, &fingerprint(der))?.is_some())
+    }
+
+    /// The turn of the driver is over: the next look-up sees the store as it is then.
+    pub(super) fn end_turn(&mut self) {
+        if let Err(error) = self.reader.end_snapshot() {
+            error!(%error, "the store cannot be left as it should");
+        }
     }
 
     /// What stands for a key in the memory of an association.
@@ -191,7 +199,7 @@ impl Directory {
 
     /// The record of a client, if the key that it has proven is the one on record.
     fn record(&mut self, key: &LookupKey, proof: Option<Fingerprint>) -> Result<Option<DeviceRecord>, StoreError> {
-        self.refresh()?;
+        self.begin()?;
         match key {
             LookupKey::EndpointName(name) => self.reader.device_by_endpoint(name),
             LookupKey::PskIdentity(identity) => {
@@ -214,6 +222,7 @@ impl Directory {
     }
 
     fn identified(&mut self, kind: IdentityKind, value: &[u8]) -> Result<Option<DeviceRecord>, StoreError> {
+        self.reader.begin_snapshot()?;
         self.reader.device_by_identity(&DeviceIdentity { kind, value: value.to_vec() })
     }
 
@@ -250,15 +259,18 @@ impl Directory {
         Ok(credentials.map(|credentials| Drawn { device: record.id, credentials }))
     }
 
-    fn refresh(&mut self) -> Result<(), StoreError> {
+    /// Begins the look-ups of a turn, with the catalog as it is now.
+    fn begin(&mut self) -> Result<(), StoreError> {
         let generation = self.reader.generation();
         if generation != self.generation {
+            // A snapshot may be older than the generation.
+            self.reader.end_snapshot()?;
             let rows = self.reader.catalog()?;
             self.catalog = Catalog::new(rows.servers, rows.profiles);
             self.models = models(&mut self.reader)?;
             self.generation = generation;
         }
-        Ok(())
+        self.reader.begin_snapshot()
     }
 }
 
@@ -299,8 +311,11 @@ mod tests {
     use std::time::SystemTime;
 
     use super::Directory;
-    use crate::bootstrap::{Lookup, LookupKey};
-    use crate::provision::{ClientKnowledge, DeviceDefinition, KeyText, LearnedKnowledge, ModelDefinition, Rule};
+    use crate::bootstrap::{Lookup, LookupKey, Withheld};
+    use crate::provision::{
+        ClientKnowledge, DeviceDefinition, KeyText, LearnedKnowledge, ModelDefinition, ProfileDefinition, ResolveError,
+        Rule,
+    };
     use crate::secret::Secret;
     use crate::store::{Actor, DeviceLearned, FileDefinitions, FileMode, Key, SealingKey, Store, UnixMillis};
 
@@ -319,11 +334,14 @@ mod tests {
         let identity = LookupKey::PskIdentity(b"meter".to_vec());
         let first = Some(directory.fingerprint(&Secret::from(&b"first-key-of-16b"[..])));
         let second = Some(directory.fingerprint(&Secret::from(&b"other-key-of-16b"[..])));
-        let mut is_known = |proof| match directory.look_up(&identity, proof, UnixMillis(0), |_| None).lookup {
-            Lookup::Known(device) => device.endpoint == "meter",
-            other => {
-                assert_eq!(other, Lookup::Outdated);
-                false
+        let mut is_known = |proof| {
+            directory.end_turn();
+            match directory.look_up(&identity, proof, UnixMillis(0), |_| None).lookup {
+                Lookup::Known(device) => device.endpoint == "meter",
+                other => {
+                    assert_eq!(other, Lookup::Outdated);
+                    false
+                }
             }
         };
         assert_eq!((is_known(first), is_known(second), is_known(None)), (true, false, false));
@@ -342,7 +360,34 @@ mod tests {
         assert_eq!((is_known(first), is_known(second)), (false, false));
     }
 
+    #[test]
+    fn look_ups_of_one_turn_see_one_moment_and_the_next_turn_what_was_acknowledged() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path(), SealingKey::new([1; 32])).unwrap();
+        let (actor, at) = (Actor::admin_socket(None), SystemTime::now().into());
+        let mut directory = Directory::new(store.reader().unwrap(), [2; 32]).unwrap();
+        let psk = |directory: &mut Directory| directory.psk(b"meter").unwrap().is_some();
+        assert!(!psk(&mut directory));
+        store.add_device(actor, at, device("text:first-key-of-16b")).wait().unwrap();
+        assert!(!psk(&mut directory), "the turn goes on");
+        directory.end_turn();
+        assert!(psk(&mut directory));
+
+        // A change of the catalog is read at once, and what refers to it with it.
+        let profile = ProfileDefinition { name: "new".to_owned(), ..ProfileDefinition::default() };
+        store.add_profile(actor, at, profile).wait().unwrap();
+        let with_profile =
+            |old: &DeviceDefinition| Ok::<_, ()>(DeviceDefinition { profile: Some("new".to_owned()), ..old.clone() });
+        store.update_device(actor, at, Key::Name("meter".to_owned()), with_profile).wait().unwrap();
+        let key = LookupKey::EndpointName("meter".to_owned());
+        let Lookup::Known(found) = directory.look_up(&key, None, UnixMillis(0), |_| None).lookup else { panic!() };
+        let nothing = ResolveError::ProfileWithoutServers("new".to_owned()).to_string();
+        assert_eq!(found.provision, Err(Withheld::Invalid(nothing)));
+        assert!(psk(&mut directory));
+    }
+
     fn at_first_sight(directory: &mut Directory, key: &LookupKey) -> Result<String, Lookup> {
+        directory.end_turn();
         match directory.look_up(key, None, UnixMillis(0), |_| None).lookup {
             Lookup::Known(device) => Ok(device.endpoint),
             other => Err(other),
@@ -409,6 +454,7 @@ mod tests {
         store.apply_file(UnixMillis(1), file, FileMode::Start).wait().unwrap();
         let mut start = |endpoint: &str, unwritten: Option<u16>| {
             let key = LookupKey::EndpointName(endpoint.to_owned());
+            directory.end_turn();
             let unwritten = |_: &str| unwritten.map(|bytes| lesson("", "", block_size(bytes)).learned);
             let found = directory.look_up(&key, None, UnixMillis(0), unwritten);
             let Lookup::Known(device) = found.lookup else { panic!("{:?}", found.lookup) };

@@ -30,6 +30,18 @@ pub(super) const RETIRED: &str = "EXISTS (SELECT 1 FROM issued_credentials AS pr
 /// Records of one device and account at most: what the client surely has, and what it may have.
 const KEPT: i64 = 4;
 
+/// Numbers of those of a device's records for one account that are too many. An account may have as many records as there are
+/// devices, and the `+` keeps SQLite from searching by it.
+pub(super) const SURPLUS: &str =
+    "SELECT id FROM issued_credentials WHERE endpoint = ?1 AND +server = ?2 AND id IS NOT (
+         SELECT max(id) FROM issued_credentials WHERE endpoint = ?1 AND +server = ?2 AND confirmed IS NOT NULL)
+     ORDER BY confirmed IS NOT NULL, id
+     LIMIT max(0, (SELECT count(*) FROM issued_credentials WHERE endpoint = ?1 AND +server = ?2) - ?3)";
+
+/// What the client had before these records for the same accounts, searched as above.
+pub(super) const OLDER: &str = "DELETE FROM issued_credentials WHERE id < ?1 AND (endpoint, +server) =
+         (SELECT endpoint, server FROM issued_credentials WHERE id = ?1)";
+
 /// A record with the device's credentials towards us, found by their PSK identity.
 pub(super) struct Proof {
     pub id: i64,
@@ -39,15 +51,16 @@ pub(super) struct Proof {
     pub key: Secret,
 }
 
+pub(super) const OF_ENDPOINT: &str =
+    "SELECT id, server, issued, confirmed, sealed FROM issued_credentials WHERE endpoint = ?1 ORDER BY id";
+
 /// Every record of an endpoint, oldest first.
 pub(super) fn of_endpoint(
     connection: &Connection,
     sealer: &Sealer,
     endpoint: &str,
 ) -> Result<Vec<IssuedCredentials>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, server, issued, confirmed, sealed FROM issued_credentials WHERE endpoint = ?1 ORDER BY id",
-    )?;
+    let mut statement = connection.prepare_cached(OF_ENDPOINT)?;
     let mut rows = statement.query([endpoint])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -113,14 +126,8 @@ fn insert(work: &Work<'_>, endpoint: &str, issued: i64, new: &NewCredentials) ->
 
 /// The oldest that the client is not known to have go first, and what it is last known to have never goes.
 fn trim(connection: &Connection, endpoint: &str, server: &str) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM issued_credentials WHERE id IN (
-             SELECT id FROM issued_credentials WHERE endpoint = ?1 AND server = ?2 AND id IS NOT (
-                 SELECT max(id) FROM issued_credentials WHERE endpoint = ?1 AND server = ?2 AND confirmed IS NOT NULL)
-             ORDER BY confirmed IS NOT NULL, id
-             LIMIT max(0, (SELECT count(*) FROM issued_credentials WHERE endpoint = ?1 AND server = ?2) - ?3))",
-    )?;
-    statement.execute((endpoint, server, KEPT))?;
+    let sql = format!("DELETE FROM issued_credentials WHERE id IN ({SURPLUS})");
+    connection.prepare_cached(&sql)?.execute((endpoint, server, KEPT))?;
     Ok(())
 }
 
@@ -128,10 +135,7 @@ fn trim(connection: &Connection, endpoint: &str, server: &str) -> Result<(), Sto
 pub(super) fn confirm(connection: &Connection, ids: &[i64], at: UnixMillis) -> Result<(), StoreError> {
     let mut confirm = connection
         .prepare_cached("UPDATE issued_credentials SET confirmed = ?2 WHERE id = ?1 AND confirmed IS NULL")?;
-    let mut drop_older = connection.prepare_cached(
-        "DELETE FROM issued_credentials WHERE id < ?1 AND (endpoint, server) =
-             (SELECT endpoint, server FROM issued_credentials WHERE id = ?1)",
-    )?;
+    let mut drop_older = connection.prepare_cached(OLDER)?;
     for id in ids {
         confirm.execute((id, at.0))?;
         drop_older.execute([id])?;

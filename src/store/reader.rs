@@ -1,7 +1,8 @@
 //! [`Reader`]: a read-only connection of one thread.
 //!
 //! The driver asks it inline, once or twice per bootstrap: statements are prepared once, the write-ahead log keeps it
-//! out of the writer's way, and a lookup costs microseconds. It sees what was committed when it asks.
+//! out of the writer's way, and a lookup costs microseconds. It sees what was committed when it asks, or when the
+//! snapshot began that it asks in.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -35,6 +36,31 @@ pub struct Reader {
 impl Reader {
     pub(super) fn open(database: &Path, sealer: Sealer, generation: Arc<AtomicU64>) -> rusqlite::Result<Reader> {
         Ok(Reader { connection: open::open_for_reading(database)?, sealer, generation })
+    }
+
+    /// Begins a snapshot unless one has begun: until [`Reader::end_snapshot`] every lookup sees what was committed at the
+    /// first of them. Entering and leaving the database is half of what a single lookup costs. A snapshot keeps the
+    /// write-ahead log from being begun anew, so it must be short, and [`Reader::catalog`], the lists and the
+    /// credentials, which take a moment of their own, cannot be asked in one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() {
+            self.connection.prepare_cached("BEGIN")?.execute([])?;
+        }
+        Ok(())
+    }
+
+    /// Ends the snapshot if one has begun: what is asked next sees what is committed by then.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; there is none any more nevertheless.
+    pub fn end_snapshot(&mut self) -> Result<(), StoreError> {
+        if !self.connection.is_autocommit() {
+            self.connection.prepare_cached("ROLLBACK")?.execute([])?;
+        }
+        Ok(())
     }
 
     /// The device with this endpoint, compared byte for byte.

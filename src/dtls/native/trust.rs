@@ -7,8 +7,8 @@
 //! the time of validation is part of the question.
 //!
 //! A client cannot make this expensive: at most `CHAIN_MAX` certificates are read, one path is taken from them for each
-//! anchor of that name, and signatures are checked from the anchor downwards, so that forged ones end at the first. Those on
-//! authorities are computed once (`signatures`).
+//! anchor of that name, signatures are checked from the anchor downwards, and none is computed twice (`signatures`): neither
+//! a right one on an authority, whoever shows it, nor a wrong one, however many ways the names of a chain lead to it.
 
 mod certificate;
 mod extensions;
@@ -26,7 +26,7 @@ use webpki::{EndEntityCert, KeyUsage};
 
 pub(super) use self::certificate::Certificate;
 pub(super) use self::public_key::{EC_PUBLIC_KEY, P256, PublicKey};
-use self::signatures::Signatures;
+use self::signatures::{ChainSignatures, Signatures};
 use crate::dtls::certificate::{CertificateFault, Offered, Verdict};
 use crate::dtls::error::EngineError;
 use crate::peer::{CertificateTrust, Peer};
@@ -90,44 +90,44 @@ impl Trust {
         let (leaf, issuers) = certificates.split_first().ok_or(CertificateFault::NoCertificate)?;
         let key = PublicKey::read(&leaf.key)?;
         let at = seconds_since_epoch(at);
+        let signatures = self.signatures.of_chain(&leaf.der);
         let mut first_fault = None;
         for path in path::find(leaf, issuers, &self.anchors, at)? {
-            match self.verify_path(&path, at) {
+            match verify_path(&path, at, &signatures) {
                 Ok(()) => return Ok(key),
                 Err(fault) => first_fault = first_fault.or(Some(fault)),
             }
         }
         Err(first_fault.unwrap_or(CertificateFault::UnknownIssuer))
     }
+}
 
-    fn verify_path(&self, path: &[&Certificate], at: i64) -> Result<(), CertificateFault> {
-        path::check(path, at)?;
-        // A leaf that is an anchor and alone needs nobody's signature.
-        if let [leaf, between @ .., anchor] = path {
-            check_names_of_authorities(&path[1..])?;
-            self.verify_signatures(leaf, between, anchor, at).map_err(|error| fault_of(&error, path))?;
-        }
-        path::check_at_last(path)
+fn verify_path(path: &[&Certificate], at: i64, signatures: &ChainSignatures<'_>) -> Result<(), CertificateFault> {
+    path::check(path, at)?;
+    // A leaf that is an anchor and alone needs nobody's signature.
+    if let [leaf, between @ .., anchor] = path {
+        check_names_of_authorities(&path[1..])?;
+        verify_signatures(leaf, between, anchor, at, signatures).map_err(|error| fault_of(&error, path))?;
     }
+    path::check_at_last(path)
+}
 
-    fn verify_signatures(
-        &self,
-        leaf: &Certificate,
-        between: &[&Certificate],
-        anchor: &Certificate,
-        at: i64,
-    ) -> Result<(), webpki::Error> {
-        let remember = |algorithm| self.signatures.remember(algorithm, &leaf.der);
-        let algorithms: Vec<_> = webpki::ALL_VERIFICATION_ALGS.iter().copied().map(remember).collect();
-        let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = algorithms.iter().map(|it| it as _).collect();
-        let (leaf, anchor) = (CertificateDer::from(&leaf.der[..]), CertificateDer::from(&anchor.der[..]));
-        let between: Vec<_> = between.iter().map(|certificate| CertificateDer::from(&certificate.der[..])).collect();
-        let anchors = [webpki::anchor_from_trusted_cert(&anchor)?];
-        let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
-        let leaf = EndEntityCert::try_from(&leaf)?;
-        leaf.verify_for_usage(&algorithms, &anchors, &between, time, KeyUsage::client_auth(), None, None)?;
-        Ok(())
-    }
+fn verify_signatures(
+    leaf: &Certificate,
+    between: &[&Certificate],
+    anchor: &Certificate,
+    at: i64,
+    signatures: &ChainSignatures<'_>,
+) -> Result<(), webpki::Error> {
+    let algorithms: Vec<_> = webpki::ALL_VERIFICATION_ALGS.iter().map(|&it| signatures.remember(it)).collect();
+    let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = algorithms.iter().map(|it| it as _).collect();
+    let (leaf, anchor) = (CertificateDer::from(&leaf.der[..]), CertificateDer::from(&anchor.der[..]));
+    let between: Vec<_> = between.iter().map(|certificate| CertificateDer::from(&certificate.der[..])).collect();
+    let anchors = [webpki::anchor_from_trusted_cert(&anchor)?];
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
+    let leaf = EndEntityCert::try_from(&leaf)?;
+    leaf.verify_for_usage(&algorithms, &anchors, &between, time, KeyUsage::client_auth(), None, None)?;
+    Ok(())
 }
 
 /// webpki looks for issuers by name alone and tries every one that fits, each at the price of a signature. An authority

@@ -48,6 +48,21 @@ fn statements_are_prepared_once_whatever_is_asked() {
     }
 }
 
+/// An account of a large fleet has as many records as the fleet has devices.
+#[test]
+fn records_of_one_device_are_not_searched_by_their_account() {
+    let Scratch { store: _store, directory } = scratch();
+    let connection = open::open_for_reading(&directory.path().join(open::DATABASE_FILE)).unwrap();
+    for (sql, count) in [(issued::SURPLUS, 3), (issued::OLDER, 1), (issued::OF_ENDPOINT, 1)] {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps: Vec<String> = statement.raw_query().mapped(|row| row.get("detail")).map(Result::unwrap).collect();
+        let by_endpoint = steps.iter().filter(|step| step.contains("issued_credentials_endpoint (endpoint=?")).count();
+        assert_eq!(by_endpoint, count, "{steps:#?}");
+        let others: Vec<_> = steps.iter().filter(|step| step.contains("_server") || step.contains("SCAN")).collect();
+        assert!(others.is_empty(), "{others:#?}");
+    }
+}
+
 #[test]
 fn the_generation_moves_with_servers_and_profiles_alone() {
     let Scratch { store, directory: _guard } = scratch();

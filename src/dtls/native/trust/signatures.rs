@@ -1,12 +1,13 @@
 //! The signatures on authorities that were found right, so that a maker's one authority is not verified anew for each of
-//! its million devices.
+//! its million devices; and those of one chain that were found wrong, so that it cannot have them computed again and again
+//! by the many ways in which its names lead to the anchor.
 //!
 //! Nothing but the arithmetic is left out: what was signed, by which key and how, is the same to the last bit, and all
-//! else about a path is looked at every time. Only who has the key of an authority can have anything remembered, and the
-//! memory goes with the trust anchors that it was made for.
+//! else about a path is looked at every time. What is right is remembered as long as the trust anchors are in force, and
+//! cannot be made up without the key of an authority; what is wrong is forgotten with its chain.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use der::Decode;
 use der::asn1::AnyRef;
@@ -16,22 +17,42 @@ use sha2::{Digest, Sha256};
 /// Most signatures that are remembered, 32 bytes each; then the oldest is forgotten.
 const KNOWN_MAX: usize = 256;
 
-/// SHA-256 of a question to which the answer was yes.
-type Fingerprint = [u8; 32];
+/// SHA-256 of a question.
+pub(super) type Fingerprint = [u8; 32];
 
-/// See the module.
+/// Those that were found right. See the module.
 #[derive(Debug, Default)]
 pub(super) struct Signatures(Mutex<VecDeque<Fingerprint>>);
 
 impl Signatures {
-    /// An algorithm that looks here first, and remembers what it finds right but the signature on `leaf`, a certificate in
-    /// DER: there are too many leaves, and each comes once.
-    pub(super) fn remember<'a>(
-        &'a self,
-        algorithm: &'a dyn SignatureVerificationAlgorithm,
-        leaf: &'a [u8],
-    ) -> Remembering<'a> {
-        Remembering { algorithm, known: &self.0, leaf: AnyRef::from_der(leaf).map_or(leaf, |leaf| leaf.value()) }
+    /// The signatures of one chain, whose `leaf` is a certificate in DER. That on the leaf is not remembered if it is
+    /// right: there are too many leaves, and each comes once.
+    pub(super) fn of_chain<'a>(&'a self, leaf: &'a [u8]) -> ChainSignatures<'a> {
+        let leaf = AnyRef::from_der(leaf).map_or(leaf, |leaf| leaf.value());
+        ChainSignatures { right: &self.0, wrong: Mutex::default(), leaf }
+    }
+}
+
+/// Those of one chain.
+#[derive(Debug)]
+pub(super) struct ChainSignatures<'a> {
+    right: &'a Mutex<VecDeque<Fingerprint>>,
+    /// As many as webpki's budget of signatures at most.
+    wrong: Mutex<Vec<Fingerprint>>,
+    /// What is in the leaf, beginning with what is signed of it.
+    leaf: &'a [u8],
+}
+
+impl<'a> ChainSignatures<'a> {
+    /// An algorithm that looks here first.
+    pub(super) fn remember(&'a self, algorithm: &'a dyn SignatureVerificationAlgorithm) -> Remembering<'a> {
+        Remembering { algorithm, chain: self }
+    }
+
+    /// What was computed and found wrong, in this order.
+    #[cfg(all(test, feature = "openssl"))]
+    pub(super) fn wrong(&self) -> Vec<Fingerprint> {
+        lock(&self.wrong).clone()
     }
 }
 
@@ -39,27 +60,30 @@ impl Signatures {
 #[derive(Debug)]
 pub(super) struct Remembering<'a> {
     algorithm: &'a dyn SignatureVerificationAlgorithm,
-    known: &'a Mutex<VecDeque<Fingerprint>>,
-    /// What is in the leaf, beginning with what is signed of it.
-    leaf: &'a [u8],
+    chain: &'a ChainSignatures<'a>,
 }
 
 impl SignatureVerificationAlgorithm for Remembering<'_> {
     fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-        if self.leaf.starts_with(message) {
-            return self.algorithm.verify_signature(public_key, message, signature);
-        }
+        let ChainSignatures { right, wrong, leaf } = self.chain;
         let question = self.fingerprint([public_key, message, signature]);
-        let is_known = |known: &VecDeque<Fingerprint>| known.contains(&question);
-        if is_known(&self.known.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if lock(right).contains(&question) {
             return Ok(());
         }
-        self.algorithm.verify_signature(public_key, message, signature)?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() == KNOWN_MAX {
-            known.pop_front();
+        if lock(wrong).contains(&question) {
+            return Err(InvalidSignature);
         }
-        known.push_back(question);
+        if let Err(invalid) = self.algorithm.verify_signature(public_key, message, signature) {
+            lock(wrong).push(question);
+            return Err(invalid);
+        }
+        if !leaf.starts_with(message) {
+            let mut right = lock(right);
+            if right.len() == KNOWN_MAX {
+                right.pop_front();
+            }
+            right.push_back(question);
+        }
         Ok(())
     }
 
@@ -86,6 +110,11 @@ impl Remembering<'_> {
         }
         hash.finalize().into()
     }
+}
+
+/// What is remembered is whole, whatever became of whoever had it last.
+fn lock<T>(remembered: &Mutex<T>) -> MutexGuard<'_, T> {
+    remembered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -121,7 +150,8 @@ mod tests {
     /// How many of the questions (key, message, signature) were answered with yes, and how many were computed.
     fn ask(signatures: &Signatures, method: AlgorithmIdentifier, questions: &[[&[u8]; 3]]) -> (usize, usize) {
         let counting = Counting(method, AtomicUsize::new(0));
-        let remembering = signatures.remember(&counting, LEAF);
+        let chain = signatures.of_chain(LEAF);
+        let remembering = chain.remember(&counting);
         let yes = questions.iter().filter(|[key, message, by]| remembering.verify_signature(key, message, by).is_ok());
         (yes.count(), counting.1.load(Ordering::Relaxed))
     }
@@ -137,13 +167,14 @@ mod tests {
         assert_eq!(ask(&signatures, sha_256, &[[b"key", b"messages", b"key"]]), (1, 1), "another message");
         assert_eq!(ask(&signatures, sha_256, &[[b"yek", b"message", b"yek"]]), (1, 1), "another key");
         let wrong: [&[u8]; 3] = [b"yek", b"message", b"key"];
-        assert_eq!(ask(&signatures, sha_256, &[wrong, wrong]), (0, 2), "never right");
+        assert_eq!(ask(&signatures, sha_256, &[wrong, wrong, question]), (1, 1), "once for a chain, and never right");
+        assert_eq!(ask(&signatures, sha_256, &[wrong]), (0, 1), "and anew for the next");
         // The same bytes, divided otherwise.
         assert_eq!(ask(&signatures, sha_256, &[[b"keym", b"essage", b"keym"]]), (1, 1));
     }
 
     #[test]
-    fn the_leaf_is_not_remembered() {
+    fn a_right_signature_on_the_leaf_is_not_remembered() {
         let (signatures, question): (_, [&[u8]; 3]) = (Signatures::default(), [b"key", &[1, 2], b"key"]);
         assert_eq!(ask(&signatures, alg_id::ECDSA_SHA256, &[question; 3]), (3, 3));
         assert!(signatures.0.lock().unwrap().is_empty());

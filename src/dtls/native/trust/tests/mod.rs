@@ -4,6 +4,7 @@
 mod agreements;
 mod differences;
 mod flips;
+mod forged;
 mod keys;
 mod mixtures;
 
