@@ -107,7 +107,7 @@ impl Daemon {
                 return rest.split(' ').next().expect("an address").parse().expect("an address");
             }
         };
-        let (nosec, openssl, native) = (address("(nosec)"), address("(dtls)"), address("(dtls)"));
+        let (nosec, openssl, native) = (address("(nosec)"), address("(dtls, openssl)"), address("(dtls, native)"));
         // Whatever else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Daemon { process, nosec, openssl, native }

@@ -149,6 +149,8 @@ pub struct SessionReport {
     pub id: u64,
     /// Name of the device's record, or what the request claimed where none was found; none where nothing was said.
     pub endpoint: Option<String>,
+    /// Index of the listener through which the client came.
+    pub listener: usize,
     /// The client's address and port, the latest where it has moved.
     pub remote: String,
     /// Where it was when it asked, where it has moved since (RFC 9146, section 6).

@@ -460,6 +460,7 @@ impl Session {
         SessionReport {
             id: self.id.0,
             endpoint: self.device.clone().or_else(claimed),
+            listener: self.endpoint.listener(),
             remote: self.route.to_string(),
             moved_from: self.moved_from.map(|route| route.to_string()),
             identity: describe(&self.peer),

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::human::{duration, or_nothing, printable};
 use super::numbers;
 use super::report::{Report, Table};
-use crate::admin::api::{Session, SessionSummary};
+use crate::admin::api::{Session, SessionListener, SessionSummary};
 use crate::admin::client::SessionQuery;
 use crate::bootstrap::outcome::Step;
 
@@ -29,7 +29,7 @@ pub struct List {
     /// Only sessions of this endpoint name.
     #[arg(long)]
     endpoint: Option<String>,
-    /// Only sessions in whose endpoint name, address, identity, profile, outcome or reason this text stands.
+    /// Only sessions in whose endpoint name, listener, address, identity, profile, outcome or reason this text stands.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// At most so many.
@@ -63,7 +63,7 @@ impl List {
         let query = SessionQuery { endpoint, search, limit: Some(limit), running };
         let mut list = context.wait(context.client.sessions(query))?;
         newest_first(&mut list.items);
-        let columns = ["id", "started", "endpoint", "remote", "profile", "outcome", "duration"];
+        let columns = ["id", "started", "endpoint", "listener", "remote", "profile", "outcome", "duration"];
         Ok(Report::list(Table::new(columns).rows(list.items.iter().map(row)), &list))
     }
 }
@@ -84,11 +84,19 @@ fn row(session: &SessionSummary) -> Vec<String> {
         session.id.to_string(),
         session.started.whole_seconds().to_string(),
         or_nothing(session.endpoint.as_ref()),
+        listener(&session.listener),
         session.remote.clone(),
         or_nothing(session.profile.as_ref()),
         outcome(session),
         duration(session.duration()),
     ]
+}
+
+/// As the log names it.
+fn listener(listener: &SessionListener) -> String {
+    let SessionListener { address, transport, security, engine } = listener;
+    let transport = if transport == "tcp" { ", TCP" } else { "" };
+    format!("{address} ({}{transport})", engine.as_ref().unwrap_or(security))
 }
 
 fn outcome(session: &SessionSummary) -> String {
@@ -102,6 +110,7 @@ pub fn report(session: &Session) -> Report {
         ("session", Some(summary.id.to_string())),
         ("started", Some(summary.started.to_string())),
         ("endpoint", summary.endpoint.clone()),
+        ("listener", Some(listener(&summary.listener))),
         ("remote", Some(summary.remote.clone())),
         ("moved from", summary.moved_from.clone()),
         ("proved", Some(summary.identity.clone())),
@@ -140,8 +149,8 @@ fn step_row(number: usize, step: &Step) -> Vec<String> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::{newest_first, report};
-    use crate::admin::api::Session;
+    use super::{listener, newest_first, report};
+    use crate::admin::api::{Session, SessionListener};
     use crate::bootstrap::outcome::{Outcome, SessionReport, Step};
     use crate::cli::report::Format;
 
@@ -157,6 +166,7 @@ mod tests {
         let report = SessionReport {
             id: 7,
             endpoint: Some("meter\u{7}".to_owned()),
+            listener: 0,
             remote: "192.0.2.1:40000".to_owned(),
             moved_from: None,
             identity: "PSK identity \"meter\"".to_owned(),
@@ -172,7 +182,28 @@ mod tests {
             ],
             looping: None,
         };
-        Session::of(UNIX_EPOCH, running, report)
+        Session::of(UNIX_EPOCH, running, through("udp", Some("native")), report)
+    }
+
+    fn through(transport: &str, engine: Option<&str>) -> SessionListener {
+        SessionListener {
+            address: "127.0.0.1:5901".to_owned(),
+            transport: transport.to_owned(),
+            security: if engine.is_some() { "dtls" } else { "nosec" }.to_owned(),
+            engine: engine.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn the_listener_is_named_with_what_tells_it_from_others() {
+        for (transport, engine, said) in [
+            ("udp", Some("native"), "127.0.0.1:5901 (native)"),
+            ("udp", Some("openssl"), "127.0.0.1:5901 (openssl)"),
+            ("udp", None, "127.0.0.1:5901 (nosec)"),
+            ("tcp", None, "127.0.0.1:5901 (nosec, TCP)"),
+        ] {
+            assert_eq!(listener(&through(transport, engine)), said);
+        }
     }
 
     #[test]
@@ -181,6 +212,7 @@ mod tests {
         session   7
         started   1970-01-01T00:00:00Z
         endpoint  meter\u{7}
+        listener  127.0.0.1:5901 (native)
         remote    192.0.2.1:40000
         proved    PSK identity "meter"
         profile   default

@@ -14,7 +14,7 @@ use super::reload::{self, Degraded};
 use super::{rekey, supervisor};
 use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, Slots, SocketError, serve};
 use crate::config::Config;
-use crate::driver::{self, DriverError, Handle};
+use crate::driver::{self, DriverError, Handle, ListenerName};
 use crate::store::{FileMode, OpenError, SealingKey, SealingKeyError, Store, StoreError};
 
 /// How long running sessions may go on after SIGTERM.
@@ -111,9 +111,8 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
     });
     let mut listeners = Vec::new();
     for listener in driver.status().await.listeners {
-        let transport = if listener.transport == "tcp" { ", TCP" } else { "" };
-        info!("listening on {} ({}{transport})", listener.address, listener.security);
-        listeners.push(listener.address);
+        info!("listening on {}", said(listener.name));
+        listeners.push(listener.name.address);
     }
     if let Some(socket) = &config.admin.read_only_socket {
         info!("read-only socket at {}", socket.display());
@@ -134,6 +133,13 @@ pub async fn start(mut config: Config, file: Option<PathBuf>) -> Result<Running,
         admin,
         stop_admin,
     })
+}
+
+/// The listener with all by which a start is watched: address, security, and engine or transport.
+fn said(name: ListenerName) -> String {
+    let engine = name.engine.map(|engine| format!(", {engine}")).unwrap_or_default();
+    let transport = if name.transport() == "tcp" { ", TCP" } else { "" };
+    format!("{} ({}{engine}{transport})", name.address, name.security())
 }
 
 impl Running {

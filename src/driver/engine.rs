@@ -408,7 +408,8 @@ impl Driver {
             self.unwritten.insert(endpoint, outcome);
         }
         let started = ended.checked_sub(report.duration).unwrap_or(ended);
-        self.history.record(SessionRecord { started, running: false, report }, is_known);
+        let listener = self.listeners[report.listener].name();
+        self.history.record(SessionRecord { started, running: false, listener, report }, is_known);
     }
 
     fn write_outcomes(&mut self, now: Instant) {
@@ -469,7 +470,7 @@ impl Driver {
         let (now, wall_clock) = (Instant::now(), SystemTime::now());
         self.server.running_reports(now).map(move |report| {
             let started = wall_clock.checked_sub(report.duration).unwrap_or(wall_clock);
-            SessionRecord { started, running: true, report }
+            SessionRecord { started, running: true, listener: self.listeners[report.listener].name(), report }
         })
     }
 

@@ -1,6 +1,6 @@
 //! `Handle`: how the rest of the process asks the driver, from any thread.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::dtls_settings::DtlsSettings;
 use super::history::SessionRecord;
 use super::inbox::HeldClient;
-use super::listener::{ListenerConfiguration, ShownCertificate};
+use super::listener::{ListenerConfiguration, ListenerName, ShownCertificate};
 use crate::bootstrap::{Limits, Outcome};
 use crate::dtls::Statistics;
 
@@ -17,7 +17,7 @@ use crate::dtls::Statistics;
 pub struct SessionQuery {
     /// Only those of this endpoint name.
     pub endpoint: Option<String>,
-    /// Only those in whose endpoint name, address, identity, profile, outcome or reason this text stands.
+    /// Only those in whose endpoint name, listener, address, identity, profile, outcome or reason this text stands.
     pub search: Option<String>,
     /// At most this many.
     pub limit: usize,
@@ -28,12 +28,8 @@ pub struct SessionQuery {
 /// A socket that clients can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerStatus {
-    /// Where it is bound.
-    pub address: SocketAddr,
-    /// `dtls` or `nosec`.
-    pub security: String,
-    /// `udp` or `tcp`.
-    pub transport: String,
+    /// Where it is bound, and how it is spoken to.
+    pub name: ListenerName,
     /// The certificate by which it proves itself, if it has one.
     pub certificate: Option<ShownCertificate>,
     /// Its DTLS, if it has it.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::SystemTime;
 
 use super::handle::SessionQuery;
+use super::listener::ListenerName;
 use crate::bootstrap::{Outcome, SessionReport};
 
 /// Sessions that are remembered of clients that are on record.
@@ -21,6 +22,8 @@ pub struct SessionRecord {
     pub started: SystemTime,
     /// Whether it has not ended yet; its report then shows the steps so far and its outcome means nothing.
     pub running: bool,
+    /// Through which listener its client came.
+    pub listener: ListenerName,
     /// What it did.
     pub report: SessionReport,
 }
@@ -63,8 +66,10 @@ impl History {
         ended.sort_by_key(|record| newest_first(record));
         let wanted = |record: &SessionRecord| {
             let report = &record.report;
+            let listener = record.listener.to_string();
             let texts = [
                 report.endpoint.as_deref().unwrap_or_default(),
+                &listener,
                 &report.remote,
                 report.moved_from.as_deref().unwrap_or_default(),
                 &report.identity,
@@ -82,16 +87,19 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::time::{Duration, SystemTime};
 
     use super::{History, LENGTH, SessionRecord};
     use crate::bootstrap::{Outcome, SessionReport};
-    use crate::driver::SessionQuery;
+    use crate::driver::{EngineKind, ListenerName, SessionQuery};
+    use crate::provision::Transport;
 
     fn record(id: u64, endpoint: &str, running: bool) -> SessionRecord {
         let report = SessionReport {
             id,
             endpoint: Some(endpoint.to_owned()),
+            listener: 0,
             remote: String::new(),
             moved_from: None,
             identity: String::new(),
@@ -104,7 +112,12 @@ mod tests {
             steps: Vec::new(),
             looping: None,
         };
-        SessionRecord { started: SystemTime::UNIX_EPOCH, running, report }
+        let listener = ListenerName {
+            address: (Ipv4Addr::LOCALHOST, 5684).into(),
+            transport: Transport::Udp,
+            engine: Some(EngineKind::Native),
+        };
+        SessionRecord { started: SystemTime::UNIX_EPOCH, running, listener, report }
     }
 
     #[test]
@@ -150,7 +163,9 @@ mod tests {
         found.report.remote = "192.0.2.7:5683".to_owned();
         found.report.moved_from = Some("198.51.100.9:5683".to_owned());
         history.record(found, true);
-        history.record(record(2, "pump-1", false), true);
+        let mut plain = record(2, "pump-1", false);
+        plain.listener.engine = None;
+        history.record(plain, true);
         let ids = |search: &str| {
             let search = Some(search.to_owned());
             let query = SessionQuery { endpoint: None, search, limit: 10, running_only: false };
@@ -161,6 +176,9 @@ mod tests {
         assert_eq!(ids("198.51.100.9"), [1]);
         assert_eq!(ids("silent"), [1]);
         assert_eq!(ids("completed"), [2, 1]);
+        assert_eq!(ids("127.0.0.1:5684"), [2, 1]);
+        assert_eq!(ids("native"), [1]);
+        assert_eq!(ids("nosec"), [2]);
         assert_eq!(ids("nothing of it"), Vec::<u64>::new());
     }
 }

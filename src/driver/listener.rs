@@ -1,6 +1,7 @@
 //! A socket that clients reach, and the DTLS server that stands in front of CoAP where the listener has one.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -113,6 +114,43 @@ impl ListenerConfiguration {
         match self.security {
             Security::NoSec => Ok(()),
             Security::Dtls => dtls::Server::new(self.dtls(), [0; 32]).map(drop),
+        }
+    }
+}
+
+/// A listener as operators tell it from others; its `Display` form is `192.0.2.1:5684 (native)`, or without DTLS
+/// `192.0.2.1:5683 (nosec)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerName {
+    /// Where it is bound.
+    pub address: SocketAddr,
+    /// What carries CoAP.
+    pub transport: Transport,
+    /// The DTLS engine that serves it; none without DTLS.
+    pub engine: Option<dtls::EngineKind>,
+}
+
+impl ListenerName {
+    /// `dtls` or `nosec`.
+    pub fn security(self) -> &'static str {
+        if self.engine.is_some() { "dtls" } else { "nosec" }
+    }
+
+    /// `udp` or `tcp`.
+    pub fn transport(self) -> &'static str {
+        match self.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        }
+    }
+}
+
+impl fmt::Display for ListenerName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let transport = if self.transport == Transport::Tcp { ", TCP" } else { "" };
+        match self.engine {
+            Some(engine) => write!(formatter, "{} ({engine}{transport})", self.address),
+            None => write!(formatter, "{} ({}{transport})", self.address, self.security()),
         }
     }
 }
@@ -280,13 +318,15 @@ impl Listener {
         Ok(going)
     }
 
+    pub(super) fn name(&self) -> ListenerName {
+        let transport = if self.socket.streams().is_some() { Transport::Tcp } else { Transport::Udp };
+        let engine = self.dtls.as_ref().map(|front| front.settings.engine);
+        ListenerName { address: self.socket.address(), transport, engine }
+    }
+
     pub(super) fn status(&self) -> ListenerStatus {
-        let security = if self.dtls.is_some() { "dtls" } else { "nosec" };
-        let transport = if self.socket.streams().is_some() { "tcp" } else { "udp" };
         ListenerStatus {
-            address: self.socket.address(),
-            security: security.to_owned(),
-            transport: transport.to_owned(),
+            name: self.name(),
             certificate: self.certificates.shown.clone(),
             dtls: self.dtls.as_ref().map(|front| DtlsStatus {
                 settings: front.settings.clone(),

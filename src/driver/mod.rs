@@ -34,6 +34,6 @@ pub use engine::{DriverError, start};
 pub use handle::{AdmissionStatus, DriverStatus, DtlsStatus, Handle, ListenerStatus, LoopingDevice, SessionQuery};
 pub use history::SessionRecord;
 pub use inbox::HeldClient;
-pub use listener::{Certificates, ListenerConfiguration, Security, ShownCertificate, UnknownClients};
+pub use listener::{Certificates, ListenerConfiguration, ListenerName, Security, ShownCertificate, UnknownClients};
 
 pub use crate::dtls::{EngineKind, Identity};

@@ -51,6 +51,52 @@ fn either_engine_serves_and_status_says_which_and_what_it_does() {
 }
 
 #[test]
+fn a_session_names_the_listener_and_the_engine_that_served_it() {
+    let plain = |transport: &str| {
+        format!("[[listen]]\nbind = \"127.0.0.1:0\"\nsecurity = \"nosec\"\ntransport = \"{transport}\"\n")
+    };
+    let engines = ["openssl", "native"].map(|engine| listener(&format!("engine = \"{engine}\"")));
+    let listeners = [engines[0].clone(), plain("udp"), engines[1].clone(), plain("tcp")].concat();
+    let open_device = "[[server]]\nname = \"open\"\nssid = 7\nuri = \"open.example.com\"\nsecurity = \"nosec\"\n\
+                       [[profile]]\nname = \"open\"\nservers = [\"open\"]\n\
+                       [[device]]\nendpoint = \"open-1\"\nprofile = \"open\"\n";
+    let daemon = Site::with_listeners(&listeners, &format!("{PROVEN}{open_device}")).start();
+    let key = daemon.file("meter", METER_KEY);
+    let proven = ["meter-1", "--psk-file", key.to_str().unwrap()];
+    let addresses = daemon.ctl_json(&["status"])["listeners"].as_array().expect("listeners").clone();
+    for (at, (scheme, device, transport, engine, said)) in [
+        ("coaps", &proven[..], "udp", Some("openssl"), "openssl"),
+        ("coap", &["open-1"], "udp", None, "nosec"),
+        ("coaps", &proven, "udp", Some("native"), "native"),
+        ("coap+tcp", &["open-1"], "tcp", None, "nosec, TCP"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let address = addresses[at]["address"].as_str().expect("an address");
+        let server = format!("{scheme}://{address}");
+        daemon.ctl(&[&["simulate", "--server", &server], device].concat()).succeeded();
+        let number = (at + 1).to_string();
+        let shown = daemon.ctl_json(&["session", "show", &number]);
+        let listed = daemon.ctl_json(&["session", "list"])["items"][0].clone();
+        let security = if engine.is_some() { "dtls" } else { "nosec" };
+        for session in [shown, listed] {
+            let named = ["listener", "transport", "security", "engine"].map(|name| session[name].clone());
+            assert_eq!(named, [json!(address), json!(transport), json!(security), json!(engine)], "{session}");
+        }
+        let said = format!("{address} ({said})");
+        daemon.ctl(&["session", "show", &number]).succeeded().saying(&["listener", &said]);
+        daemon.ctl(&["session", "list", "--search", &said]).succeeded().saying(&["LISTENER", &said]);
+    }
+    assert!(
+        daemon.log().contains(&format!("listening on {} (dtls, openssl)", addresses[0]["address"].as_str().unwrap()))
+    );
+    assert!(
+        daemon.log().contains(&format!("listening on {} (dtls, native)", addresses[2]["address"].as_str().unwrap()))
+    );
+}
+
+#[test]
 fn a_reload_changes_what_the_native_engine_asks_of_clients_and_not_the_engine() {
     let native = |lines: &str| listener(&format!("engine = \"native\"\n{lines}"));
     let daemon = Site::with_listeners(&native(""), PROVEN).start();

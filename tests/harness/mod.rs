@@ -179,11 +179,14 @@ fn addresses(lines: &Receiver<String>) -> Option<[SocketAddr; 3]> {
             return Some(addresses);
         }
         let Some((_, said)) = line.split_once("listening on ") else { continue };
-        for (address, kind) in addresses.iter_mut().zip(["(nosec)", "(dtls)", "(nosec, TCP)"]) {
-            if let Some(said) = said.trim_end().strip_suffix(kind) {
-                *address = said.trim().parse().ok()?;
-            }
-        }
+        let (address, kind) = said.trim_end().split_once(' ')?;
+        let place = match kind {
+            "(nosec)" => 0,
+            "(dtls, openssl)" | "(dtls, native)" => 1,
+            "(nosec, TCP)" => 2,
+            other => panic!("a listener of the kind {other}"),
+        };
+        addresses[place] = address.parse().ok()?;
     }
 }
 

@@ -29,7 +29,7 @@ pub const BACKUP_DEVICES: &str = "bootstrapd-devices";
 pub use explanation::{Check, DeviceExplanation, IssuedAccount};
 pub use knowledge::{Knowledge, KnownFact, KnownFrom, Model};
 pub use problem::{FieldProblem, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem};
-pub use session::{Session, SessionSummary};
+pub use session::{Session, SessionListener, SessionSummary};
 pub use status::{
     Admission, AuditLine, Definitions, Listener, ListenerDtls, LoopingDevice, OutcomeCount, ReloadSummary,
     ServerCertificate, Status,

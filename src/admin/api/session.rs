@@ -18,6 +18,9 @@ pub struct SessionSummary {
     pub running: bool,
     /// Name of the device's record, or what the request claimed where none was found.
     pub endpoint: Option<String>,
+    /// Through which listener the client came.
+    #[serde(flatten)]
+    pub listener: SessionListener,
     /// The client's address and port, the latest where it has moved.
     pub remote: String,
     /// Where it was when it asked, where it has moved since with its connection id (RFC 9146).
@@ -39,6 +42,21 @@ pub struct SessionSummary {
     pub duration_ms: f64,
 }
 
+/// The listener of a session, in the words of `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionListener {
+    /// Its address and port.
+    #[serde(rename = "listener")]
+    pub address: String,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// `dtls` or `nosec`.
+    pub security: String,
+    /// `openssl` or `native`; none without DTLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+}
+
 /// One session with every operation in order. Payloads are nowhere in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
@@ -50,13 +68,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// Shows what the driver reports about a session that began at `started`.
-    pub fn of(started: SystemTime, running: bool, report: SessionReport) -> Session {
+    /// Shows what the driver reports about a session that began at `started` and goes through `listener`.
+    pub fn of(started: SystemTime, running: bool, listener: SessionListener, report: SessionReport) -> Session {
         let summary = SessionSummary {
             id: report.id,
             started: Timestamp::at(started),
             running,
             endpoint: report.endpoint,
+            listener,
             remote: report.remote,
             moved_from: report.moved_from,
             identity: report.identity,

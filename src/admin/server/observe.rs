@@ -16,7 +16,7 @@ use crate::admin::api::{
     Admission, AuditLine, Definitions, Listener, ListenerDtls, LoopingDevice, OutcomeCount, ReloadSummary,
     ServerCertificate, Timestamp,
 };
-use crate::admin::api::{List, Session, SessionSummary, Status};
+use crate::admin::api::{List, Session, SessionListener, SessionSummary, Status};
 use crate::driver;
 
 /// Sessions or audit lines where the request does not say how many.
@@ -113,9 +113,14 @@ fn listener(status: driver::ListenerStatus) -> Listener {
         not_after: Timestamp::at(shown.not_after),
         days_left: days_until(shown.not_after, SystemTime::now()),
     });
-    let address = status.address.to_string();
-    let dtls = status.dtls.map(dtls);
-    Listener { address, transport: status.transport, security: status.security, certificate, dtls }
+    let name = status.name;
+    Listener {
+        address: name.address.to_string(),
+        transport: name.transport().to_owned(),
+        security: name.security().to_owned(),
+        certificate,
+        dtls: status.dtls.map(dtls),
+    }
 }
 
 fn dtls(status: driver::DtlsStatus) -> ListenerDtls {
@@ -215,5 +220,12 @@ pub async fn audit(
 }
 
 fn session_of(record: driver::SessionRecord) -> Session {
-    Session::of(record.started, record.running, record.report)
+    let name = record.listener;
+    let listener = SessionListener {
+        address: name.address.to_string(),
+        transport: name.transport().to_owned(),
+        security: name.security().to_owned(),
+        engine: name.engine.map(|engine| engine.to_string()),
+    };
+    Session::of(record.started, record.running, listener, record.report)
 }
