@@ -7,7 +7,7 @@
 //!
 //! | Room | What it is for |
 //! |---|---|
-//! | [`secret`], [`peer`], [`route`] | leaves that all may import |
+//! | [`secret`], [`peer`], [`route`], [`counted`] | leaves that all may import |
 //! | [`lwm2m`] | paths, values, object tables, content formats |
 //! | [`coap`] | messages, options, block-wise transfer, reliability |
 //! | [`provision`] | server accounts, profiles and devices as operators say them, and what one client is to receive |
@@ -35,6 +35,7 @@
 //!   `poll_timeout` says when to call `handle_timeout`.
 //! * A secret has the type [`secret::Secret`]; nothing prints one.
 
+pub mod counted;
 pub mod peer;
 pub mod route;
 pub mod secret;

@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
-use super::human::count;
 use super::report::{Report, Table};
 use crate::admin::client::{BackupSummary, ClientError};
+use crate::counted::count;
 
 /// `backup`.
 #[derive(Args, Debug)]

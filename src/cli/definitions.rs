@@ -21,6 +21,7 @@ use super::report::{Report, Table};
 use super::wording::Wording;
 use crate::admin::api::{Dependents, Entry, List, Origin, Resource};
 use crate::admin::client::{Client, ClientError};
+use crate::counted::counted;
 
 /// The flags of one kind of definition. Serialised, they are the fields that were given, as the API names them.
 pub trait Fields: Args + Serialize {
@@ -264,7 +265,6 @@ fn list_of(dependents: &Dependents) -> String {
     let Dependents { profiles, devices, first_devices, unnamed_devices, of_file } = dependents;
     let quoted =
         |names: &[String]| names.iter().map(|name| format!("`{}`", printable(name))).collect::<Vec<_>>().join(", ");
-    let counted = |number: u64, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     let mut list = String::new();
     if !profiles.is_empty() {
         list += &format!("  {}: {}\n", counted(profiles.len() as u64, "profile"), quoted(profiles));

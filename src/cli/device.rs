@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::definitions::{Fields, Verb};
 use super::device_table::TableVerb;
 use super::failure::Failure;
-use super::human::or_nothing;
+use super::human::{NOTHING, or_nothing};
 use super::key_input::{FileValue, KeyInput};
 use super::report::Report;
 use super::{Context, issued, key_input, numbers};
@@ -176,7 +176,8 @@ fn proofs(entry: &Entry<DeviceDefinition>) -> String {
         (device.public_key.is_some(), "public key"),
     ];
     let names: Vec<&str> = proofs.into_iter().filter_map(|(is_there, name)| is_there.then_some(name)).collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    // A verified certificate with its endpoint name may still prove it: listeners say so, and no record.
+    if names.is_empty() { NOTHING.to_owned() } else { names.join(", ") }
 }
 
 impl Fields for DeviceFields {
@@ -196,7 +197,7 @@ impl Fields for DeviceFields {
     const FROM_FILES: &'static [&'static str] = &["psk", "certificate", "public-key"];
     const CASCADES: bool = false;
     const COLUMNS: &'static [&'static str] =
-        &["endpoint", "psk identity", "proves", "profile", "origin", "last outcome", "ended"];
+        &["endpoint", "state", "psk identity", "proves", "profile", "origin", "last outcome", "ended"];
 
     fn field_of(flag: &str) -> String {
         if flag == "property" { "properties".to_owned() } else { flag.replace('-', "_") }
@@ -206,7 +207,7 @@ impl Fields for DeviceFields {
         let mut values = Vec::from_iter(self.key.read_of_device()?);
         for (field, path) in [("certificate", &self.certificate_file), ("public_key", &self.public_key_file)] {
             if let Some(path) = path {
-                values.push(FileValue { field, text: key_input::read_material(path)? });
+                values.push(FileValue { field, text: key_input::read_material(key_input::content_of(field), path)? });
             }
         }
         Ok(values)
@@ -254,6 +255,7 @@ impl Fields for DeviceFields {
         let (device, last) = (entry.definition(), entry.record.last_session.as_ref());
         vec![
             device.endpoint.clone(),
+            device.state.name().to_owned(),
             or_nothing(device.psk_identity.as_ref()),
             proofs(entry),
             or_nothing(device.profile.as_ref()),

@@ -26,9 +26,11 @@ pub enum Failure {
     /// Flags that do not go together, or that promise what cannot be.
     #[error("{0}")]
     Usage(String),
-    /// A key file cannot be read.
-    #[error("cannot read the key from {}: {source}", source_name(path))]
-    KeyFile {
+    /// A file with a key, a certificate or fields cannot be read.
+    #[error("cannot read the {what} from {}: {source}", source_name(path))]
+    Material {
+        /// What it should hold.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.

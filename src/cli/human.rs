@@ -1,4 +1,4 @@
-//! What people read: durations, counts, names that come from the network.
+//! What people read: durations, names that come from the network.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -31,19 +31,6 @@ pub fn duration(duration: Duration) -> String {
     format!("{greater} {} {lesser} {}", units.0, units.1)
 }
 
-/// A number with its thousands apart.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// The text without anything that a terminal would obey: names of endpoints come from the network.
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -70,7 +57,7 @@ pub fn or_nothing(text: Option<impl ToString>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{count, duration, printable};
+    use super::{duration, printable};
 
     #[test]
     fn durations_are_said_in_units_that_fit() {
@@ -87,13 +74,6 @@ mod tests {
             (187_200_000_000_000, "2 d 4 h"),
         ] {
             assert_eq!(duration(Duration::from_nanos(nanoseconds)), text);
-        }
-    }
-
-    #[test]
-    fn thousands_stand_apart() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(number), text);
         }
     }
 

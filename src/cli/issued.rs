@@ -9,9 +9,10 @@ use clap::{Args, Subcommand};
 use super::Context;
 use super::definitions::changed;
 use super::failure::Failure;
-use super::human::{NOTHING, count, or_nothing, printable};
+use super::human::{NOTHING, or_nothing, printable};
 use super::report::{Report, Table};
 use crate::admin::api::{Approval, Credentials, HeldClient, IssuedEntry, StateChange};
+use crate::counted::{count, counted};
 use crate::provision::{DeviceDefinition, SecretText};
 
 /// What is done with devices beside their definitions.
@@ -153,8 +154,7 @@ impl States {
             0 => String::new(),
             number => format!("; {} already were", count(number)),
         };
-        let plural = if result.changed == 1 { "" } else { "s" };
-        let text = format!("{done} {} device{plural}{already}", count(result.changed));
+        let text = format!("{done} {}{already}", counted(result.changed, "device"));
         let cells = vec![result.changed.to_string(), result.unchanged.to_string()];
         Ok(Report::text(text, Table::new(["changed", "unchanged"]).row(cells), &result))
     }

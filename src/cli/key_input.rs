@@ -111,7 +111,7 @@ pub fn read_file(path: &Path) -> Result<KeyText, Failure> {
 }
 
 fn read_key_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let text = text_of(path, read_bytes(path)?)?;
+    let text = text_of("key", path, read_bytes("key", path)?)?;
     // An editor ends the line; a key that ends with a line end must be written as hex.
     let key = text.strip_suffix('\n').unwrap_or(&text);
     let key = key.strip_suffix('\r').unwrap_or(key);
@@ -121,18 +121,27 @@ fn read_key_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(key.to_owned()))
 }
 
-/// Reads certificates or a key of a pair: text as it stands there, DER as `base64:...`; `-` is stdin.
+/// Reads `what`, certificates or a key of a pair: text as it stands there, DER as `base64:...`; `-` is stdin.
 ///
 /// # Errors
 /// What is wrong with the file.
-pub fn read_material(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let bytes = read_bytes(path)?;
+pub fn read_material(what: &'static str, path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let bytes = read_bytes(what, path)?;
     let is_text = bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     if bytes.first() == Some(&0x30) && !is_text {
         return Ok(Zeroizing::new(format!("base64:{}", *Zeroizing::new(BASE64.encode(&bytes)))));
     }
-    let text = text_of(path, bytes)?;
+    let text = text_of(what, path, bytes)?;
     Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+/// What a file for this field holds, in words.
+pub fn content_of(field: &str) -> &'static str {
+    match field {
+        _ if field.ends_with("certificate") => "certificate",
+        _ if field.ends_with("public_key") => "public key",
+        _ => "key",
+    }
 }
 
 /// Reads the fields of a definition out of a JSON object or a TOML file; `-` is stdin.
@@ -140,7 +149,7 @@ pub fn read_material(path: &Path) -> Result<Zeroizing<String>, Failure> {
 /// # Errors
 /// What is wrong with the file, and where; never what it holds.
 pub fn read_fields(path: &Path) -> Result<Map<String, Value>, Failure> {
-    let text = text_of(path, read_bytes(path)?)?;
+    let text = text_of("fields", path, read_bytes("fields", path)?)?;
     let wrong = |what: String| Failure::Usage(format!("{}: {what}", super::failure::source_name(path)));
     if text.trim_start().starts_with('{') {
         let place = |error: serde_json::Error| {
@@ -154,17 +163,17 @@ pub fn read_fields(path: &Path) -> Result<Map<String, Value>, Failure> {
     })
 }
 
-fn text_of(path: &Path, bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> {
+fn text_of(what: &'static str, path: &Path, bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> {
     let text = std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned()));
-    text.map_err(|_| failed(path)(io::Error::other("it is no text")))
+    text.map_err(|_| failed(what, path)(io::Error::other("it is no text")))
 }
 
-/// Reads a file as it is; `-` is stdin.
+/// Reads a file that holds `what`, as it is; `-` is stdin.
 ///
 /// # Errors
 /// What is wrong with the file.
-pub fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let failed = failed(path);
+pub fn read_bytes(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = failed(what, path);
     let source: Box<dyn Read> =
         if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(&failed)?) };
     let mut bytes = Zeroizing::new(Vec::new());
@@ -172,9 +181,9 @@ pub fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(bytes)
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> Failure {
+fn failed(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Failure {
     let path = path.to_owned();
-    move |source| Failure::KeyFile { path: path.clone(), source }
+    move |source| Failure::Material { what, path: path.clone(), source }
 }
 
 #[cfg(test)]

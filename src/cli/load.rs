@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::failure::Failure;
-use super::human::{count, printable};
+use super::human::printable;
 use super::report::{Report, Table};
 use super::runtime;
+use crate::counted::count;
 use crate::simulator::load::{self, LoadConfiguration, LoadReport, Progress, ServerUsage};
 
 const BAR: &str = "{bar:40} {pos}/{len} {rate} {msg} {eta} left";

@@ -4,9 +4,10 @@ use clap::{Args, Subcommand};
 
 use super::Context;
 use super::failure::Failure;
-use super::human::{NOTHING, count, or_nothing, printable};
+use super::human::{NOTHING, or_nothing, printable};
 use super::report::{Report, Table};
 use crate::admin::api::{Knowledge, KnownFact, KnownFrom, Model};
+use crate::counted::count;
 use crate::provision::Rule;
 
 /// What is done with models.

@@ -184,7 +184,7 @@ impl Fields for ServerFields {
             ("private_key", private_key_file),
         ] {
             if let Some(path) = path {
-                values.push(FileValue { field, text: key_input::read_material(path)? });
+                values.push(FileValue { field, text: key_input::read_material(key_input::content_of(field), path)? });
             }
         }
         if let Some(path) = sms_binding_secret_keys_file {

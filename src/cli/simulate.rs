@@ -51,7 +51,8 @@ pub struct Simulate {
     /// File with the certificate's private key: PEM or DER. With --count, `⟨n⟩` in the name counts up from 1.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
-    /// File with the authorities that may certify the server; left out, any server is believed.
+    /// File with the authorities that may certify the server, whose certificate has to name the host in --server; left
+    /// out, any server is believed.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     trust: Option<PathBuf>,
     /// Preferred content format as a CoAP number: 110 SenML JSON, 112 SenML CBOR, 11542 TLV, 11544 LwM2M CBOR.
@@ -194,12 +195,12 @@ impl Simulate {
     /// show none.
     fn certificates(&self) -> Result<Vec<ClientCertificate>, Failure> {
         let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(Vec::new()) };
-        let trust = self.trust.as_deref().map(read_bytes).transpose()?;
+        let trust = self.trust.as_deref().map(|path| read_bytes("authorities", path)).transpose()?;
         let is_numbered = [certificate, key].into_iter().any(|path| path.to_string_lossy().contains("{n}"));
         let devices = self.count.filter(|_| is_numbered);
         let read = |number| {
             let file = |path: &Path| devices.map_or_else(|| path.to_owned(), |_| numbered(path, number));
-            let (certificate, key) = (read_bytes(&file(certificate))?, read_bytes(&file(key))?);
+            let (certificate, key) = (read_bytes("certificate", &file(certificate))?, read_bytes("key", &file(key))?);
             let key = Secret::from(key.as_slice());
             Ok(ClientCertificate::read(&certificate, &key, trust.as_ref().map(|bytes| bytes.as_slice()))?)
         };
@@ -293,6 +294,28 @@ mod tests {
                 Err(Failure::Usage(said)) => assert_eq!(said, words, "{flags}"),
                 _ => panic!("{flags} was not refused"),
             }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_called_what_it_should_hold() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = |name: &str| scratch.path().join(name).display().to_string();
+        for name in ["1.pem", "2.pem", "1.key"] {
+            std::fs::write(path(name), "nothing yet").unwrap();
+        }
+        let said = |certificate: &str, key: &str, trust: &str| {
+            let line = ["simulate", "--server", "coaps://localhost", "load-{n}", "--count", "2", "--certificate"];
+            let files = [&path(certificate), "--key", &path(key), "--trust", &path(trust)];
+            let line = line.iter().copied().chain(files);
+            Line::try_parse_from(line).unwrap().simulate.certificates().unwrap_err().to_string()
+        };
+        for (said, content, missing) in [
+            (said("none-{n}.pem", "1.key", "1.pem"), "certificate", "none-1.pem"),
+            (said("1.pem", "none-{n}.key", "1.pem"), "key", "none-1.key"),
+            (said("1.pem", "1.key", "none.pem"), "authorities", "none.pem"),
+        ] {
+            assert!(said.starts_with(&format!("cannot read the {content} from {}: ", path(missing))), "{said}");
         }
     }
 

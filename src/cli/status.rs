@@ -6,10 +6,11 @@ use clap::Args;
 
 use super::Context;
 use super::failure::Failure;
-use super::human::{NOTHING, count, duration, or_nothing, printable};
+use super::human::{NOTHING, duration, or_nothing, printable};
 use super::numbers;
 use super::report::{Report, Table};
 use crate::admin::api::{self, AuditLine};
+use crate::counted::{count, counted};
 
 /// What the rows are that do not explain themselves.
 const ROWS: &str = "\
@@ -53,13 +54,9 @@ impl Status {
 impl Reload {
     pub(super) fn run(self, context: &Context) -> Result<Report, Failure> {
         let summary = context.wait(context.client.reload())?;
-        let text = format!(
-            "reloaded: the file defines {} servers, {} profiles and {} devices",
-            summary.servers, summary.profiles, summary.devices
-        );
         let cells = [summary.servers, summary.profiles, summary.devices].map(|number| number.to_string());
         let table = Table::new(["servers", "profiles", "devices"]).row(cells.to_vec());
-        let report = Report::text(text, table, &summary);
+        let report = Report::text(summary.to_string(), table, &summary);
         Ok(summary.warnings.iter().fold(report, |report, warning| report.remark(format!("warning: {warning}"))))
     }
 }
@@ -100,35 +97,38 @@ fn admission(admission: &api::Admission) -> Vec<(&'static str, String)> {
         ));
     }
     if *looping > 0 || *slowed_down > 0 {
-        let (looping, ignored) = (count(*looping as u64), count(*slowed_down));
-        rows.push(("slowed down", format!("{looping} clients in a loop; {ignored} requests met silence")));
+        let (looping, ignored) = (counted(*looping as u64, "client"), counted(*slowed_down, "request"));
+        rows.push(("slowed down", format!("{looping} in a loop; {ignored} met silence")));
     }
     rows.extend(worst.iter().map(|device| {
         let api::LoopingDevice { endpoint, remote, sessions, since, silence_s, .. } = device;
-        let (endpoint, sessions, since) = (printable(endpoint), count((*sessions).into()), since.whole_seconds());
-        (
-            "looping",
-            format!("{endpoint} from {remote}: {sessions} sessions since {since}, silence for {silence_s} s more"),
-        )
+        let (endpoint, sessions) = (printable(endpoint), counted((*sessions).into(), "session"));
+        let since = since.whole_seconds();
+        let silence = match silence_s {
+            0 => "its silence is over".to_owned(),
+            seconds => format!("silence for {seconds} s more"),
+        };
+        ("looping", format!("{endpoint} from {remote}: {sessions} since {since}, {silence}"))
     }));
     rows
 }
 
 /// The DTLS of one listener; what should not happen is told only where it has.
 fn dtls(listener: &api::ListenerDtls) -> String {
-    let (associations, handshakes) = (count(listener.associations as u64), count(listener.handshakes as u64));
+    let associations = counted(listener.associations as u64, "association");
+    let handshakes = count(listener.handshakes as u64);
     let (completed, failed) = (count(listener.handshakes_completed), count(listener.handshakes_failed));
     let usual = format!(
-        "{}: {associations} associations; handshakes: {handshakes} under way, {completed} proven, {failed} failed",
+        "{}: {associations}; handshakes: {handshakes} under way, {completed} proven, {failed} failed",
         listener.engine
     );
     let unusual = [
-        (listener.evicted, "evicted to make room"),
-        (listener.datagrams_dropped, "datagrams dropped"),
-        (listener.withheld, "messages withheld from clients that moved"),
+        (listener.evicted, count(listener.evicted), "evicted to make room"),
+        (listener.datagrams_dropped, counted(listener.datagrams_dropped, "datagram"), "dropped"),
+        (listener.withheld, counted(listener.withheld, "message"), "withheld from clients that moved"),
     ];
-    let unusual = unusual.into_iter().filter(|(number, _)| *number > 0);
-    unusual.fold(usual, |said, (number, what)| format!("{said}; {} {what}", count(number)))
+    let unusual = unusual.into_iter().filter(|(number, ..)| *number > 0);
+    unusual.fold(usual, |said, (_, number, what)| format!("{said}; {number} {what}"))
 }
 
 /// How the DTLS of one listener is spoken, by the names of the config file.
@@ -142,6 +142,13 @@ fn dtls_settings(listener: &api::ListenerDtls) -> String {
     format!("{}, dtls_timeout {} s", switches.join(", "), listener.dtls_timeout)
 }
 
+fn started(seconds_ago: u64) -> String {
+    match seconds_ago {
+        0 => "just now".to_owned(),
+        seconds => format!("{} ago", duration(Duration::from_secs(seconds))),
+    }
+}
+
 /// The status as rows of name and value; several rows where there are several of a kind.
 fn table(status: &api::Status) -> Table {
     let mut rows: Vec<(&str, String)> = Vec::new();
@@ -151,8 +158,7 @@ fn table(status: &api::Status) -> Table {
     rows.extend(status.degraded.iter().map(|reason| ("degraded", printable(reason))));
     rows.push(("version", status.version.clone()));
     rows.push(("config", or_nothing(status.config.as_ref())));
-    let uptime = duration(Duration::from_secs(status.uptime_s));
-    rows.push(("started", format!("{} ({uptime} ago)", status.started.whole_seconds())));
+    rows.push(("started", format!("{} ({})", status.started.whole_seconds(), started(status.uptime_s))));
     for listener in &status.listeners {
         rows.push(("listening", format!("{} {} {}", listener.address, listener.transport, listener.security)));
         rows.extend(listener.dtls.as_ref().map(|it| ("dtls", dtls(it))));
@@ -160,18 +166,19 @@ fn table(status: &api::Status) -> Table {
         rows.extend(listener.certificate.as_ref().map(|certificate| {
             let (subject, end) = (printable(&certificate.subject), certificate.not_after.whole_seconds());
             let left = match certificate.days_left {
-                days @ ..0 => format!("expired {} days ago", -days),
-                days => format!("{days} days left"),
+                days @ ..0 => format!("expired {} ago", counted(days.unsigned_abs(), "day")),
+                days => format!("{} left", counted(days.unsigned_abs(), "day")),
             };
             ("certificate", format!("{subject} until {end} ({left})"))
         }));
     }
     let api::Definitions { servers, profiles, devices, shadowed } = status.definitions;
-    for (name, number) in [("servers", servers), ("profiles", profiles), ("devices", devices)] {
+    for (name, number) in [("server accounts", servers), ("profiles", profiles), ("devices", devices)] {
         rows.push((name, count(number)));
     }
     if shadowed > 0 {
-        rows.push(("shadowed", format!("{} entries of the database stand behind the file's", count(shadowed))));
+        let entries = if shadowed == 1 { "entry" } else { "entries" };
+        rows.push(("shadowed", format!("{} {entries} of the database behind the file's", count(shadowed))));
     }
     rows.push(("running sessions", count(status.running_sessions as u64)));
     rows.extend(admission(&status.admission));
@@ -192,7 +199,7 @@ fn table(status: &api::Status) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{api, dtls, dtls_settings};
+    use super::{admission, api, dtls, dtls_settings, started};
 
     fn listener(evicted: u64, datagrams_dropped: u64, withheld: u64) -> api::ListenerDtls {
         api::ListenerDtls {
@@ -216,11 +223,41 @@ mod tests {
         let usual = "native: 1,200 associations; handshakes: 3 under way, 4 proven, 5 failed";
         for ((evicted, dropped, withheld), more) in [
             ((0, 0, 0), ""),
+            ((0, 1, 1), "; 1 datagram dropped; 1 message withheld from clients that moved"),
             ((7, 0, 0), "; 7 evicted to make room"),
             ((0, 8, 0), "; 8 datagrams dropped"),
             ((0, 0, 9), "; 9 messages withheld from clients that moved"),
         ] {
             assert_eq!(dtls(&listener(evicted, dropped, withheld)), format!("{usual}{more}"));
+        }
+    }
+
+    #[test]
+    fn a_loop_is_told_with_what_is_left_of_its_silence() {
+        let looping = |silence_s, number| {
+            let worst = api::LoopingDevice {
+                endpoint: "meter-1".to_owned(),
+                remote: "192.0.2.1".to_owned(),
+                sessions: 11,
+                since: api::Timestamp::at(std::time::UNIX_EPOCH),
+                last: api::Timestamp::at(std::time::UNIX_EPOCH),
+                silence_s,
+                ignored: number,
+            };
+            let slowed_down =
+                api::Admission { slowed_down: number, looping: 1, worst: vec![worst], ..api::Admission::default() };
+            admission(&slowed_down).into_iter().map(|(_, said)| said).collect::<Vec<_>>()
+        };
+        let loops = "meter-1 from 192.0.2.1: 11 sessions since 1970-01-01T00:00:00Z";
+        let (one, two) = ("1 client in a loop; 1 request met silence", "1 client in a loop; 2 requests met silence");
+        assert_eq!(looping(7, 1), [one, &format!("{loops}, silence for 7 s more")]);
+        assert_eq!(looping(0, 2), [two, &format!("{loops}, its silence is over")]);
+    }
+
+    #[test]
+    fn a_start_within_the_last_second_was_just_now() {
+        for (seconds, said) in [(0, "just now"), (1, "1 s ago"), (65, "1 min 5 s ago")] {
+            assert_eq!(started(seconds), said);
         }
     }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::counted::counted;
 use crate::provision::Severity;
 
 /// One mistake or warning. Its `Display` form is a headline, and the quoted line where there is one.
@@ -135,7 +136,7 @@ impl Diagnostics {
 
     /// One line that counts them, such as `bootstrapd.toml: 2 errors, 1 warning`.
     pub fn summary(&self) -> String {
-        let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        let count = |number: usize, what: &str| counted(number as u64, what);
         format!("{}: {}, {}", self.file, count(self.error_count(), "error"), count(self.warning_count(), "warning"))
     }
 }

@@ -15,6 +15,10 @@ use crate::provision::material::{
 };
 use crate::secret::Secret;
 
+/// What either DTLS engine asks of an authority's key.
+const RSA_BITS_MIN: usize = 2048;
+const CURVE_BITS_MIN: usize = 224;
+
 /// What a listener needs in order to serve clients without a pre-shared key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListenerCertificates {
@@ -148,7 +152,7 @@ fn read_chain(
     }
     if let Some(own) = chain.first() {
         problems.extend(check_server_key(own.kind(), path, engine));
-        problems.extend(now.and_then(|now| expiry(FIELD, own, path, now)));
+        problems.extend(now.and_then(|now| out_of_time(FIELD, own, path, now)));
     }
     chain
 }
@@ -209,6 +213,15 @@ fn expiry(field: &'static str, certificate: &Certificate, path: &str, now: u64) 
     Some(Problem::warning(field, format!("in {path}: {}", found.message)))
 }
 
+/// The same for the server's own, which a reload looks at more closely than a start.
+fn out_of_time(field: &'static str, own: &Certificate, path: &str, now: u64) -> Option<Problem> {
+    let mut problem = expiry(field, own, path, now)?;
+    if now > own.not_after() || now < own.not_before() {
+        problem.message += "; a start serves it all the same, a reload that brings it is refused";
+    }
+    Some(problem)
+}
+
 fn read_key(path: &str, base_dir: &Path, problems: &mut Vec<Problem>) -> Option<PrivateKey> {
     const FIELD: &str = "key";
     let MaterialFile { text, is_world_readable } = match read_material_file(path, FIELD, base_dir) {
@@ -249,10 +262,28 @@ fn read_anchors(at: usize, path: &str, base_dir: &Path, now: Option<u64>, proble
             );
             problems.push(Problem::warning(FIELD, message).of_element(at));
         }
+        problems.extend(check_strength(anchor, path).map(|message| Problem::warning(FIELD, message).of_element(at)));
         let expired = now.and_then(|now| expiry(FIELD, anchor, path, now));
         problems.extend(expired.map(|problem| problem.of_element(at)));
     }
     certificates.into_iter().map(|anchor| anchor.der().to_vec()).collect()
+}
+
+/// Says so of an authority whose key is too weak for both engines: whatever it has signed is refused (spec sheet
+/// `transport.md`, section 4.5; OpenSSL's security level 2).
+fn check_strength(anchor: &Certificate, path: &str) -> Option<String> {
+    let is_weak = match anchor.kind() {
+        KeyKind::Rsa { bits } => bits < RSA_BITS_MIN,
+        kind => kind.curve_bits().is_some_and(|bits| bits < CURVE_BITS_MIN),
+    };
+    is_weak.then(|| {
+        let name = anchor.subject_common_name().unwrap_or("without a CN").escape_debug();
+        let kind = anchor.kind();
+        format!(
+            "in {path}: the key of the authority `{name}` is {kind}, which is too weak: every client whose certificate leads \
+             to it is refused; have an authority with EC P-256, or RSA from {RSA_BITS_MIN} bits on"
+        )
+    })
 }
 
 fn read_certificates(

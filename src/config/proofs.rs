@@ -1,5 +1,5 @@
-//! What devices prove themselves by, beside what listeners take: a certificate or raw public key on record that no
-//! listener of the file accepts.
+//! What devices prove themselves by, beside what listeners take: a certificate, the name in one, or a raw public key on
+//! record that no listener of the file accepts.
 //!
 //! Spec sheet `transport.md`, sections 4.1, 4.4 and 4.5. Knows no database: whoever reads devices there asks
 //! [`AcceptedProofs`] as well.
@@ -13,6 +13,8 @@ use crate::provision::{DeviceDefinition, Problem};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AcceptedProofs {
     certificates: Curves,
+    /// Whether certificates are verified, so that the name in one counts.
+    verified_names: bool,
     raw_public_keys: Curves,
 }
 
@@ -40,7 +42,11 @@ impl AcceptedProofs {
             curves.max().unwrap_or_default()
         };
         AcceptedProofs {
-            certificates: most(|listener| !listener.certificates.chain.is_empty()),
+            // A client may show a certificate to a server that shows it a raw public key (RFC 7250, section 4.2).
+            certificates: most(|listener| {
+                !listener.certificates.chain.is_empty() || listener.certificates.raw_public_keys
+            }),
+            verified_names: listeners.iter().any(|listener| !listener.certificates.trust_anchors.is_empty()),
             raw_public_keys: most(|listener| listener.certificates.raw_public_keys),
         }
     }
@@ -54,12 +60,20 @@ impl AcceptedProofs {
             let remedy = "name a `certificate` and a `key` on one";
             useless(device, ("certificate", "certificate"), kind, self.certificates, remedy)
         });
+        let name = device.certificate_name.as_ref().filter(|_| !self.verified_names).map(|_| {
+            let message = format!(
+                "the device `{}` has a certificate name on record, and no listener verifies certificates: name \
+                 `trust_anchors` on one, beside `certificate` and `key`",
+                device.endpoint.escape_debug()
+            );
+            Problem::warning("certificate_name", message)
+        });
         let public_key = device.public_key.as_deref().and_then(|text| {
             let kind = PublicKey::parse(text).ok()?.kind();
             let remedy = "write `raw_public_keys = true` on one, and name a `key`";
             useless(device, ("public_key", "raw public key"), Some(kind), self.raw_public_keys, remedy)
         });
-        certificate.into_iter().chain(public_key).collect()
+        certificate.into_iter().chain(name).chain(public_key).collect()
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Either may refer to what the other defines. So a reference is a mistake only where neither has what it names.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
 use super::reload::take_definitions;
 use crate::config::{AcceptedProofs, Config, Diagnostic, Diagnostics, Refusal, Unresolved};
+use crate::counted::counted;
 use crate::store::{self, DatabaseNames, FileConflict};
 
 /// Devices of the database of which each gets a warning of its own; of more there is one that counts them.
@@ -33,12 +35,12 @@ pub(super) fn load(file: &Path) -> Result<Config, Diagnostics> {
 pub(super) fn check(file: &Path) -> Result<(), String> {
     let mut config = load(file).map_err(|diagnostics| diagnostics.to_string())?;
     let summary = format!(
-        "{}: no mistakes; {} listeners, {} server accounts, {} profiles, {} devices.",
+        "{}: no mistakes; {}, {}, {}, {}.",
         file.display(),
-        config.listeners.len(),
-        config.servers.len(),
-        config.profiles.len(),
-        config.devices.len()
+        counted(config.listeners.len() as u64, "listener"),
+        counted(config.servers.len() as u64, "server account"),
+        counted(config.profiles.len() as u64, "profile"),
+        counted(config.devices.len() as u64, "device")
     );
     let diagnostics = look_at_database(&mut config)
         .map_err(|error| format!("{}: error: The database cannot be looked at: {error}.", file.display()))?;
@@ -61,7 +63,10 @@ fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError
     let mut diagnostics = config.warnings.clone();
     diagnostics.extend(missing(std::mem::take(&mut config.unresolved), &names));
     let definitions = take_definitions(config);
+    // Devices that nobody is served by while the file is in force.
+    let mut hidden = HashSet::new();
     for conflict in store::file_conflicts(&config.state_dir, &definitions)? {
+        hidden.extend(conflict.hidden_device().map(str::to_owned));
         let (winner, remedy) = match conflict {
             FileConflict::Name { .. } => ("the file wins", "remove it from the file or from the database"),
             FileConflict::Identity { .. } => ("the file wins", "change it in one of the two, or remove one device"),
@@ -76,6 +81,9 @@ fn look_at_database(config: &mut Config) -> Result<Diagnostics, store::OpenError
     let accepted = AcceptedProofs::of(&config.listeners);
     let mut useless = 0;
     store::proofs_in_database(&config.state_dir, |device| {
+        if hidden.contains(&device.endpoint) {
+            return;
+        }
         for problem in accepted.useless(&device) {
             if useless < MOST_NAMED {
                 diagnostics.push_warning(format!("in the database: {}", problem.message));

@@ -14,6 +14,7 @@ use super::reload::{self, Degraded};
 use super::{rekey, supervisor};
 use crate::admin::server::{Access, AdminSocket, ReloadRequest, Service, Slots, SocketError, serve};
 use crate::config::Config;
+use crate::counted::counted;
 use crate::driver::{self, DriverError, Handle, ListenerName};
 use crate::store::{FileMode, OpenError, SealingKey, SealingKeyError, Store, StoreError};
 
@@ -194,7 +195,7 @@ impl Running {
         info!("stopping: no new sessions; those running may take up to {} s", DRAIN_PATIENCE.as_secs());
         let cut_off = self.driver.drain(DRAIN_PATIENCE).await;
         if cut_off > 0 {
-            warn!("{cut_off} sessions were cut off; these clients come again");
+            warn!("cut off: {}; their clients come again", counted(cut_off as u64, "session"));
         }
         // It answered until now, so that an operator could watch the drain.
         let _ = self.stop_admin.send(());

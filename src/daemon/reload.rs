@@ -132,7 +132,8 @@ pub(super) async fn apply(
         warn!("degraded: {reason}");
     }
     for warning in config.warnings.iter() {
-        warn!("{warning}");
+        // The line of the log says how severe it is.
+        warn!("{}", warning.remark());
     }
     // Dangling references are looked up when somebody asks, since an operator may mend them without a reload.
     set_degraded(degraded, applied.conflicts.iter().map(|conflict| format!("{conflict}.")).collect());
@@ -158,10 +159,7 @@ pub(super) async fn reload(
 ) -> Result<ReloadSummary, String> {
     let result = try_reload(file, old, store, driver, degraded).await;
     match &result {
-        Ok(summary) => info!(
-            "reloaded: the file defines {} server accounts, {} profiles and {} devices",
-            summary.servers, summary.profiles, summary.devices
-        ),
+        Ok(summary) => info!("{summary}"),
         Err(reason) => {
             let first = reason.lines().next().unwrap_or_default();
             let mut reasons = degraded.write().unwrap_or_else(std::sync::PoisonError::into_inner);

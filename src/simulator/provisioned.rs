@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::like::Like;
 use super::model::{SECURITY_SHORT_SERVER_ID, SERVER_SHORT_SERVER_ID, boolean, number, single, text};
+use crate::counted::counted;
 use crate::lwm2m::objects::{OSCORE, SECURITY, SERVER};
 use crate::lwm2m::path::{ObjectId, ObjectInstanceId, ResourceId};
 use crate::lwm2m::{ContentFormat, Object, ObjectInstance, Path, ResourceValue, Value, Version};
@@ -205,18 +206,17 @@ pub struct AccountView {
 
 impl fmt::Display for ProvisionedView {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.accounts.len() == 1 { "" } else { "s" };
         writeln!(
             formatter,
-            "{}{} was given {} server account{plural}{} in {:.1} ms and {} exchanges",
+            "{}{} was given {}{} in {:.1} ms and {}",
             self.endpoint.escape_debug(),
             self.like
                 .map(|like| format!(", a client like {like} of LwM2M {},", self.lwm2m_version))
                 .unwrap_or_default(),
-            self.accounts.len(),
+            counted(self.accounts.len() as u64, "server account"),
             if self.by_pack { " in a pack" } else { "" },
             self.duration_ms,
-            self.traffic.exchanges
+            counted(self.traffic.exchanges.into(), "exchange")
         )?;
         self.accounts.iter().try_for_each(|account| writeln!(formatter, "\n{account}"))
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::entry::Key;
 use super::sealing::SealError;
+use crate::counted::counted;
 use crate::provision::DeviceIdentity;
 
 /// Why the store was not opened. Nothing was changed.
@@ -306,8 +307,7 @@ pub struct Dependents {
 
 impl fmt::Display for Dependents {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.count == 1 { "" } else { "s" };
-        write!(formatter, "{} {}{plural} (", self.count, self.kind)?;
+        write!(formatter, "{} (", counted(self.count, &self.kind.to_string()))?;
         for (position, name) in self.names.iter().enumerate() {
             write!(formatter, "{}`{name}`", if position == 0 { "" } else { ", " })?;
         }
@@ -355,6 +355,17 @@ pub enum FileConflict {
         /// The database's; devices that name no profile do not get it.
         database: String,
     },
+}
+
+impl FileConflict {
+    /// Endpoint of the device in the database in whose place the file's stands.
+    pub fn hidden_device(&self) -> Option<&str> {
+        match self {
+            FileConflict::Name { kind: Kind::Device, name, .. } => Some(name),
+            FileConflict::Identity { database, .. } => Some(database),
+            FileConflict::Name { .. } | FileConflict::IssuedIdentity { .. } | FileConflict::Default { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for FileConflict {

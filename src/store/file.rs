@@ -104,9 +104,9 @@ fn own_names(connection: &Connection) -> rusqlite::Result<DatabaseNames> {
     })
 }
 
-/// Tells `tell` of each device that the database of `state_dir` defines with a certificate or a raw public key, for
-/// `bootstrapd check`: its endpoint and those two, and nothing else of it. Needs no key and does not disturb a running
-/// daemon.
+/// Tells `tell` of each device that the database of `state_dir` defines with a certificate, the name in one, or a raw
+/// public key, hidden ones included, for `bootstrapd check`: its endpoint and those three, and nothing else of it. Needs
+/// no key and does not disturb a running daemon.
 ///
 /// # Errors
 /// [`OpenError`] where the database cannot be read.
@@ -122,13 +122,19 @@ fn own_proofs(connection: &Connection, mut tell: impl FnMut(DeviceDefinition)) -
     if connection.query_row(columns, [], |row| row.get::<_, i64>(0))? < 2 {
         return Ok(());
     }
-    let sql = "SELECT endpoint, certificate, public_key FROM devices
-         WHERE origin = 'database' AND (certificate IS NOT NULL OR public_key IS NOT NULL) ORDER BY endpoint";
+    let sql = "SELECT endpoint, certificate, certificate_name, public_key FROM devices
+         WHERE origin = 'database' AND coalesce(certificate, certificate_name, public_key) IS NOT NULL
+         ORDER BY endpoint";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (endpoint, certificate, public_key) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        tell(DeviceDefinition { endpoint, certificate, public_key, ..DeviceDefinition::default() });
+        tell(DeviceDefinition {
+            endpoint: row.get(0)?,
+            certificate: row.get(1)?,
+            certificate_name: row.get(2)?,
+            public_key: row.get(3)?,
+            ..DeviceDefinition::default()
+        });
     }
     Ok(())
 }

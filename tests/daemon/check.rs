@@ -97,7 +97,7 @@ fn what_is_no_toml_is_named_without_showing_a_key() {
 fn a_good_file_is_summed_up_and_starts_nothing() {
     let site = Site::new(PROVEN);
     let checked = site.check().succeeded();
-    checked.saying(&["no mistakes", "2 listeners, 1 server accounts, 1 profiles, 1 devices"]);
+    checked.saying(&["no mistakes", "2 listeners, 1 server account, 1 profile, 1 device."]);
     assert!(std::fs::read_dir(site.state_dir()).unwrap().next().is_none(), "nothing was made");
 }
 

@@ -42,7 +42,7 @@ fn either_engine_serves_and_status_says_which_and_what_it_does() {
             }),
             "{line}"
         );
-        let line = format!("{engine}: 1 associations; handshakes: 0 under way, 2 proven, 0 failed");
+        let line = format!("{engine}: 1 association; handshakes: 0 under way, 2 proven, 0 failed");
         let settings = format!("connection_ids {}, ", if engine == "native" { "on" } else { "off" });
         daemon.ctl(&["status"]).succeeded().saying(&[line.as_str(), settings.as_str()]);
     }

@@ -26,7 +26,7 @@ fn a_new_device_is_served_after_a_reload() {
     simulate("urn:dev:open-2").ended_with(1).explaining(&["4.00"]);
     daemon.site().configure(LISTENERS, &format!("{OPEN}{SECOND_DEVICE}"));
     daemon.signal("HUP");
-    daemon.await_log("reloaded: the file defines 1 server accounts, 1 profiles and 2 devices");
+    daemon.await_log("reloaded: the file defines 1 server account, 1 profile and 2 devices");
     simulate("urn:dev:open-2").succeeded();
 
     daemon.site().configure(LISTENERS, OPEN);

@@ -1,9 +1,12 @@
 //! What the daemon tells about itself: status, the result of a reload, the audit trail.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::timestamp::Timestamp;
 use crate::bootstrap::outcome::Outcome;
+use crate::counted::counted;
 
 /// The daemon at one moment; counters begin at its start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,6 +180,16 @@ pub struct ReloadSummary {
     pub devices: usize,
     /// What works but should be looked at, such as a setting that only a restart changes; one sentence each.
     pub warnings: Vec<String>,
+}
+
+/// What the log and `bootstrapctl reload` say of it.
+impl fmt::Display for ReloadSummary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [servers, profiles, devices] =
+            [(self.servers, "server account"), (self.profiles, "profile"), (self.devices, "device")]
+                .map(|(number, noun)| counted(number as u64, noun));
+        write!(formatter, "reloaded: the file defines {servers}, {profiles} and {devices}")
+    }
 }
 
 /// One line of the audit trail.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::record::{ContentType, HandshakeFragments, Record, Records};
 use super::super::{CloseReason, Configuration, Output};
 use super::client::{Client, IDENTITY, NO_EXTENDED_MASTER_SECRET, Profile};
 use super::is_openssl;
@@ -46,6 +47,27 @@ fn an_established_association_names_its_peer_and_has_no_retransmission_pending()
     let statistics = world.server.statistics();
     assert_eq!((statistics.associations, statistics.handshakes), (1, 0));
     assert_eq!((statistics.cookies_sent, statistics.handshakes_started, statistics.handshakes_completed), (1, 1, 1));
+}
+
+#[test]
+fn with_a_pre_shared_key_no_identity_hint_is_sent() {
+    let mut world = World::new(Configuration::default());
+    let mut client = Client::new(Profile::default());
+    let mut types = Vec::new();
+    while !client.is_established {
+        let sent = client.step();
+        assert!(!sent.is_empty(), "the client waits for what does not come");
+        for answer in sent.iter().flat_map(|datagram| world.give(route(1), datagram)).collect::<Vec<_>>() {
+            // What is encrypted is the Finished alone.
+            let in_clear = |record: &Record<'_>| record.epoch == 0 && record.content_type == ContentType::Handshake;
+            for record in Records::of(&answer).filter(in_clear) {
+                types.extend(HandshakeFragments::of(record.fragment).map(|fragment| fragment.message_type));
+            }
+            client.deliver(answer);
+        }
+    }
+    // HelloVerifyRequest, ServerHello, ServerHelloDone; a hint would be in a ServerKeyExchange, 12.
+    assert_eq!(types, [3, 2, 14]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::record::Records;
 use super::super::{Configuration, Output};
 use super::client::{Client, Profile};
+use super::is_openssl;
 use super::pki::{Holder, Pki, padded};
 use super::world::{World, route};
 
@@ -49,6 +50,29 @@ fn talk_over(world: &mut World, client: &mut Client, mut fate: impl FnMut(usize)
         }
     }
     count
+}
+
+/// By the server's table; OpenSSL has its own clock.
+#[test]
+fn on_a_slow_network_a_flight_is_sent_again_after_9_s() {
+    if is_openssl() {
+        return;
+    }
+    let slow = Duration::from_secs(9);
+    let mut world = World::new(Configuration { initial_timeout: slow, ..Configuration::default() });
+    let mut client = Client::new(Profile::default());
+    for datagram in client.step() {
+        world.give(route(1), &datagram).into_iter().for_each(|answer| client.deliver(answer));
+    }
+    let hello = client.step().pop().expect("a ClientHello with a cookie");
+    let flight = world.give(route(1), &hello);
+    assert_eq!(world.server.poll_timeout(), Some(world.now + slow));
+    for (wait, sent_again) in [(slow, 1), (slow, 0), (slow, 1)] {
+        world.pass(wait - Duration::from_millis(1));
+        assert_eq!(world.collect(route(1)), Vec::<Vec<u8>>::new(), "not yet");
+        world.pass(Duration::from_millis(1));
+        assert_eq!(world.collect(route(1)).len(), sent_again * flight.len());
+    }
 }
 
 fn impatient() -> Client {

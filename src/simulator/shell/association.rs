@@ -190,7 +190,10 @@ impl Association {
                 Ok(())
             }
             Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => self.wait(now),
-            Err(error) => Err(handshake_failure(&error)),
+            Err(error) => {
+                let distrust = certificate::distrust(self.stream.ssl().verify_result());
+                Err(distrust.unwrap_or_else(|| handshake_failure(&error)))
+            }
         }
     }
 

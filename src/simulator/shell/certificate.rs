@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslContextBuilder, SslMode, SslRef, SslVerifyMode};
-use openssl::x509::X509;
+use openssl::x509::{X509, X509VerifyResult};
 
 use crate::secret::Secret;
 use crate::simulator::Failure;
@@ -83,6 +83,24 @@ impl ClientCertificate {
             }
         }
     }
+}
+
+/// Why the server was not believed, if that is what was found; OpenSSL's numbers, of `x509_vfy.h`.
+pub(super) fn distrust(result: X509VerifyResult) -> Option<Failure> {
+    const UNKNOWN_AUTHORITY: [i32; 5] = [2, 18, 19, 20, 21];
+    const OTHER_NAME: [i32; 2] = [62, 64];
+    let reason = match result.as_raw() {
+        _ if result == X509VerifyResult::OK => return None,
+        number if OTHER_NAME.contains(&number) => {
+            "the server's certificate is of a trusted authority and does not name the host that was asked for"
+                .to_owned()
+        }
+        number if UNKNOWN_AUTHORITY.contains(&number) => {
+            format!("the server's certificate leads to no trusted authority ({})", result.error_string())
+        }
+        _ => format!("the server's certificate is not trusted ({})", result.error_string()),
+    };
+    Some(Failure::HandshakeRefused { reason })
 }
 
 /// At least one certificate.

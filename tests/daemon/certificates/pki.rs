@@ -52,13 +52,17 @@ impl<'w> Wish<'w> {
         self.certify(ec_key(Nid::X9_62_PRIME256V1), Some(issuer))
     }
 
-    pub fn self_signed_with_rsa(self) -> Holder {
-        let key = PKey::from_rsa(Rsa::generate(2048).expect("a key can be made")).expect("it is one");
+    pub fn self_signed_with_rsa(self, bits: u32) -> Holder {
+        let key = PKey::from_rsa(Rsa::generate(bits).expect("a key can be made")).expect("it is one");
         self.certify(key, None)
     }
 
     pub fn self_signed_on_p384(self) -> Holder {
-        self.certify(ec_key(Nid::SECP384R1), None)
+        self.self_signed_on(Nid::SECP384R1)
+    }
+
+    pub fn self_signed_on(self, curve: Nid) -> Holder {
+        self.certify(ec_key(curve), None)
     }
 
     fn certify(self, key: PKey<Private>, issuer: Option<&Holder>) -> Holder {

@@ -1,5 +1,6 @@
 //! The server's own certificate: what the config may say of it, what `status` shows, and how another takes its place.
 
+use openssl::nid::Nid;
 use serde_json::json;
 
 use super::client::{Device, Proof, bootstrap};
@@ -115,7 +116,7 @@ fn what_cannot_be_used_is_named_with_its_file() {
     let world = World::new();
     let other = Wish::named("other").self_signed();
     other.write(&world.site, "other");
-    Wish::named("rsa").self_signed_with_rsa().write(&world.site, "rsa");
+    Wish::named("rsa").self_signed_with_rsa(2048).write(&world.site, "rsa");
     Wish::named("p384").self_signed_on_p384().write(&world.site, "p384");
     let chain = Wish::named("leaf").issued_by(&Wish::authority("One").self_signed());
     let mixed = Holder { chain: vec![chain.chain[0].clone(), other.chain[0].clone(), chain.chain[0].clone()], ..chain };
@@ -161,7 +162,7 @@ fn what_cannot_be_used_is_named_with_its_file() {
 #[test]
 fn what_cannot_prove_a_device_is_named() {
     let world = World::new();
-    let rsa = Wish::named("rsa").self_signed_with_rsa();
+    let rsa = Wish::named("rsa").self_signed_with_rsa(2048);
     rsa.write(&world.site, "rsa");
     world.site.file("rsa.pub", &rsa.public_key_pem());
     let pin = format!("certificate = \"sha256:{}\"", "ab".repeat(32));
@@ -222,6 +223,10 @@ fn what_devices_have_on_record_and_no_listener_takes_is_warned_of() {
     let none = |proof: &str, remedy: &str| {
         format!("warning: the device `d` has a {proof} on record, and no listener takes any: {remedy}")
     };
+    let unverified =
+        "warning: the device `d` has a certificate name on record, and no listener verifies certificates: name \
+                      `trust_anchors` on one, beside `certificate` and `key`"
+            .to_owned();
     for (listener, line, expected) in [
         (native(own), certificate, Some(curve("certificate"))),
         (native(own), fingerprint.as_str(), None),
@@ -231,6 +236,12 @@ fn what_devices_have_on_record_and_no_listener_takes_is_warned_of() {
         (native(raw), key, Some(curve("raw public key"))),
         (raw.to_owned(), key, None),
         (own.to_owned(), key, Some(none("raw public key", "write `raw_public_keys = true` on one, and name a `key`"))),
+        // A client may prove itself by a certificate where the server shows a raw public key.
+        (raw.to_owned(), certificate, None),
+        (native(raw), certificate, Some(curve("certificate"))),
+        (own.to_owned(), "certificate_name = \"SN-1\"", Some(unverified.clone())),
+        (raw.to_owned(), "certificate_name = \"SN-1\"", Some(unverified)),
+        (CERTIFICATES.to_owned(), "certificate_name = \"SN-1\"", None),
     ] {
         world.configure(&listener, &device("d", line));
         let checked = world.site.check().succeeded();
@@ -265,6 +276,62 @@ fn what_devices_of_the_database_have_on_record_is_looked_at_too() {
     let warnings = said("native");
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
     assert!(warnings[0].contains("warning: in the database: the device `p384` has a certificate on record"));
+
+    // One that proves itself by a name, and one in whose place the file's will stand.
+    daemon.ctl(&["device", "add", "named", "--certificate-name", "SN-1"]).succeeded();
+    world.configure("", &device("p384", &format!("certificate = \"sha256:{}\"", "ab".repeat(32))));
+    let checked = world.site.check().ended_with(1).explaining(&["device `p384` is also in the database"]);
+    let said: Vec<_> = checked.stderr.lines().filter(|line| line.contains("warning: in the database: ")).collect();
+    let named = |name: &str| said.iter().filter(|line| line.contains(&format!("the device `{name}` has a "))).count();
+    assert_eq!(["p384", "p256", "named"].map(named), [0, 1, 1], "{said:#?}");
+}
+
+#[test]
+fn an_authority_whose_key_is_too_weak_is_named() {
+    let world = World::new();
+    let beside = Wish::authority("Sound CA").self_signed();
+    for (weak, kind) in [
+        (Wish::authority("Weak CA").self_signed_with_rsa(1024), Some("RSA 1024")),
+        (Wish::authority("Weak CA").self_signed_on(Nid::X9_62_PRIME192V1), Some("EC P-192")),
+        (Wish::authority("Weak CA").self_signed_with_rsa(2048), None),
+        (Wish::authority("Weak CA").self_signed_on(Nid::SECP224R1), None),
+    ] {
+        world.site.file("ca.pem", &(beside.pem() + &weak.pem()));
+        world.configure(CERTIFICATES, "");
+        let checked = world.site.check().succeeded();
+        let said: Vec<_> = checked.stdout.lines().filter(|line| line.contains("authority `")).collect();
+        let Some(kind) = kind else {
+            assert_eq!(said, Vec::<&str>::new());
+            continue;
+        };
+        let line = world.site.line_of("trust_anchors");
+        let place = format!("bootstrapd.toml:{line}:");
+        let words = format!("warning: in ca.pem: the key of the authority `Weak CA` is {kind}, which is too weak");
+        assert!(said.len() == 1 && said[0].contains(&place) && said[0].contains(&words), "{said:#?}");
+        // And so it is: whoever it has certified is refused.
+        for engine in ["openssl", "native"] {
+            let daemon = world.start(&format!("engine = \"{engine}\"\n{CERTIFICATES}"), "");
+            let holder = Wish::named("d").issued_by(&weak);
+            assert!(Device::connect(daemon.dtls, &Proof::Certificate(&holder)).is_err(), "{engine}, {kind}");
+        }
+    }
+}
+
+#[test]
+fn of_a_certificate_out_of_its_time_the_check_says_what_becomes_of_it() {
+    let world = World::new();
+    for (days, fault, is_refused) in [
+        ((-20, -10), "the certificate expired at ", true),
+        ((10, 20), "the certificate is not valid before ", true),
+        ((-20, 10), "in less than 30 days", false),
+    ] {
+        Wish { days, ..Wish::named("bs.example.com") }.self_signed().write(&world.site, "server");
+        world.configure(CERTIFICATES, "");
+        let checked = world.site.check().succeeded().saying(&[fault]);
+        let line = checked.stdout.lines().find(|line| line.contains(fault)).expect("it is said");
+        let outlook = "; a start serves it all the same, a reload that brings it is refused";
+        assert_eq!(line.ends_with(outlook), is_refused, "{line}");
+    }
 }
 
 #[test]

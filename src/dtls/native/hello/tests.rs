@@ -202,6 +202,10 @@ fn a_server_hello_byte_for_byte() {
 fn no_connection_id_is_given_unless_asked_for_and_unless_there_is_one() {
     let datagram = hello(&[PSK_CCM_8], &[(CONNECTION_ID, &[0])]);
     let parsed = ClientHello::parse(&datagram).expect("well-formed");
+    let unasked = hello(&[PSK_CCM_8], &[]);
+    let unasked = ClientHello::parse(&unasked).expect("well-formed");
+    let unasked = Agreement::reach(&policy(), &unasked, [7; 32], Some(OURS)).expect("agreed");
+    assert_eq!(unasked.connection_ids, None);
     let none = Agreement::reach(&policy(), &parsed, [7; 32], None).expect("agreed");
     assert_eq!(none.connection_ids, None);
     let given = Agreement::reach(&policy(), &parsed, [7; 32], Some(OURS)).expect("agreed");
