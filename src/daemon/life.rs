@@ -195,7 +195,7 @@ impl Running {
         info!("stopping: no new sessions; those running may take up to {} s", DRAIN_PATIENCE.as_secs());
         let cut_off = self.driver.drain(DRAIN_PATIENCE).await;
         if cut_off > 0 {
-            warn!("cut off: {}; their clients come again", counted(cut_off as u64, "session"));
+            warn!("{} cut off; such clients come again", counted(cut_off as u64, "session"));
         }
         // It answered until now, so that an operator could watch the drain.
         let _ = self.stop_admin.send(());

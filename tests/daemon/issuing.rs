@@ -243,6 +243,7 @@ fn a_blocked_device_is_refused_over_dtls_and_without_it() {
     let key = daemon.file("key", METER_KEY);
     daemon.ctl(&["device", "add", "meter-1", "--psk-file", key.to_str().unwrap()]).succeeded();
     daemon.ctl(&["device", "add", "open-1"]).succeeded();
+    daemon.ctl(&["device", "add", "free-1"]).succeeded();
     let server = format!("coap://{}", daemon.nosec);
     let (meter, open) = (Meter::new(&daemon), || daemon.ctl(&["simulate", "--server", &server, "open-1"]));
     meter.bootstrap().succeeded();
@@ -256,6 +257,12 @@ fn a_blocked_device_is_refused_over_dtls_and_without_it() {
     let words = ["device", "block", "--from", stolen.to_str().unwrap(), "--reason", "stolen lorry"];
     daemon.ctl(&words).succeeded().saying(&["blocked 2 devices"]);
     daemon.ctl(&words).succeeded().saying(&["blocked 0 devices; 2 already were"]);
+    let listed = daemon.ctl(&["device", "list"]).succeeded();
+    let rows: Vec<Vec<&str>> = listed.stdout.lines().map(|line| line.split_whitespace().take(4).collect()).collect();
+    assert_eq!(rows[0][..2], ["ENDPOINT", "STATE"], "{}", listed.stdout);
+    for row in [["free-1", "enabled", "-", "-"], ["meter-1", "blocked", "-", "psk"], ["open-1", "blocked", "-", "-"]] {
+        assert!(rows.iter().any(|said| said[..] == row), "{row:?}\n{}", listed.stdout);
+    }
     meter.bootstrap().ended_with(1).explaining(&["4.00"]);
     open().ended_with(1).explaining(&["4.00"]);
     let sessions = daemon.ctl_json(&["session", "list", "--limit", "2"]);

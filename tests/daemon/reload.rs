@@ -31,7 +31,7 @@ fn a_new_device_is_served_after_a_reload() {
 
     daemon.site().configure(LISTENERS, OPEN);
     let summary = daemon.ctl(&["reload"]).succeeded();
-    assert!(summary.stdout.contains("1 servers, 1 profiles and 1 devices"), "{summary:?}");
+    assert!(summary.stdout.contains("the file defines 1 server account, 1 profile and 1 device\n"), "{summary:?}");
     let remarks = summary.stderr.lines().filter(|line| line.starts_with("warning: ") && line.contains(".toml:"));
     assert_eq!(remarks.count(), summary.stderr.lines().count(), "one line for each warning:\n{}", summary.stderr);
     assert!(!summary.stderr.contains("\\n"), "{}", summary.stderr);

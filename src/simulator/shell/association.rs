@@ -191,7 +191,7 @@ impl Association {
             }
             Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => self.wait(now),
             Err(error) => {
-                let distrust = certificate::distrust(self.stream.ssl().verify_result());
+                let distrust = certificate::distrust(self.stream.ssl());
                 Err(distrust.unwrap_or_else(|| handshake_failure(&error)))
             }
         }

@@ -86,11 +86,15 @@ impl ClientCertificate {
 }
 
 /// Why the server was not believed, if that is what was found; OpenSSL's numbers, of `x509_vfy.h`.
-pub(super) fn distrust(result: X509VerifyResult) -> Option<Failure> {
+pub(super) fn distrust(ssl: &SslRef) -> Option<Failure> {
+    // Whoever believes any server has a result all the same.
+    let result = ssl.verify_result();
+    if ssl.verify_mode() == SslVerifyMode::NONE || result == X509VerifyResult::OK {
+        return None;
+    }
     const UNKNOWN_AUTHORITY: [i32; 5] = [2, 18, 19, 20, 21];
     const OTHER_NAME: [i32; 2] = [62, 64];
     let reason = match result.as_raw() {
-        _ if result == X509VerifyResult::OK => return None,
         number if OTHER_NAME.contains(&number) => {
             "the server's certificate is of a trusted authority and does not name the host that was asked for"
                 .to_owned()

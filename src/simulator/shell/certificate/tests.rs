@@ -36,13 +36,18 @@ fn pair(name: &str) -> (X509, PKey<Private>) {
     (builder.build(), key)
 }
 
-fn server((certificate, key): &(X509, PKey<Private>), suite: &str) -> SslStream<Datagrams> {
+fn server(pair: &(X509, PKey<Private>), suite: &str) -> SslStream<Datagrams> {
+    server_that(true, pair, suite)
+}
+
+/// One that believes any client, or none.
+fn server_that(believes: bool, (certificate, key): &(X509, PKey<Private>), suite: &str) -> SslStream<Datagrams> {
     let mut builder = SslContext::builder(SslMethod::dtls_server()).unwrap();
     builder.set_options(SslOptions::NO_QUERY_MTU);
     builder.set_cipher_list(&format!("{suite}:@SECLEVEL=0")).unwrap();
     builder.set_certificate(certificate).unwrap();
     builder.set_private_key(key).unwrap();
-    builder.set_verify_callback(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT, |_, _| true);
+    builder.set_verify_callback(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT, move |_, _| believes);
     let mut ssl = Ssl::new(&builder.build()).unwrap();
     ssl.set_mtu(1_200).unwrap();
     SslStream::new(ssl, Datagrams::default()).unwrap()
@@ -110,6 +115,16 @@ fn only_the_server_that_is_meant_is_believed() {
                 assert!(failure.to_string().contains(expected.expect("it is believed")), "{name}: {failure}")
             }
         }
+    }
+}
+
+#[test]
+fn whom_the_server_does_not_believe_is_not_told_that_it_is_the_server() {
+    let (device, host, suite) = (pair("meter-1"), pair("bs.example.com"), "ECDHE-ECDSA-AES128-CCM8");
+    for trust in [None, Some(&host.0)] {
+        let (established, _) = connect(&device, trust, "bs.example.com", server_that(false, &host, suite));
+        let failure = established.expect_err("the server refuses the client").to_string();
+        assert!(failure.contains("alert") && !failure.contains("server's certificate"), "{failure}");
     }
 }
 
