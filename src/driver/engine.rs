@@ -541,9 +541,12 @@ impl Driver {
         let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
         let pending = (self.store.record_outcomes(outcomes), self.store.record_knowledge(self.lessons.take()));
         say_lost(pending.0.await, pending.1.await);
-        if let Some(answer) = self.draining.as_mut().and_then(|draining| draining.answer.take()) {
+        let (answer, running) = (self.draining.take().and_then(|draining| draining.answer), self.server.running());
+        // The connection to the database with it: the writer tidies the log away only if it is the last to close.
+        drop(self);
+        if let Some(answer) = answer {
             // Whoever asked may have gone away; then nobody needs the answer.
-            let _ = answer.send(self.server.running());
+            let _ = answer.send(running);
         }
     }
 }
