@@ -76,6 +76,8 @@ pub(in crate::dtls) struct Handshake {
     has_change_cipher_spec: bool,
     /// Records of epoch 1 that came before their keys.
     early: Vec<Vec<u8>>,
+    /// Whether a record of epoch 1 came that these keys do not open.
+    has_unread: bool,
     /// By which alert somebody said in the clear that the client has given up.
     heard_alert: Option<AlertDescription>,
     datagrams: Vec<Vec<u8>>,
@@ -161,6 +163,7 @@ impl Handshake {
             finished: FinishedParts::default(),
             has_change_cipher_spec: false,
             early: Vec::new(),
+            has_unread: false,
             heard_alert: None,
             datagrams,
         })))
@@ -264,8 +267,8 @@ impl Handshake {
     /// Why it ended, where nothing but silence ended it.
     pub(in crate::dtls) fn unproven_reason(&self) -> CloseReason {
         match &self.stage {
-            // Its Finished was not by this key.
-            Stage::Finished { .. } if self.has_change_cipher_spec => CloseReason::KeyMismatch,
+            // Its Finished was not by this key. One that was lost says nothing of the key, though a ChangeCipherSpec came.
+            Stage::Finished { .. } if self.has_unread => CloseReason::KeyMismatch,
             _ => self.heard_alert.map_or(CloseReason::HandshakeAbandoned, CloseReason::ClientAlert),
         }
     }
@@ -414,7 +417,10 @@ impl Handshake {
     fn handle_protected(&mut self, engine: &mut Engine, record: &Record<'_>) -> Turn<'static> {
         let Stage::Finished { secrets, .. } = &mut self.stage else { return Turn::Wait };
         let ids = self.agreement.connection_ids.as_ref();
-        let Some(opened) = secrets.protection.open(record, ids, &mut engine.plaintext) else { return Turn::Wait };
+        let Some(opened) = secrets.protection.open(record, ids, &mut engine.plaintext) else {
+            self.has_unread = true;
+            return Turn::Wait;
+        };
         let content = &engine.plaintext[..opened.length];
         match opened.content_type {
             22 => {

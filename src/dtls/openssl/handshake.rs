@@ -173,9 +173,9 @@ impl Handshake {
         self.claim.is_some()
     }
 
-    /// Whether the client's proof has reached OpenSSL, whatever that thought of it.
+    /// Whether something that is to be the client's proof has reached OpenSSL, whatever that thought of it.
     pub(in crate::dtls) fn has_tried(&self) -> bool {
-        self.gate.is_passed()
+        self.gate.has_tried()
     }
 
     /// The proven handshake becomes an association. The key is wiped. `None`: OpenSSL has proven something else than it
