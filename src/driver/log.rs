@@ -4,6 +4,7 @@
 mod alerts;
 mod handshakes;
 mod limits;
+mod offers;
 
 use std::fmt::Display;
 use std::net::SocketAddr;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::alerts::gave_up;
+use super::offers::{no_common_key_type, no_common_suite};
 use crate::bootstrap::authorisation::{describe_certificate, describe_psk_identity, describe_public_key};
 use crate::driver::listener::{Claim, Claimed};
 use crate::dtls::{CertificateFault, CloseReason, Configuration, EngineKind};
@@ -18,11 +19,11 @@ use crate::route::Route;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::driver) struct Place {
     pub(in crate::driver) address: SocketAddr,
-    engine: EngineKind,
+    pub(super) engine: EngineKind,
     /// Whether it has a certificate to prove itself by, where it is not by a pre-shared key.
-    has_certificate: bool,
+    pub(super) has_certificate: bool,
     /// Whether it takes raw public keys and proves itself by its own.
-    raw_public_keys: bool,
+    pub(super) raw_public_keys: bool,
     max_handshakes: usize,
     max_associations: usize,
 }
@@ -99,7 +100,7 @@ pub(super) fn why(place: &Place, claim: Option<&Claim>, reason: CloseReason) -> 
              does"
                 .to_owned()
         }
-        CloseReason::NoCommonSuite => no_common_suite(place),
+        CloseReason::NoCommonSuite(missing) => no_common_suite(place, missing),
         CloseReason::NoCommonKeyType => no_common_key_type(place).to_owned(),
         CloseReason::NoExtendedMasterSecret => "the client does not offer the extended master secret (RFC 7627), which \
                                                 this listener demands by `require_extended_master_secret`"
@@ -154,38 +155,6 @@ fn refused(engine: EngineKind, by: Option<&Claimed>, fault: CertificateFault) ->
         _ => String::new(),
     };
     format!("{fault}{more}")
-}
-
-fn no_common_suite(place: &Place) -> String {
-    let mut sentence =
-        "the client offers no cipher suite, curve or signature algorithm that this listener serves".to_owned();
-    if !place.has_identity() {
-        sentence += "; certificates take `certificate` and `key` there, raw public keys take `raw_public_keys = true` and \
-                     `key`";
-    }
-    if place.engine == EngineKind::Native {
-        sentence += "; where it offers suites with CBC, `engine = \"openssl\"` serves TLS_PSK_WITH_AES_128_CBC_SHA256 and \
-                     TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256";
-    }
-    sentence
-}
-
-/// The client and the listener prove themselves by different types of keys (RFC 7250, section 4.2). The listener knows which
-/// it lacks.
-fn no_common_key_type(place: &Place) -> &'static str {
-    match (place.has_certificate, place.raw_public_keys) {
-        (true, true) => {
-            "the client wants neither certificates nor raw public keys, but another type of keys, which this server does \
-             not serve"
-        }
-        (_, false) => {
-            "the client takes raw public keys only, its own or that of this listener, and this listener has certificates \
-             alone: write `raw_public_keys = true`"
-        }
-        (false, true) => {
-            "the client wants to see a certificate, and this listener has raw public keys alone: name a `certificate`"
-        }
-    }
 }
 
 #[cfg(test)]

@@ -191,7 +191,9 @@ mod tests {
         let replayed = (client, Some(CloseReason::NoCommonVersion));
         assert_eq!((0..300).filter(|_| admits(replayed)).count(), 1);
         assert!(
-            admits((other, replayed.1)) && admits((client, Some(CloseReason::NoCommonSuite))) && admits((client, None))
+            admits((other, replayed.1))
+                && admits((client, Some(CloseReason::NoCommonKeyType)))
+                && admits((client, None))
         );
         let counted = "299 more failed handshakes on listener 192.0.2.1:1 were not logged in the last second";
         assert_eq!(limits.take_counts(start + SECOND), [counted]);

@@ -83,7 +83,7 @@ fn a_flood_of_one_kind_on_one_listener_silences_no_other() {
         }
         let known = claim(now, 1, b"meter-1", true);
         log.handshake_ended(now, &place(1), Some(&known), known.route, CloseReason::KeyMismatch);
-        log.handshake_ended(now, &place(2), None, client(1), CloseReason::NoCommonSuite);
+        log.handshake_ended(now, &place(2), None, client(1), CloseReason::NoCommonKeyType);
         log.ended(now, place(1).address, true, &report("meter-2", Outcome::RefusedBlocked));
         log.handle_timeout(now + Duration::from_secs(1));
     });

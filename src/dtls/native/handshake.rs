@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::Engine;
 use super::alert::{self, Alert, End};
 use super::association::{Association, FINISHED, Protection};
-use super::hello::{Agreement, ECDSA_SHA256, Refusal};
+use super::hello::{Agreement, Refusal};
 use super::key_exchange::{Ephemeral, point_of};
 use super::outgoing::{Limits, Outgoing};
 use super::prf::{MasterSecret, Side, psk_premaster};
@@ -27,6 +27,7 @@ use crate::dtls::association::Turn;
 use crate::dtls::certificate::{CertificateFault, KeyType, Offered, Verdict};
 use crate::dtls::client_flight::{ClientFlight, Flight, identity_of};
 use crate::dtls::client_hello::ClientHello;
+use crate::dtls::missing::ECDSA_SHA256;
 use crate::dtls::record::{
     ContentType, HANDSHAKE_HEADER_LENGTH, HandshakeFragment, HandshakeFragments, Record, Records, handshake_message,
 };
@@ -418,7 +419,8 @@ impl Handshake {
         let Stage::Finished { secrets, .. } = &mut self.stage else { return Turn::Wait };
         let ids = self.agreement.connection_ids.as_ref();
         let Some(opened) = secrets.protection.open(record, ids, &mut engine.plaintext) else {
-            self.has_unread = true;
+            // Without connection ids one that bears some is nobody's.
+            self.has_unread |= ids.is_some() || record.content_type != ContentType::ConnectionId;
             return Turn::Wait;
         };
         let content = &engine.plaintext[..opened.length];

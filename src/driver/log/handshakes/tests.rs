@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::dtls::{AlertDescription, Identity};
+use crate::dtls::{AlertDescription, Identity, Missing, OtherSuites};
 use crate::secret::Secret;
 
 fn engines() -> Vec<EngineKind> {
@@ -170,7 +170,8 @@ fn no_sentence_sends_an_operator_to_the_engine_that_the_listener_has() {
     let faults =
         [CertificateFault::NoCertificate, CertificateFault::UnsupportedKey].map(CloseReason::CertificateRefused);
     let others = [
-        CloseReason::NoCommonSuite,
+        lacking_suite(true, true),
+        CloseReason::NoCommonSuite(Missing::Curve),
         CloseReason::NoCommonKeyType,
         CloseReason::NoCommonVersion,
         CloseReason::NoExtendedMasterSecret,
@@ -188,23 +189,42 @@ fn no_sentence_sends_an_operator_to_the_engine_that_the_listener_has() {
     }
 }
 
+fn lacking_suite(with_cbc: bool, with_identity: bool) -> CloseReason {
+    CloseReason::NoCommonSuite(Missing::Suite(OtherSuites { first: [0xc0, 0x23], with_cbc, with_identity }))
+}
+
 #[test]
-fn curves_and_suites_are_those_of_the_engine() {
+fn curves_are_those_of_the_engine() {
     let unsupported = CloseReason::CertificateRefused(CertificateFault::UnsupportedKey);
     let native = place(EngineKind::Native, true);
     assert_says(&sentence(&native, unsupported), &["with `engine = \"openssl\"` also P-384"], &[]);
-    assert_says(&sentence(&native, CloseReason::NoCommonSuite), &["CBC", "`engine = \"openssl\"`"], &["`certificate`"]);
     #[cfg(feature = "openssl")]
-    {
-        let openssl = place(EngineKind::OpenSsl, true);
-        assert_says(&sentence(&openssl, unsupported), &["(P-256 or P-384)"], &["engine ="]);
-        assert_says(&sentence(&openssl, CloseReason::NoCommonSuite), &["no cipher suite"], &["CBC", "`certificate`"]);
-    }
+    assert_says(&sentence(&place(EngineKind::OpenSsl, true), unsupported), &["(P-256 or P-384)"], &["engine ="]);
+}
+
+#[test]
+fn who_offers_nothing_that_is_served_is_told_what_would_serve_it() {
+    let (openssl, identity, document) =
+        ("`engine = \"openssl\"`", "`certificate` and `key`", "TLS_PSK_WITH_AES_128_CCM_8");
     for engine in engines() {
-        let sentence = sentence(&place(engine, false), CloseReason::NoCommonSuite);
-        let remedy =
-            "certificates take `certificate` and `key` there, raw public keys take `raw_public_keys = true` and `key`";
-        assert_says(&sentence, &[remedy], &[]);
+        let is_native = engine == EngineKind::Native;
+        for has_identity in [true, false] {
+            let place = place(engine, has_identity);
+            for (with_cbc, with_identity) in [(false, false), (true, false), (false, true), (true, true)] {
+                let sentence = sentence(&place, lacking_suite(with_cbc, with_identity));
+                assert_says(&sentence, &["the first that it offers is 0xc023"], &[]);
+                let remedies = [openssl, identity, document].map(|remedy| sentence.contains(remedy));
+                let (engine, key) = (is_native && with_cbc, !has_identity && with_identity);
+                assert_eq!(remedies, [engine, key, !engine && !key], "{sentence}");
+            }
+        }
+        for (missing, said) in [
+            (Missing::Curve, "does not offer the curve secp256r1 (P-256)"),
+            (Missing::SignatureAlgorithm, "does not offer signatures by ECDSA with SHA-256"),
+            (Missing::Other, "no curve, form of points or signature algorithm for it"),
+        ] {
+            assert_says(&sentence(&place(engine, true), CloseReason::NoCommonSuite(missing)), &[said], &["openssl"]);
+        }
     }
 }
 
