@@ -78,7 +78,7 @@ fn is_of_half_open(event: &Output, is_replayed: bool) -> bool {
             here(route) && !matches!(reason, CloseReason::CloseNotify | CloseReason::Broken | CloseReason::Idle)
                 || matches!(
                     reason,
-                    CloseReason::NoCommonSuite
+                    CloseReason::NoCommonSuite(_)
                         | CloseReason::NoCommonVersion
                         | CloseReason::HandshakeFailed
                         | CloseReason::ClientAlert(_)

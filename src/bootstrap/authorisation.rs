@@ -325,10 +325,17 @@ fn prefix(fingerprint: &[u8; 32]) -> String {
     fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "..."
 }
 
-/// A peer's text, fit for a log line: control characters are escaped and the length is bounded.
+/// A peer's text, fit for a log line and for the backticks around it there: they are escaped as control characters are, and
+/// the length is bounded.
 pub fn printable(text: &str) -> String {
     const LONGEST: usize = 256;
-    text.chars().flat_map(char::escape_debug).take(LONGEST).collect()
+    // The escapes of a backtick and of any other letter are of two types.
+    let escaped = |letter: char| {
+        let backtick = (letter == '`').then(|| letter.escape_unicode());
+        let other = (letter != '`').then(|| letter.escape_debug());
+        backtick.into_iter().flatten().chain(other.into_iter().flatten())
+    };
+    text.chars().flat_map(escaped).take(LONGEST).collect()
 }
 
 #[cfg(test)]

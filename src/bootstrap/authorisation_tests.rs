@@ -201,6 +201,8 @@ fn what_was_proven_is_shown_so_that_an_operator_knows_it_again() {
     assert!(describe(&peer(CertificateTrust::Pinned)).ends_with("(pinned)"));
     assert_eq!(describe(&Peer::RawPublicKey(Vec::new())), "raw public key sha256:e3b0c44298fc1c14...");
     assert_eq!(describe(&Peer::PskIdentity(b"a\nb".to_vec())), "PSK identity `a\\nb`");
+    // It stays within its backticks.
+    assert_eq!(describe(&Peer::PskIdentity(b"a` b".to_vec())), "PSK identity `a\\u{60} b`");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 use tracing::{debug, error};
 
 use self::clients::{Awaited, Strangers};
+use self::handshakes::is_plain_request;
 use self::lessons::Lessons;
 use self::streams::udp_sockets;
 use super::handle::{Command, DriverStatus, Handle};
@@ -224,7 +225,8 @@ impl Driver {
         let outcomes = (!self.unwritten.is_empty()).then_some(self.write_outcomes_at);
         let draining = self.draining.as_ref().map(|draining| draining.give_up_at);
         let streams = self.listeners.iter().filter_map(|listener| listener.socket.streams()?.poll_timeout());
-        let next = dtls.chain(streams).chain(self.server.poll_timeout()).chain(outcomes).chain(draining).min();
+        let parts = [self.server.poll_timeout(), self.log.poll_timeout(), outcomes, draining];
+        let next = dtls.chain(streams).chain(parts.into_iter().flatten()).min();
         // Without any deadline, once in a while: state that has outlived its use is dropped then.
         let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(10));
         if timer.deadline().into_std() != next || timer.is_elapsed() {
@@ -235,14 +237,19 @@ impl Driver {
     fn receive(&mut self, index: usize) -> std::io::Result<()> {
         for _ in 0..BATCHES_PER_TURN {
             let now = Instant::now();
-            let Driver { listeners, server, buffers, datagrams_in, .. } = self;
+            let Driver { listeners, server, buffers, log, datagrams_in, .. } = self;
             let Listener { socket: ListenerSocket::Datagrams(socket), dtls, .. } = &mut listeners[index] else {
                 return Ok(());
             };
             let more = socket.receive(buffers, |route, bytes| {
                 *datagrams_in += 1;
                 match dtls {
-                    Some(front) => front.server.handle_datagram(now, route, bytes),
+                    Some(front) => {
+                        if is_plain_request(bytes) {
+                            log.plain_coap(now, &front.place, route);
+                        }
+                        front.server.handle_datagram(now, route, bytes);
+                    }
                     None => {
                         let endpoint = CoapEndpoint::Address { listener: index, route };
                         server.handle_datagram(
@@ -276,6 +283,7 @@ impl Driver {
             }
         }
         self.flush(now);
+        self.log.handle_timeout(now);
         if now >= self.write_outcomes_at && !self.unwritten.is_empty() {
             self.write_outcomes(now);
         }
@@ -320,7 +328,7 @@ impl Driver {
                 self.lessons.end(SessionId(report.id), device.as_deref(), learned.as_ref());
                 self.confirm_issued(confirmed);
                 self.release(now, endpoint);
-                self.record(now, device, *report);
+                self.record(now, endpoint.listener(), device, *report);
             }
         }
     }
@@ -394,8 +402,8 @@ impl Driver {
     }
 
     /// Logs the end of a session, and keeps it for those who ask.
-    fn record(&mut self, now: Instant, device: Option<String>, report: SessionReport) {
-        self.log.ended(now, device.is_some(), &report);
+    fn record(&mut self, now: Instant, listener: usize, device: Option<String>, report: SessionReport) {
+        self.log.ended(now, self.listeners[listener].socket.address(), device.is_some(), &report);
         let is_known = device.is_some();
         let ended = SystemTime::now();
         if let Some(endpoint) = device {

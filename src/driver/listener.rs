@@ -231,6 +231,10 @@ pub(super) struct DtlsFront {
 pub(super) struct Claim {
     pub(super) route: Route,
     pub(super) by: Claimed,
+    /// When it did.
+    pub(super) at: Instant,
+    /// Whether it is on record of a device.
+    pub(super) is_on_record: bool,
     /// The pre-shared key that the client is to prove; none where nobody has this identity.
     pub(super) key: Option<Fingerprint>,
 }

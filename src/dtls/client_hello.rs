@@ -158,6 +158,13 @@ pub(super) const CLIENT_CERTIFICATE_TYPE: u16 = 19;
 #[cfg(feature = "dtls")]
 pub(super) const SERVER_CERTIFICATE_TYPE: u16 = 20;
 
+/// supported_groups (RFC 8422, section 5.1.1).
+#[cfg(feature = "dtls")]
+pub(super) const SUPPORTED_GROUPS: u16 = 10;
+/// signature_algorithms (RFC 5246, section 7.4.1.4.1).
+#[cfg(feature = "dtls")]
+pub(super) const SIGNATURE_ALGORITHMS: u16 = 13;
+
 /// Takes bytes apart from the front.
 pub(super) struct Reader<'a> {
     pub(super) rest: &'a [u8],

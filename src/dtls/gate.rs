@@ -42,6 +42,8 @@ pub struct Gate {
     /// The messages that the engine has not got yet.
     messages: ClientFlight,
     has_change_cipher_spec: bool,
+    /// Whether a record of epoch 1 came, good or not.
+    has_protected: bool,
     early: Vec<Vec<u8>>,
     /// Number of the next record of epoch 0 for the engine. They are counted anew, because messages are cut anew.
     next_record: u64,
@@ -74,6 +76,7 @@ impl Gate {
             stage: Stage::Claim,
             messages: ClientFlight::new(flight),
             has_change_cipher_spec: false,
+            has_protected: false,
             early: Vec::new(),
             next_record: u64::from_be_bytes([0, 0, a, b, c, d, e, f]) + 1,
         }
@@ -102,9 +105,15 @@ impl Gate {
         self.release()
     }
 
-    /// Whether the client's proof has reached the engine, whatever the engine thought of it.
+    /// Whether the engine reads the epoch of the client's proof.
     pub fn is_passed(&self) -> bool {
         self.stage == Stage::EpochChanged
+    }
+
+    /// Whether the engine has seen something that is to be the client's proof: a ChangeCipherSpec alone, which anybody can
+    /// send and which outlives a Finished that is lost, is none.
+    pub fn has_tried(&self) -> bool {
+        self.is_passed() && self.has_protected
     }
 
     fn handle_handshake(&mut self, record: &Record<'_>) -> Vec<Step> {
@@ -148,6 +157,7 @@ impl Gate {
     }
 
     fn handle_protected(&mut self, record: &Record<'_>) -> Vec<Step> {
+        self.has_protected = true;
         if self.is_passed() {
             return vec![Step::Feed(record.bytes.to_vec())];
         }

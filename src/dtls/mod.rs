@@ -8,6 +8,7 @@
 //! | [`certificate`] | what clients without a pre-shared key offer, and what may be wrong with it |
 //! | `key_types` | certificates or raw public keys: what suits both sides |
 //! | `alert` | what alerts are called |
+//! | `missing` | what a client lacks that was turned away |
 //! | `suites` | the cipher suites, as the registry and the engine know them |
 //! | `server`, `table` | the associations of one listener: what arrives, and what is kept within bounds |
 //! | `association` | the engines' seam: one handshake, then one association |
@@ -36,6 +37,7 @@ mod client_flight;
 mod error;
 #[cfg(feature = "dtls")]
 mod key_types;
+mod missing;
 #[cfg(feature = "dtls")]
 mod native;
 #[cfg(feature = "openssl")]
@@ -61,6 +63,7 @@ pub use self::alert::AlertDescription;
 pub use self::certificate::{CertificateFault, Identity, Offered, Verdict};
 #[cfg(feature = "dtls")]
 pub use self::error::EngineError;
+pub use self::missing::{Missing, OtherSuites};
 #[cfg(feature = "dtls")]
 pub use self::server::Server;
 pub use self::suites::CipherSuite;
@@ -168,7 +171,7 @@ pub enum CloseReason {
     /// What the client offered was refused, with an alert.
     CertificateRefused(CertificateFault),
     /// The client offers no suite that is served, or no group or signature algorithm for one; it got handshake_failure.
-    NoCommonSuite,
+    NoCommonSuite(Missing),
     /// The client and the server prove themselves by different types of keys, as RFC 7250 has it: the one by raw public
     /// keys, the other by certificates. It got unsupported_certificate.
     NoCommonKeyType,

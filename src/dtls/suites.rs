@@ -45,6 +45,12 @@ impl CipherSuite {
         )
     }
 
+    /// Whether it is one with CBC, which OpenSSL alone serves.
+    #[cfg(feature = "dtls")]
+    pub(super) fn has_cbc(self) -> bool {
+        matches!(self, CipherSuite::PskAes128CbcSha256 | CipherSuite::EcdheEcdsaAes128CbcSha256)
+    }
+
     /// Its number in the registry of cipher suites.
     #[cfg(feature = "dtls")]
     pub(super) fn number(self) -> [u8; 2] {

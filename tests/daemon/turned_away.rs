@@ -72,8 +72,8 @@ fn a_client_that_does_not_trust_the_listener_is_told_with_its_alert() {
         stranger.greet(2, DTLS_1_2);
         let (listener, client) = (daemon.dtls, stranger.address());
         daemon.await_log(&format!(
-            "handshake failed on listener {listener} ({engine}): a client from {client}: the alert unknown_ca (48) came in \
-             its name: the client does not trust the certificate of this listener"
+            "handshake failed on listener {listener} ({engine}): a client from {client}: the client, or somebody in \
+             its name, sent the alert unknown_ca (48): it does not trust the certificate of this listener, if it was shown one"
         ));
     }
 }
@@ -101,7 +101,8 @@ fn a_raw_public_key_where_none_are_allowed_is_refused_and_told() {
         let Err(met) = Device::connect(daemon.dtls, &Proof::RawPublicKey(&holder)) else { panic!("{engine}") };
         met.turned_away(43);
         daemon.await_log(&format!("on listener {} ({engine}): a client from 127.0.0.1:", daemon.dtls));
-        daemon.await_log("the client wants to prove itself by a raw public key or to see one");
+        daemon.await_log("the client takes raw public keys only");
+        daemon.await_log("write `raw_public_keys = true`");
     }
 }
 
@@ -117,4 +118,42 @@ fn a_full_listener_says_that_handshakes_make_room_and_not_for_each() {
     let evicted = daemon.ctl_json(&["status"])["listeners"][0]["dtls"]["evicted"].as_u64().unwrap_or_default();
     let lines = daemon.log().lines().filter(|line| line.contains(full)).count() as u64;
     assert!(lines < evicted, "{lines} lines of {evicted}");
+}
+
+#[test]
+fn one_datagram_over_and_over_is_told_once_and_counted_within_a_second() {
+    let daemon = start("native");
+    let stranger = Stranger::new(daemon.dtls);
+    let mut puppet = Puppet::new(Profile::psk(b"nobody", b"0123456789abcdef"), 1);
+    let mut datagram = Vec::new();
+    for _ in 0..2 {
+        let mut hello = puppet.client_hello();
+        hello.body[..2].copy_from_slice(&DTLS_1_0);
+        datagram = puppet.send(&hello, 0);
+        stranger.0.send(&datagram).expect("the daemon is there");
+        let mut buffer = [0; 2048];
+        let length = stranger.0.recv(&mut buffer).expect("the daemon answers");
+        puppet.hear(&buffer[..length]);
+    }
+    for _ in 0..20 {
+        stranger.0.send(&datagram).expect("the daemon is there");
+    }
+    // Nothing else comes that would bring it about.
+    let listener = daemon.dtls;
+    daemon.await_log(&format!(
+        "more failed handshakes on listener {listener} (native) were not logged in the last second"
+    ));
+    assert!(daemon.log().lines().filter(|line| line.contains("speaks DTLS 1.0 only")).count() < 10, "{}", daemon.log());
+}
+
+#[test]
+fn plain_coap_at_a_dtls_listener_is_told() {
+    for engine in ENGINES {
+        let daemon = start(engine);
+        let stranger = Stranger::new(daemon.dtls);
+        // POST, message 1, Uri-Path `bs` (RFC 7252, section 3).
+        stranger.0.send(&[0x40, 2, 0, 1, 0xb2, b'b', b's']).expect("the daemon is there");
+        let (listener, client) = (daemon.dtls, stranger.address());
+        daemon.await_log(&format!("plain CoAP from {client} at the DTLS listener {listener} ({engine}) is dropped"));
+    }
 }

@@ -65,7 +65,11 @@ impl fmt::Display for Outcome {
             write!(formatter, ", alert {level}/{description}")?;
         }
         if let Some(closed) = self.closed {
-            write!(formatter, ", {closed:?}")?;
+            match closed {
+                // What is missing is for the operator and no part of what is compared.
+                CloseReason::NoCommonSuite(_) => formatter.write_str(", NoCommonSuite")?,
+                closed => write!(formatter, ", {closed:?}")?,
+            }
         }
         if self.answers > 0 {
             write!(formatter, ", {} answers", self.answers)?;

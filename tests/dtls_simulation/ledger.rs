@@ -75,7 +75,7 @@ impl Ledger {
         let from = match reason {
             CertificateRefused(_)
             | NoCommonVersion
-            | NoCommonSuite
+            | NoCommonSuite(_)
             | NoCommonKeyType
             | NoExtendedMasterSecret
             | HandshakeFailed

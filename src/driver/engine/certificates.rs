@@ -25,7 +25,7 @@ impl Driver {
             Ok(is_on_record) => is_on_record,
             Err(error) => {
                 // Not the client's fault: it meets silence and comes again.
-                error!(%error, "the store cannot be read");
+                self.log.store_unreadable(now, &front.place, &error);
                 return front.server.close(now, association);
             }
         };
@@ -35,7 +35,7 @@ impl Driver {
             (Offered::RawPublicKey(_), true) => Verdict::Known,
             (Offered::RawPublicKey(_), false) => Verdict::Unknown,
         };
-        front.claim(association, Claim { route, by: offered.into(), key: None });
+        front.claim(association, Claim { route, by: offered.into(), at: now, is_on_record, key: None });
         front.server.handle_client_key(now, association, verdict);
     }
 

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use tracing::error;
-
 use super::Driver;
 use crate::driver::listener::{Claim, Claimed, association_endpoint};
 use crate::dtls::{AssociationId, CloseReason};
@@ -23,8 +21,10 @@ impl Driver {
         match self.directory.psk(&identity) {
             Ok(key) => {
                 let fingerprint = key.as_ref().map(|key| self.directory.fingerprint(key));
-                let claim = Claim { route, by: Claimed::PskIdentity(identity), key: fingerprint };
-                if claim.key.is_none() {
+                let is_on_record = fingerprint.is_some();
+                let by = Claimed::PskIdentity(identity);
+                let claim = Claim { route, by, at: now, is_on_record, key: fingerprint };
+                if !is_on_record {
                     self.log.identity_unknown(now, &front.place, &claim);
                 }
                 front.claim(association, claim);
@@ -32,7 +32,7 @@ impl Driver {
             }
             Err(error) => {
                 // Not the client's fault: it meets silence and comes again.
-                error!(%error, "the store cannot be read");
+                self.log.store_unreadable(now, &front.place, &error);
                 front.server.close(now, association);
             }
         }
@@ -58,6 +58,43 @@ impl Driver {
         } else {
             let claim = front.withdraw(association);
             self.log.handshake_ended(now, &front.place, claim.as_ref(), route, reason);
+        }
+    }
+}
+
+/// Whether a datagram is a request of CoAP as it stands (RFC 7252, section 3: version 1, a token of at most 8 bytes, a code of
+/// class 0 but Empty). No record of DTLS begins so, and no text.
+pub(super) fn is_plain_request(datagram: &[u8]) -> bool {
+    matches!(*datagram, [first, 1..=31, _, _, ..] if first >> 6 == 1 && first & 0x0f <= 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain_request;
+
+    #[test]
+    fn a_plain_request_is_told_from_records_and_from_text() {
+        let requests: [&[u8]; 3] = [
+            &[0x40, 1, 0, 1],
+            &[0x48, 2, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0xb2, b'b', b's'],
+            &[0x54, 31, 0, 0, 1, 2, 3, 4],
+        ];
+        for request in requests {
+            assert!(is_plain_request(request), "{request:02x?}");
+        }
+        let others: [&[u8]; 8] = [
+            b"",
+            &[0x40, 1, 0],
+            // Empty, an answer, a token that is too long, another version.
+            &[0x40, 0, 0, 1],
+            &[0x60, 0x45, 0, 1],
+            &[0x49, 1, 0, 1],
+            &[0x80, 1, 0, 1],
+            &[22, 0xfe, 0xfd, 0, 0, 0, 0, 0],
+            b"GET / HTTP/1.1",
+        ];
+        for other in others {
+            assert!(!is_plain_request(other), "{other:02x?}");
         }
     }
 }

@@ -5,10 +5,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Instant;
 
+use super::alerts::gave_up;
+use super::offers::{no_common_key_type, no_common_suite};
 use crate::bootstrap::authorisation::{describe_certificate, describe_psk_identity, describe_public_key};
 use crate::driver::listener::{Claim, Claimed};
-use crate::dtls::{AlertDescription, CertificateFault, CloseReason, Configuration, EngineKind};
+use crate::dtls::{CertificateFault, CloseReason, Configuration, EngineKind};
 use crate::provision::material::shown_validity;
 use crate::route::Route;
 
@@ -16,9 +19,11 @@ use crate::route::Route;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::driver) struct Place {
     pub(in crate::driver) address: SocketAddr,
-    engine: EngineKind,
-    /// Whether it proves itself by a certificate or a raw public key where it is not by a pre-shared key.
-    has_identity: bool,
+    pub(super) engine: EngineKind,
+    /// Whether it has a certificate to prove itself by, where it is not by a pre-shared key.
+    pub(super) has_certificate: bool,
+    /// Whether it takes raw public keys and proves itself by its own.
+    pub(super) raw_public_keys: bool,
     max_handshakes: usize,
     max_associations: usize,
 }
@@ -26,7 +31,24 @@ pub(in crate::driver) struct Place {
 impl Place {
     pub(in crate::driver) fn of(address: SocketAddr, configuration: &Configuration) -> Place {
         let Configuration { engine, max_handshakes, max_associations, .. } = *configuration;
-        Place { address, engine, has_identity: configuration.identity.is_some(), max_handshakes, max_associations }
+        let identity = configuration.identity.as_ref();
+        let has_certificate = identity.is_some_and(|identity| !identity.chain.is_empty());
+        let raw_public_keys = identity.is_some() && configuration.raw_public_keys;
+        Place { address, engine, has_certificate, raw_public_keys, max_handshakes, max_associations }
+    }
+
+    /// Whether it proves itself by a certificate or a raw public key where it is not by a pre-shared key.
+    pub(super) fn has_identity(&self) -> bool {
+        self.has_certificate || self.raw_public_keys
+    }
+
+    /// What it shows of itself.
+    pub(super) fn shown_key(&self) -> &'static str {
+        match (self.has_certificate, self.raw_public_keys) {
+            (true, false) => "certificate",
+            (false, _) => "raw public key",
+            (true, true) => "certificate or raw public key",
+        }
     }
 }
 
@@ -48,44 +70,62 @@ pub(super) fn who(claim: Option<&Claim>, route: Route) -> String {
     format!("{who} from {}", claim.route)
 }
 
-/// Why; none where that has been said before, or is nothing to speak of.
-pub(super) fn why(place: &Place, claim: Option<&Claim>, reason: CloseReason) -> Option<String> {
-    let by = claim.map(|claim| &claim.by);
-    // That nobody has this identity has been said.
-    if matches!(by, Some(Claimed::PskIdentity(_))) && claim.is_some_and(|claim| claim.key.is_none()) {
-        return None;
+/// Whether a line is due: not where the same was said before, or there is nothing to speak of.
+pub(super) fn is_told(claim: Option<&Claim>, reason: CloseReason) -> bool {
+    match reason {
+        // Whoever it was: this says something of the listener.
+        CloseReason::Evicted => true,
+        CloseReason::CloseNotify
+        | CloseReason::Broken
+        | CloseReason::Replaced
+        | CloseReason::Idle
+        | CloseReason::Lingered => false,
+        // That nobody has this identity has been said.
+        _ => !claim.is_some_and(|claim| matches!(claim.by, Claimed::PskIdentity(_)) && !claim.is_on_record),
     }
-    Some(match reason {
+}
+
+/// Why a handshake ended, of which a line is due.
+pub(super) fn why(place: &Place, claim: Option<&Claim>, reason: CloseReason) -> String {
+    let by = claim.map(|claim| &claim.by);
+    match reason {
         CloseReason::CertificateRefused(fault) => refused(place.engine, by, fault),
         CloseReason::KeyMismatch => match by {
             Some(Claimed::PskIdentity(_)) => "its key is not the one on record".to_owned(),
             _ => "it did not prove that it has the key".to_owned(),
         },
-        CloseReason::ClientAlert(alert) => gave_up(place, alert),
+        CloseReason::ClientAlert(alert) => gave_up(place, by, alert),
         CloseReason::NoCommonVersion => {
             "the client speaks DTLS 1.0 only, and this server speaks 1.2: give the device a version of its software that \
              does"
                 .to_owned()
         }
-        CloseReason::NoCommonSuite => no_common_suite(place),
-        CloseReason::NoCommonKeyType => "the client wants to prove itself by a raw public key or to see one, and this \
-                                         listener has certificates only, or the other way round: see \
-                                         `raw_public_keys` and `certificate` of the listener"
-            .to_owned(),
+        CloseReason::NoCommonSuite(missing) => no_common_suite(place, missing),
+        CloseReason::NoCommonKeyType => no_common_key_type(place).to_owned(),
         CloseReason::NoExtendedMasterSecret => "the client does not offer the extended master secret (RFC 7627), which \
                                                 this listener demands by `require_extended_master_secret`"
             .to_owned(),
         CloseReason::HandshakeFailed => {
             "it sent what the protocol does not allow there, and was told so by an alert".to_owned()
         }
-        CloseReason::HandshakeAbandoned => "the client gave up or fell silent".to_owned(),
         CloseReason::Evicted => made_room(place, place.max_handshakes, "handshakes under way"),
-        CloseReason::CloseNotify
+        // The others end associations.
+        CloseReason::HandshakeAbandoned
+        | CloseReason::CloseNotify
         | CloseReason::Broken
         | CloseReason::Replaced
         | CloseReason::Idle
-        | CloseReason::Lingered => return None,
-    })
+        | CloseReason::Lingered => "the client gave up or fell silent".to_owned(),
+    }
+}
+
+/// How long ago the handshake began, where that is worth saying: a client with a wrong key meets silence, and its handshake
+/// ends with the time that it may take.
+pub(super) fn since(now: Instant, claim: Option<&Claim>) -> String {
+    match claim.map_or(0, |claim| now.saturating_duration_since(claim.at).as_secs()) {
+        0 | 1 => String::new(),
+        seconds => format!("; this handshake began about {seconds} s ago"),
+    }
 }
 
 /// Why a client lost its association in the middle of a session.
@@ -115,57 +155,6 @@ fn refused(engine: EngineKind, by: Option<&Claimed>, fault: CertificateFault) ->
         _ => String::new(),
     };
     format!("{fault}{more}")
-}
-
-fn no_common_suite(place: &Place) -> String {
-    let mut sentence =
-        "the client offers no cipher suite, curve or signature algorithm that this listener serves".to_owned();
-    if !place.has_identity {
-        sentence += "; certificates take `certificate` and `key` there";
-    }
-    if place.engine == EngineKind::Native {
-        sentence += "; suites with CBC and curves but P-256 take `engine = \"openssl\"`";
-    }
-    sentence
-}
-
-/// The client said that it gives up, or somebody in its name: until a handshake is over, nobody can tell.
-fn gave_up(place: &Place, alert: AlertDescription) -> String {
-    let meaning = match (alert.0, place.has_identity) {
-        (48, true) => {
-            "the client does not trust the certificate of this listener: compare `certificate` of the listener with the \
-             authority that the device knows"
-        }
-        (42 | 44 | 46, true) => {
-            "the client does not accept the certificate or key of this listener: compare `certificate` and `key` of the \
-             listener, its names and its use, with what the device expects"
-        }
-        (43, true) => {
-            "the client cannot do with the kind of certificate or key that this listener has: see `certificate` and \
-             `raw_public_keys` of the listener"
-        }
-        (45, true) => {
-            "to the client the certificate of this listener, or one above it, has expired or is not valid yet: look at its \
-             dates and at the clock of the device"
-        }
-        (51, true) => {
-            "to the client a signature of this listener is wrong: compare the key that the device expects with `key` of \
-             the listener"
-        }
-        (20 | 21 | 51, _) => "the client and this server use different keys",
-        (40, true) => {
-            "the client takes nothing of what this listener answered: compare `certificate` and `key` of the listener with \
-             what the device expects"
-        }
-        (40, false) => "the client takes nothing of what this listener answered",
-        (70, _) => "the client wants another version of DTLS than 1.2",
-        (71, _) => "what this listener chose is too weak for the client",
-        (10 | 47 | 50, _) => "the client does not understand what this listener sent",
-        (115, _) => "the client has no key for this server",
-        (0 | 90, _) => "the client gave up",
-        _ => "the client's own log may tell why",
-    };
-    format!("the alert {alert} came in its name: {meaning}")
 }
 
 #[cfg(test)]

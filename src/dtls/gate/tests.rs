@@ -34,9 +34,21 @@ fn a_flight_in_order() {
     assert_eq!(give(&mut gate, &finished), []);
     assert!(!gate.is_passed());
     assert_eq!(gate.open(), [key_exchange(2), change, finished.clone()]);
-    assert!(gate.is_passed());
+    assert!(gate.is_passed() && gate.has_tried());
     assert_eq!(give(&mut gate, &finished), [Step::Feed(finished.clone())]);
     assert_eq!(gate.open(), [] as [Vec<u8>; 0]);
+}
+
+#[test]
+fn a_change_of_ciphers_alone_is_no_attempt() {
+    let (change, finished) = (record(20, 0, 3, &[1]), record(22, 1, 0, &[9; 40]));
+    let mut gate = Gate::default();
+    assert_eq!(give(&mut gate, &key_exchange(2)), identity());
+    gate.open();
+    assert_eq!(give(&mut gate, &change), [Step::Feed(change.clone())]);
+    assert!(gate.is_passed() && !gate.has_tried());
+    give(&mut gate, &finished);
+    assert!(gate.has_tried());
 }
 
 #[test]

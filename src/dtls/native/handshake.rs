@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::Engine;
 use super::alert::{self, Alert, End};
 use super::association::{Association, FINISHED, Protection};
-use super::hello::{Agreement, ECDSA_SHA256, Refusal};
+use super::hello::{Agreement, Refusal};
 use super::key_exchange::{Ephemeral, point_of};
 use super::outgoing::{Limits, Outgoing};
 use super::prf::{MasterSecret, Side, psk_premaster};
@@ -27,6 +27,7 @@ use crate::dtls::association::Turn;
 use crate::dtls::certificate::{CertificateFault, KeyType, Offered, Verdict};
 use crate::dtls::client_flight::{ClientFlight, Flight, identity_of};
 use crate::dtls::client_hello::ClientHello;
+use crate::dtls::missing::ECDSA_SHA256;
 use crate::dtls::record::{
     ContentType, HANDSHAKE_HEADER_LENGTH, HandshakeFragment, HandshakeFragments, Record, Records, handshake_message,
 };
@@ -76,6 +77,8 @@ pub(in crate::dtls) struct Handshake {
     has_change_cipher_spec: bool,
     /// Records of epoch 1 that came before their keys.
     early: Vec<Vec<u8>>,
+    /// Whether a record of epoch 1 came that these keys do not open.
+    has_unread: bool,
     /// By which alert somebody said in the clear that the client has given up.
     heard_alert: Option<AlertDescription>,
     datagrams: Vec<Vec<u8>>,
@@ -161,6 +164,7 @@ impl Handshake {
             finished: FinishedParts::default(),
             has_change_cipher_spec: false,
             early: Vec::new(),
+            has_unread: false,
             heard_alert: None,
             datagrams,
         })))
@@ -264,8 +268,8 @@ impl Handshake {
     /// Why it ended, where nothing but silence ended it.
     pub(in crate::dtls) fn unproven_reason(&self) -> CloseReason {
         match &self.stage {
-            // Its Finished was not by this key.
-            Stage::Finished { .. } if self.has_change_cipher_spec => CloseReason::KeyMismatch,
+            // Its Finished was not by this key. One that was lost says nothing of the key, though a ChangeCipherSpec came.
+            Stage::Finished { .. } if self.has_unread => CloseReason::KeyMismatch,
             _ => self.heard_alert.map_or(CloseReason::HandshakeAbandoned, CloseReason::ClientAlert),
         }
     }
@@ -414,7 +418,11 @@ impl Handshake {
     fn handle_protected(&mut self, engine: &mut Engine, record: &Record<'_>) -> Turn<'static> {
         let Stage::Finished { secrets, .. } = &mut self.stage else { return Turn::Wait };
         let ids = self.agreement.connection_ids.as_ref();
-        let Some(opened) = secrets.protection.open(record, ids, &mut engine.plaintext) else { return Turn::Wait };
+        let Some(opened) = secrets.protection.open(record, ids, &mut engine.plaintext) else {
+            // Without connection ids one that bears some is nobody's.
+            self.has_unread |= ids.is_some() || record.content_type != ContentType::ConnectionId;
+            return Turn::Wait;
+        };
         let content = &engine.plaintext[..opened.length];
         match opened.content_type {
             22 => {

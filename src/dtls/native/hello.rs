@@ -13,8 +13,11 @@
 use super::alert::Alert;
 use crate::dtls::CloseReason;
 use crate::dtls::certificate::KeyType;
-use crate::dtls::client_hello::{CLIENT_CERTIFICATE_TYPE, ClientHello, Reader, SERVER_CERTIFICATE_TYPE};
+use crate::dtls::client_hello::{
+    CLIENT_CERTIFICATE_TYPE, ClientHello, Reader, SERVER_CERTIFICATE_TYPE, SIGNATURE_ALGORITHMS, SUPPORTED_GROUPS,
+};
 use crate::dtls::key_types::{KeyPolicy, OfferedTypes, list_of_types, type_number};
+use crate::dtls::missing::{ECDSA_SHA256, Missing, SECP256R1};
 use crate::dtls::record::{ConnectionId, VERSION_1_2};
 use crate::dtls::suites::CipherSuite;
 
@@ -22,21 +25,13 @@ use crate::dtls::suites::CipherSuite;
 const PLAINTEXT_MAX: u16 = 1 << 14;
 
 const MAX_FRAGMENT_LENGTH: u16 = 1;
-const SUPPORTED_GROUPS: u16 = 10;
 const POINT_FORMATS: u16 = 11;
-const SIGNATURE_ALGORITHMS: u16 = 13;
 const EXTENDED_MASTER_SECRET: u16 = 23;
 const CONNECTION_ID: u16 = 54;
 const RENEGOTIATION_INFO: u16 = 0xff01;
 
 /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV: the same as an empty renegotiation_info (RFC 5746, section 3.3).
 const RENEGOTIATION_SIGNAL: [u8; 2] = [0x00, 0xff];
-
-/// secp256r1 in the registry of groups, the one of this engine (RFC 8422, section 5.1.1).
-pub(super) const SECP256R1: [u8; 2] = [0, 23];
-
-/// ecdsa_secp256r1_sha256: SHA-256 and ECDSA (RFC 5246, section 7.4.1.4.1), what RFC 7925, section 4.4 demands.
-pub(super) const ECDSA_SHA256: [u8; 2] = [4, 3];
 
 /// Points in the uncompressed form (RFC 8422, section 5.1.2).
 const UNCOMPRESSED: u8 = 0;
@@ -87,13 +82,15 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    const NO_COMMON_SUITE: Refusal = Refusal { alert: Alert::HandshakeFailure, reason: CloseReason::NoCommonSuite };
-
     const NO_COMMON_KEY_TYPE: Refusal =
         Refusal { alert: Alert::UnsupportedCertificate, reason: CloseReason::NoCommonKeyType };
     /// RFC 7627, section 5.3.
     const NO_EXTENDED_MASTER_SECRET: Refusal =
         Refusal { alert: Alert::HandshakeFailure, reason: CloseReason::NoExtendedMasterSecret };
+
+    fn no_common_suite(missing: Missing) -> Refusal {
+        Refusal { alert: Alert::HandshakeFailure, reason: CloseReason::NoCommonSuite(missing) }
+    }
 
     fn broken(alert: Alert) -> Refusal {
         Refusal { alert, reason: CloseReason::HandshakeFailed }
@@ -132,7 +129,7 @@ impl Agreement {
             return Err(if policy.keys.divides(&policy.suites, hello.suites, offer.key_types) {
                 Refusal::NO_COMMON_KEY_TYPE
             } else {
-                Refusal::NO_COMMON_SUITE
+                Refusal::no_common_suite(Missing::of(&policy.suites, hello))
             });
         };
         let (client_key, server_key) = keys.unwrap_or((KeyType::Certificate, KeyType::Certificate));

@@ -6,8 +6,9 @@ use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
 use rand::Rng;
 use zeroize::Zeroizing;
 
-use super::hello::{Agreement, ECDSA_SHA256, SECP256R1};
+use super::hello::Agreement;
 use super::identity::ServerIdentity;
+use crate::dtls::missing::{ECDSA_SHA256, SECP256R1};
 
 /// Length of an uncompressed point on secp256r1.
 const POINT_LENGTH: usize = 65;

@@ -11,6 +11,7 @@ use crate::dtls::association::Turn;
 use crate::dtls::certificate::{CertificateFault, Offered, Verdict};
 use crate::dtls::client_hello::ClientHello;
 use crate::dtls::gate::{Gate, Step};
+use crate::dtls::missing::Missing;
 use crate::dtls::record::Records;
 use crate::peer::Peer;
 use crate::secret::Secret;
@@ -51,7 +52,12 @@ impl Handshake {
         let flight = connection.drain().collect();
         let gate = Gate::new(connection.flight(), hello.record_sequence_number);
         let handshake = Handshake { connection, gate, claim: None, flight };
-        let turn = handshake.turn_of(progress, &[]);
+        let turn = match handshake.turn_of(progress, &[]) {
+            Turn::Failed(CloseReason::NoCommonSuite(_)) => {
+                Turn::Failed(CloseReason::NoCommonSuite(Missing::of(&engine.suites, hello)))
+            }
+            turn => turn,
+        };
         Some((handshake, turn))
     }
 
@@ -173,9 +179,9 @@ impl Handshake {
         self.claim.is_some()
     }
 
-    /// Whether the client's proof has reached OpenSSL, whatever that thought of it.
+    /// Whether something that is to be the client's proof has reached OpenSSL, whatever that thought of it.
     pub(in crate::dtls) fn has_tried(&self) -> bool {
-        self.gate.is_passed()
+        self.gate.has_tried()
     }
 
     /// The proven handshake becomes an association. The key is wiped. `None`: OpenSSL has proven something else than it
@@ -194,7 +200,7 @@ impl Handshake {
             (Progress::Waiting, _) => Turn::Wait,
             (Progress::Proven, _) => Turn::Proven(rest),
             (Progress::Failed(_), Some(Claim::Refused(fault))) => Turn::Failed(CloseReason::CertificateRefused(*fault)),
-            (Progress::Failed(Breakdown::NoCommonSuite), _) => Turn::Failed(CloseReason::NoCommonSuite),
+            (Progress::Failed(Breakdown::NoCommonSuite), _) => Turn::Failed(CloseReason::NoCommonSuite(Missing::Other)),
             (Progress::Failed(Breakdown::WrongSignature), _) => Turn::Failed(CloseReason::KeyMismatch),
             (Progress::Failed(Breakdown::ClientAlert(alert)), _) => Turn::Failed(CloseReason::ClientAlert(alert)),
             (Progress::Failed(Breakdown::Other), _) => Turn::Failed(CloseReason::HandshakeFailed),

@@ -97,7 +97,7 @@ fn a_listener_without_identity_has_no_suite_for_certificates() {
     let mut client = Client::new(Profile::of(&Pki::new().device()));
     world.talk(route(1), &mut client);
     assert_eq!(client.alert, Some(40));
-    assert!(matches!(world.events[..], [Output::Closed { reason: CloseReason::NoCommonSuite, .. }]));
+    assert!(matches!(world.events[..], [Output::Closed { reason: CloseReason::NoCommonSuite(_), .. }]));
     world.connect(route(1), Profile::default());
 }
 

@@ -1,5 +1,6 @@
 //! What is told of clients that get nowhere, so that an operator learns why.
 
+use super::super::record::Records;
 use super::super::{AlertDescription, CloseReason, Configuration, Output};
 use super::client::{Client, Profile};
 use super::is_openssl;
@@ -102,6 +103,26 @@ fn a_wrong_key_stays_the_reason_when_the_client_then_says_that_it_gives_up() {
     world.give(route(1), &in_the_clear(2, HANDSHAKE_FAILURE));
     run_out(&mut world);
     assert_eq!(reasons(&mut world), [CloseReason::KeyMismatch]);
+}
+
+#[test]
+fn a_finished_that_was_lost_says_nothing_of_the_key() {
+    for (is_lost, expected) in [(true, CloseReason::HandshakeAbandoned), (false, CloseReason::KeyMismatch)] {
+        let mut world = World::new(Configuration::default());
+        let mut client = Client::new(Profile::default());
+        half_open(&mut world, &mut client);
+        for datagram in client.step() {
+            for record in Records::of(&datagram).filter(|record| record.epoch == 0) {
+                world.give(route(1), record.bytes);
+            }
+        }
+        if !is_lost {
+            // By another key.
+            world.give(route(1), &[[22, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40].as_slice(), &[7; 40]].concat());
+        }
+        run_out(&mut world);
+        assert_eq!(reasons(&mut world), [expected]);
+    }
 }
 
 #[test]

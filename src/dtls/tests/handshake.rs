@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::super::record::{ContentType, HandshakeFragments, Record, Records};
-use super::super::{CloseReason, Configuration, Output};
+use super::super::{CloseReason, Configuration, Missing, OtherSuites, Output};
 use super::client::{Client, IDENTITY, NO_EXTENDED_MASTER_SECRET, Profile};
 use super::is_openssl;
+use super::pki::Pki;
 use super::world::{World, route};
 use crate::peer::Peer;
 
@@ -97,9 +98,31 @@ fn no_common_suite_is_told_by_an_alert() {
     world.talk(route(1), &mut client);
     assert!(client.has_failed);
     assert_eq!(world.lookups.len(), 0);
-    assert!(matches!(world.events[..], [Output::Closed { reason: CloseReason::NoCommonSuite, .. }]));
+    // TLS_PSK_WITH_AES_256_CCM_8 (RFC 6655).
+    let others = OtherSuites { first: [0xc0, 0xa9], with_cbc: false, with_identity: false };
+    let reason = CloseReason::NoCommonSuite(Missing::Suite(others));
+    assert!(matches!(world.events[..], [Output::Closed { reason: it, .. }] if it == reason), "{:?}", world.events);
     let statistics = world.server.statistics();
     assert_eq!((statistics.handshakes, statistics.handshakes_failed), (0, 1));
+}
+
+#[test]
+fn what_is_missing_is_told_with_what_is_offered_in_its_place() {
+    let pki = Pki::new();
+    for (ciphers, has_identity, with_cbc, with_identity) in [
+        ("PSK-AES256-GCM-SHA384", true, false, false),
+        ("ECDHE-ECDSA-AES128-CCM8:PSK-AES256-CCM8", false, false, true),
+        ("ECDHE-ECDSA-AES128-SHA256", false, true, true),
+    ] {
+        let configuration = if has_identity { pki.configuration() } else { Configuration::default() };
+        let mut world = World::new(configuration);
+        world.talk(route(1), &mut Client::new(Profile { ciphers, ..Profile::of(&pki.device()) }));
+        let [Output::Closed { reason: CloseReason::NoCommonSuite(Missing::Suite(others)), .. }] = world.events[..]
+        else {
+            panic!("{ciphers}: {:?}", world.events);
+        };
+        assert_eq!((others.with_cbc, others.with_identity), (with_cbc, with_identity), "{ciphers}");
+    }
 }
 
 /// What a client sees and what comes out, for a client with `profile`.

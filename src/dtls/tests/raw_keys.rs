@@ -99,7 +99,7 @@ fn raw_keys_are_not_served_where_they_are_not_allowed() {
     world.connect(route(2), Profile { ciphers: "ECDHE-ECDSA-AES128-CCM8:PSK-AES128-CCM8", ..raw(&device) });
     world.talk(route(3), &mut Client::new(Profile { ciphers: "ECDHE-ECDSA-AES256-CCM8", ..raw(&device) }));
     assert!(
-        matches!(world.events[..], [Output::Closed { reason: CloseReason::NoCommonSuite, .. }]),
+        matches!(world.events[..], [Output::Closed { reason: CloseReason::NoCommonSuite(_), .. }]),
         "{:?}",
         world.events
     );

@@ -232,7 +232,7 @@ fn an_association_without_any_certificate_is_told_apart() {
     let holder = world.certified(Wish::named("meter-7"));
     let met = bootstrap(daemon.dtls, "meter-7", &Proof::Certificate(&holder));
     assert!(matches!(met, Met::NoAssociation(Some(HANDSHAKE_FAILURE))), "{met:?}");
-    daemon.await_log("certificates take `certificate` and `key` there");
+    daemon.await_log("what it offers for certificates takes `certificate` and `key` of the listener");
 }
 
 #[test]

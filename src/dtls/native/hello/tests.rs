@@ -58,7 +58,7 @@ fn ours_is_the_order_of_suites_and_a_shared_key_comes_first() {
 
 #[test]
 fn what_elliptic_curves_take_is_checked_against_what_is_offered() {
-    let none = Err(Refusal::NO_COMMON_SUITE);
+    let none = |missing| Err(Refusal::no_common_suite(missing));
     for (extensions, expected) in [
         (&[P256, SIGNATURE][..], Ok(())),
         // RFC 8422, section 5.1: no word about groups or formats is any.
@@ -66,10 +66,10 @@ fn what_elliptic_curves_take_is_checked_against_what_is_offered() {
         (&[SIGNATURE, (POINT_FORMATS, &[2, 1, 0])], Ok(())),
         (&[SIGNATURE, (SUPPORTED_GROUPS, &[0, 4, 0, 29, 0, 23])], Ok(())),
         // SHA-1, which RFC 5246, section 7.4.1.4.1 would have it be.
-        (&[P256], none),
-        (&[P256, (SIGNATURE_ALGORITHMS, &[0, 4, 5, 3, 4, 1])], none),
-        (&[SIGNATURE, (SUPPORTED_GROUPS, &[0, 4, 0, 29, 0, 24])], none),
-        (&[P256, SIGNATURE, (POINT_FORMATS, &[1, 1])], none),
+        (&[P256], none(Missing::SignatureAlgorithm)),
+        (&[P256, (SIGNATURE_ALGORITHMS, &[0, 4, 5, 3, 4, 1])], none(Missing::SignatureAlgorithm)),
+        (&[SIGNATURE, (SUPPORTED_GROUPS, &[0, 4, 0, 29, 0, 24])], none(Missing::Curve)),
+        (&[P256, SIGNATURE, (POINT_FORMATS, &[1, 1])], none(Missing::Other)),
     ] {
         let reached = reach(&policy(), &[ECDHE_CCM_8], extensions).map(|_| ());
         assert_eq!(reached, expected, "{extensions:x?}");
