@@ -328,7 +328,7 @@ impl Driver {
                 self.lessons.end(SessionId(report.id), device.as_deref(), learned.as_ref());
                 self.confirm_issued(confirmed);
                 self.release(now, endpoint);
-                self.record(now, endpoint.listener(), device, *report);
+                self.record(now, device, *report);
             }
         }
     }
@@ -402,8 +402,9 @@ impl Driver {
     }
 
     /// Logs the end of a session, and keeps it for those who ask.
-    fn record(&mut self, now: Instant, listener: usize, device: Option<String>, report: SessionReport) {
-        self.log.ended(now, self.listeners[listener].socket.address(), device.is_some(), &report);
+    fn record(&mut self, now: Instant, device: Option<String>, report: SessionReport) {
+        let listener = self.listeners[report.listener].name();
+        self.log.ended(now, listener, device.is_some(), &report);
         let is_known = device.is_some();
         let ended = SystemTime::now();
         if let Some(endpoint) = device {
@@ -416,7 +417,6 @@ impl Driver {
             self.unwritten.insert(endpoint, outcome);
         }
         let started = ended.checked_sub(report.duration).unwrap_or(ended);
-        let listener = self.listeners[report.listener].name();
         self.history.record(SessionRecord { started, running: false, listener, report }, is_known);
     }
 

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 pub(super) use self::handshakes::Place;
 use self::handshakes::{is_told, since, who, why, why_evicted};
 use self::limits::{Limits, Subject, Told};
-use super::listener::Claim;
+use super::listener::{Claim, ListenerName};
 use crate::bootstrap::SessionReport;
 use crate::dtls::CloseReason;
 use crate::route::Route;
@@ -30,8 +30,8 @@ pub(super) struct SessionLog {
 
 impl SessionLog {
     /// A session on this listener, with a client that is on record (`is_known`) or with a stranger, ended.
-    pub(super) fn ended(&mut self, now: Instant, listener: SocketAddr, is_known: bool, report: &SessionReport) {
-        if !is_known && !self.admits(now, Subject::StrangersSession, (listener, &listener), None) {
+    pub(super) fn ended(&mut self, now: Instant, listener: ListenerName, is_known: bool, report: &SessionReport) {
+        if !is_known && !self.admits(now, Subject::StrangersSession, (listener.address, &listener), None) {
             return;
         }
         let SessionReport { id: session, outcome, remote, reason, .. } = report;
@@ -43,15 +43,16 @@ impl SessionLog {
             warn!(
                 session,
                 endpoint,
+                %listener,
                 "slowed down: {name} from {remote} bootstraps in a loop, {sessions} times in {seconds} s: look at what \
                  it is given"
             );
         }
         let milliseconds = report.duration.as_secs_f64() * 1e3;
         if outcome.is_success() {
-            info!(session, endpoint, "{outcome}: {name} from {remote} in {milliseconds:.1} ms");
+            info!(session, endpoint, %listener, "{outcome}: {name} from {remote} in {milliseconds:.1} ms");
         } else {
-            warn!(session, endpoint, "{outcome}: {name} from {remote} after {milliseconds:.1} ms: {reason}");
+            warn!(session, endpoint, %listener, "{outcome}: {name} from {remote} after {milliseconds:.1} ms: {reason}");
         }
     }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::bootstrap::Outcome;
 use crate::driver::listener::Claimed;
-use crate::dtls::Configuration;
+use crate::dtls::{Configuration, EngineKind};
+use crate::provision::Transport;
 
 /// Where the lines of one test go.
 #[derive(Clone, Default)]
@@ -42,6 +43,10 @@ fn place(port: u16) -> Place {
     Place::of(([192, 0, 2, 1], port).into(), &Configuration { max_handshakes: 7, ..Configuration::default() })
 }
 
+fn listener(port: u16) -> ListenerName {
+    ListenerName { address: place(port).address, transport: Transport::Udp, engine: Some(EngineKind::Native) }
+}
+
 fn client(port: u16) -> Route {
     Route::to(([192, 0, 2, 9], port).into())
 }
@@ -56,6 +61,7 @@ fn report(endpoint: &str, outcome: Outcome) -> SessionReport {
         endpoint: Some(endpoint.to_owned()),
         remote: "192.0.2.9:40000".to_owned(),
         moved_from: None,
+        listener: 0,
         identity: String::new(),
         profile: None,
         lwm2m_version: None,
@@ -79,12 +85,12 @@ fn a_flood_of_one_kind_on_one_listener_silences_no_other() {
         for port in 0..300 {
             log.handshake_ended(now, &place(1), None, client(port), CloseReason::NoCommonVersion);
             log.identity_unknown(now, &place(1), &claim(now, port, b"nobody", false));
-            log.ended(now, place(1).address, false, &report("stranger", Outcome::RefusedUnknown));
+            log.ended(now, listener(1), false, &report("stranger", Outcome::RefusedUnknown));
         }
         let known = claim(now, 1, b"meter-1", true);
         log.handshake_ended(now, &place(1), Some(&known), known.route, CloseReason::KeyMismatch);
         log.handshake_ended(now, &place(2), None, client(1), CloseReason::NoCommonKeyType);
-        log.ended(now, place(1).address, true, &report("meter-2", Outcome::RefusedBlocked));
+        log.ended(now, listener(1), true, &report("meter-2", Outcome::RefusedBlocked));
         log.handle_timeout(now + Duration::from_secs(1));
     });
     assert_eq!(count(&lines, "speaks DTLS 1.0 only") + count(&lines, "no device has this identity"), 10);
@@ -94,7 +100,7 @@ fn a_flood_of_one_kind_on_one_listener_silences_no_other() {
         "listener 192.0.2.1:2 (",
         "meter-2 from 192.0.2.9:40000",
         "590 more failed handshakes on listener 192.0.2.1:1 (",
-        "290 more sessions of clients on no record on listener 192.0.2.1:1 were not logged in the last second",
+        "290 more sessions of clients on no record on listener 192.0.2.1:1 (native) were not logged in the last second",
     ] {
         assert_eq!(count(&lines, told), 1, "{told}: {lines:#?}");
     }
@@ -126,9 +132,9 @@ fn no_name_that_a_client_gives_itself_makes_up_a_part_of_a_line() {
     let lines = written(|| {
         log.identity_unknown(now, &place(1), &claim(now, 1, identity, false));
         for name in [endpoint, "a`b c", "urn:imei:35\"é'", "a\u{2028}b"] {
-            log.ended(now, place(1).address, false, &report(name, Outcome::RefusedUnknown));
+            log.ended(now, listener(1), false, &report(name, Outcome::RefusedUnknown));
         }
-        log.ended(now, place(1).address, true, &report(endpoint, Outcome::Completed));
+        log.ended(now, listener(1), true, &report(endpoint, Outcome::Completed));
     });
     assert!(lines[0].contains(r"PSK identity `x\u{60} from 203.0.113.5:40000"), "{}", lines[0]);
     assert_eq!(lines[0].matches('`').count(), 2 + 6, "{}", lines[0]);
@@ -140,6 +146,7 @@ fn no_name_that_a_client_gives_itself_makes_up_a_part_of_a_line() {
         &format!("`{endpoint}` from 192.0.2.9:40000 in"),
     ]) {
         assert!(line.contains(name), "{name}: {line}");
+        assert!(line.ends_with("listener=192.0.2.1:1 (native)"), "{line}");
     }
 }
 
