@@ -212,7 +212,6 @@ impl Driver {
                 debug!(%error, "a connection cannot be accepted");
             }
             self.handle_timeouts(Instant::now());
-            self.directory.end_turn();
             if self.is_drained() {
                 return self.finish().await;
             }
@@ -289,7 +288,7 @@ impl Driver {
         }
     }
 
-    /// Carries out what the parts want done, until none wants anything.
+    /// Carries out what the parts want done, until none wants anything. What is looked up next sees the store as it is then.
     fn flush(&mut self, now: Instant) {
         loop {
             for index in 0..self.listeners.len() {
@@ -307,6 +306,7 @@ impl Driver {
         }
         // Whatever session these belonged to has told its end by now; a later one on the same endpoint starts clean.
         self.outdated.clear();
+        self.directory.end_batch();
     }
 
     fn carry_out(&mut self, now: Instant, output: bootstrap::Output) {
@@ -549,6 +549,8 @@ impl Driver {
         let outcomes: Vec<DeviceOutcome> = self.unwritten.drain().map(|(_, outcome)| outcome).collect();
         let pending = (self.store.record_outcomes(outcomes), self.store.record_knowledge(self.lessons.take()));
         say_lost(pending.0.await, pending.1.await);
+        // What was not logged is not forgotten.
+        self.log.handle_timeout(now + Duration::from_secs(1));
         let (answer, running) = (self.draining.take().and_then(|draining| draining.answer), self.server.running());
         // The connection to the database with it: the writer tidies the log away only if it is the last to close.
         drop(self);

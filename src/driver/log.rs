@@ -16,7 +16,7 @@ pub(super) use self::handshakes::Place;
 use self::handshakes::{is_told, since, who, why, why_evicted};
 use self::limits::{Limits, Subject, Told};
 use super::listener::{Claim, ListenerName};
-use crate::bootstrap::SessionReport;
+use crate::bootstrap::{Outcome, SessionReport};
 use crate::dtls::CloseReason;
 use crate::route::Route;
 use crate::store::StoreError;
@@ -29,9 +29,10 @@ pub(super) struct SessionLog {
 }
 
 impl SessionLog {
-    /// A session on this listener, with a client that is on record (`is_known`) or with a stranger, ended.
-    pub(super) fn ended(&mut self, now: Instant, listener: ListenerName, is_known: bool, report: &SessionReport) {
-        if !is_known && !self.admits(now, Subject::StrangersSession, (listener.address, &listener), None) {
+    /// A session on this listener ended, with a device that was authorised (`is_served`) or with a client that was refused.
+    pub(super) fn ended(&mut self, now: Instant, listener: ListenerName, is_served: bool, report: &SessionReport) {
+        let subject = subject_of_refused(report.outcome);
+        if !is_served && !self.admits(now, subject, (listener.address, &listener), None) {
             return;
         }
         let SessionReport { id: session, outcome, remote, reason, .. } = report;
@@ -143,10 +144,20 @@ impl SessionLog {
     }
 }
 
+/// Whose lines that of a refused session is among. Without DTLS anybody can name a device, but has to know one.
+fn subject_of_refused(outcome: Outcome) -> Subject {
+    match outcome {
+        Outcome::RefusedBlocked | Outcome::RefusedIdentity | Outcome::RefusedInsecure | Outcome::InvalidProvision => {
+            Subject::DevicesSession
+        }
+        _ => Subject::StrangersSession,
+    }
+}
+
 /// An endpoint name: as it is, or in backticks where it could be taken for more than a name. A client on no record calls
 /// itself whatever it likes.
 fn shown_name(endpoint: &str) -> String {
-    let is_escaped = |letter: char| letter == '`' || letter.is_control();
+    let is_escaped = |letter: char| letter == '`' || letter.is_control() || letter.escape_debug().len() > 2;
     if !endpoint.contains(|letter: char| letter.is_whitespace() || is_escaped(letter)) {
         return endpoint.to_owned();
     }

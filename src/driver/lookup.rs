@@ -2,7 +2,8 @@
 //!
 //! A look-up is two point queries of microseconds on this thread's own connection; server accounts and profiles are kept
 //! in memory and read again only after one of them has changed. Issued credentials are read only for a device of which an
-//! account draws something at random. All look-ups of one turn of the driver see the store as it was at the first of them.
+//! account draws something at random. All look-ups of one batch of datagrams see the store as it was at the first of
+//! them, when all of these had arrived.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -129,8 +130,8 @@ impl Directory {
         Ok(self.identified(kind, &fingerprint(der))?.is_some())
     }
 
-    /// The turn of the driver is over: the next look-up sees the store as it is then.
-    pub(super) fn end_turn(&mut self) {
+    /// What arrived together has been dealt with: the next look-up sees the store as it is then.
+    pub(super) fn end_batch(&mut self) {
         if let Err(error) = self.reader.end_snapshot() {
             error!(%error, "the store cannot be left as it should");
         }
@@ -259,7 +260,7 @@ impl Directory {
         Ok(credentials.map(|credentials| Drawn { device: record.id, credentials }))
     }
 
-    /// Begins the look-ups of a turn, with the catalog as it is now.
+    /// Begins the look-ups of a batch, with the catalog as it is now.
     fn begin(&mut self) -> Result<(), StoreError> {
         let generation = self.reader.generation();
         if generation != self.generation {
@@ -335,7 +336,7 @@ mod tests {
         let first = Some(directory.fingerprint(&Secret::from(&b"first-key-of-16b"[..])));
         let second = Some(directory.fingerprint(&Secret::from(&b"other-key-of-16b"[..])));
         let mut is_known = |proof| {
-            directory.end_turn();
+            directory.end_batch();
             match directory.look_up(&identity, proof, UnixMillis(0), |_| None).lookup {
                 Lookup::Known(device) => device.endpoint == "meter",
                 other => {
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn look_ups_of_one_turn_see_one_moment_and_the_next_turn_what_was_acknowledged() {
+    fn look_ups_of_one_batch_see_one_moment_and_the_next_batch_what_was_acknowledged() {
         let state = tempfile::tempdir().unwrap();
         let store = Store::open(state.path(), SealingKey::new([1; 32])).unwrap();
         let (actor, at) = (Actor::admin_socket(None), SystemTime::now().into());
@@ -369,8 +370,8 @@ mod tests {
         let psk = |directory: &mut Directory| directory.psk(b"meter").unwrap().is_some();
         assert!(!psk(&mut directory));
         store.add_device(actor, at, device("text:first-key-of-16b")).wait().unwrap();
-        assert!(!psk(&mut directory), "the turn goes on");
-        directory.end_turn();
+        assert!(!psk(&mut directory), "the batch goes on");
+        directory.end_batch();
         assert!(psk(&mut directory));
 
         // A change of the catalog is read at once, and what refers to it with it.
@@ -387,7 +388,7 @@ mod tests {
     }
 
     fn at_first_sight(directory: &mut Directory, key: &LookupKey) -> Result<String, Lookup> {
-        directory.end_turn();
+        directory.end_batch();
         match directory.look_up(key, None, UnixMillis(0), |_| None).lookup {
             Lookup::Known(device) => Ok(device.endpoint),
             other => Err(other),
@@ -454,7 +455,7 @@ mod tests {
         store.apply_file(UnixMillis(1), file, FileMode::Start).wait().unwrap();
         let mut start = |endpoint: &str, unwritten: Option<u16>| {
             let key = LookupKey::EndpointName(endpoint.to_owned());
-            directory.end_turn();
+            directory.end_batch();
             let unwritten = |_: &str| unwritten.map(|bytes| lesson("", "", block_size(bytes)).learned);
             let found = directory.look_up(&key, None, UnixMillis(0), unwritten);
             let Lookup::Known(device) = found.lookup else { panic!("{:?}", found.lookup) };

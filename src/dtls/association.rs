@@ -222,7 +222,10 @@ impl Handshake {
     pub(super) fn unproven_reason(&self) -> CloseReason {
         match &self.protocol {
             #[cfg(feature = "openssl")]
-            Protocol::OpenSsl(handshake) if handshake.has_tried() => CloseReason::KeyMismatch,
+            // Who shows a certificate or a raw public key has proven it before the epoch changes.
+            Protocol::OpenSsl(handshake) if handshake.has_tried() && !handshake.is_believed() => {
+                CloseReason::KeyMismatch
+            }
             #[cfg(feature = "openssl")]
             Protocol::OpenSsl(_) => CloseReason::HandshakeAbandoned,
             Protocol::Native(handshake) => handshake.unproven_reason(),

@@ -23,8 +23,10 @@ pub(super) enum Subject {
     DevicesHandshake,
     /// A handshake or an association that made room for another one.
     Eviction,
-    /// The session of a client on no record.
+    /// The session of a client that was refused, and is not known to be on record.
     StrangersSession,
+    /// The session of a client that was refused, and named a device on record.
+    DevicesSession,
     /// CoAP without DTLS on a listener that wants DTLS.
     PlainCoap,
     /// A client that meets silence because the store cannot be read.
@@ -34,7 +36,10 @@ pub(super) enum Subject {
 impl Subject {
     fn lines_per_second(self) -> usize {
         match self {
-            Subject::StrangersHandshake | Subject::DevicesHandshake | Subject::StrangersSession => 10,
+            Subject::StrangersHandshake
+            | Subject::DevicesHandshake
+            | Subject::StrangersSession
+            | Subject::DevicesSession => 10,
             Subject::Eviction | Subject::PlainCoap | Subject::UnreadableStore => 1,
         }
     }
@@ -48,8 +53,10 @@ impl Subject {
             (Subject::DevicesHandshake, _) => ("were", "failed handshakes", ", which named devices on record,"),
             (Subject::Eviction, 1) => ("was", "client that made room", ""),
             (Subject::Eviction, _) => ("were", "clients that made room", ""),
-            (Subject::StrangersSession, 1) => ("was", "session of a client on no record", ""),
-            (Subject::StrangersSession, _) => ("were", "sessions of clients on no record", ""),
+            (Subject::StrangersSession, 1) => ("was", "refused session", ""),
+            (Subject::StrangersSession, _) => ("were", "refused sessions", ""),
+            (Subject::DevicesSession, 1) => ("was", "refused session", ", which named a device on record,"),
+            (Subject::DevicesSession, _) => ("were", "refused sessions", ", which named devices on record,"),
             (Subject::PlainCoap, 1) => ("was", "datagram of plain CoAP", ""),
             (Subject::PlainCoap, _) => ("were", "datagrams of plain CoAP", ""),
             (Subject::UnreadableStore, 1) => ("was", "client that met silence", ""),
@@ -131,11 +138,12 @@ impl Limits {
 mod tests {
     use super::*;
 
-    const SUBJECTS: [Subject; 6] = [
+    const SUBJECTS: [Subject; 7] = [
         Subject::StrangersHandshake,
         Subject::DevicesHandshake,
         Subject::Eviction,
         Subject::StrangersSession,
+        Subject::DevicesSession,
         Subject::PlainCoap,
         Subject::UnreadableStore,
     ];
@@ -161,7 +169,7 @@ mod tests {
         }
         assert_eq!(limits.take_counts(start + Duration::from_millis(999)), [""; 0]);
         assert_eq!(count(&mut limits, start, Subject::StrangersHandshake, 1, 1), 0);
-        assert_eq!(limits.take_counts(start + SECOND).len(), 12);
+        assert_eq!(limits.take_counts(start + SECOND).len(), 14);
         assert_eq!(count(&mut limits, start + SECOND, Subject::StrangersHandshake, 1, 100), 10);
     }
 

@@ -90,7 +90,8 @@ fn a_flood_of_one_kind_on_one_listener_silences_no_other() {
         let known = claim(now, 1, b"meter-1", true);
         log.handshake_ended(now, &place(1), Some(&known), known.route, CloseReason::KeyMismatch);
         log.handshake_ended(now, &place(2), None, client(1), CloseReason::NoCommonKeyType);
-        log.ended(now, listener(1), true, &report("meter-2", Outcome::RefusedBlocked));
+        // A device that is blocked is not served.
+        log.ended(now, listener(1), false, &report("meter-2", Outcome::RefusedBlocked));
         log.handle_timeout(now + Duration::from_secs(1));
     });
     assert_eq!(count(&lines, "speaks DTLS 1.0 only") + count(&lines, "no device has this identity"), 10);
@@ -100,7 +101,7 @@ fn a_flood_of_one_kind_on_one_listener_silences_no_other() {
         "listener 192.0.2.1:2 (",
         "meter-2 from 192.0.2.9:40000",
         "590 more failed handshakes on listener 192.0.2.1:1 (",
-        "290 more sessions of clients on no record on listener 192.0.2.1:1 (native) were not logged in the last second",
+        "290 more refused sessions on listener 192.0.2.1:1 (native) were not logged in the last second",
     ] {
         assert_eq!(count(&lines, told), 1, "{told}: {lines:#?}");
     }
@@ -142,7 +143,7 @@ fn no_name_that_a_client_gives_itself_makes_up_a_part_of_a_line() {
         &format!("`{endpoint}` from 192.0.2.9:40000 after"),
         r"`a\u{60}b c` from 192.0.2.9:40000",
         "unknown: urn:imei:35\"é' from 192.0.2.9:40000",
-        "`a\u{2028}b` from",
+        r"`a\u{2028}b` from",
         &format!("`{endpoint}` from 192.0.2.9:40000 in"),
     ]) {
         assert!(line.contains(name), "{name}: {line}");

@@ -174,9 +174,9 @@ impl World {
         self.server.handle_datagram(self.now, Origin { endpoint, route, peer: &peer, largest_message: None }, bytes);
     }
 
-    /// The key on record in a new turn of the driver.
+    /// The key on record in a new batch of datagrams.
     fn psk(&mut self, identity: &[u8]) -> Option<Secret> {
-        self.directory.end_turn();
+        self.directory.end_batch();
         self.directory.psk(identity).unwrap()
     }
 
@@ -191,7 +191,7 @@ impl World {
                     let (at, proof) = (self.at(), self.directory.fingerprint(&self.proven.1));
                     let drawn = self.directory.draw(&key, Some(proof), at, &mut self.random).unwrap().unwrap();
                     self.store.issue(drawn.device, at, drawn.credentials).wait().unwrap();
-                    self.directory.end_turn();
+                    self.directory.end_batch();
                     self.resolve(session, &key);
                 }
                 Output::Ended { confirmed, report, .. } => {

@@ -77,8 +77,8 @@ pub(in crate::dtls) struct Handshake {
     has_change_cipher_spec: bool,
     /// Records of epoch 1 that came before their keys.
     early: Vec<Vec<u8>>,
-    /// Whether a record of epoch 1 came that these keys do not open.
-    has_unread: bool,
+    /// Whether these keys opened a record of epoch 1, once one came.
+    has_read: Option<bool>,
     /// By which alert somebody said in the clear that the client has given up.
     heard_alert: Option<AlertDescription>,
     datagrams: Vec<Vec<u8>>,
@@ -164,7 +164,7 @@ impl Handshake {
             finished: FinishedParts::default(),
             has_change_cipher_spec: false,
             early: Vec::new(),
-            has_unread: false,
+            has_read: None,
             heard_alert: None,
             datagrams,
         })))
@@ -269,7 +269,10 @@ impl Handshake {
     pub(in crate::dtls) fn unproven_reason(&self) -> CloseReason {
         match &self.stage {
             // Its Finished was not by this key. One that was lost says nothing of the key, though a ChangeCipherSpec came.
-            Stage::Finished { .. } if self.has_unread => CloseReason::KeyMismatch,
+            // Who shows a certificate or a raw public key has proven it by then.
+            Stage::Finished { peer: Peer::PskIdentity(_), .. } if self.has_read == Some(false) => {
+                CloseReason::KeyMismatch
+            }
             _ => self.heard_alert.map_or(CloseReason::HandshakeAbandoned, CloseReason::ClientAlert),
         }
     }
@@ -419,10 +422,13 @@ impl Handshake {
         let Stage::Finished { secrets, .. } = &mut self.stage else { return Turn::Wait };
         let ids = self.agreement.connection_ids.as_ref();
         let Some(opened) = secrets.protection.open(record, ids, &mut engine.plaintext) else {
-            // Without connection ids one that bears some is nobody's.
-            self.has_unread |= ids.is_some() || record.content_type != ContentType::ConnectionId;
+            // One with another connection id than the client was given is nobody's.
+            if record.connection_id == ids.map(|ids| ids.ours) {
+                self.has_read.get_or_insert(false);
+            }
             return Turn::Wait;
         };
+        self.has_read = Some(true);
         let content = &engine.plaintext[..opened.length];
         match opened.content_type {
             22 => {

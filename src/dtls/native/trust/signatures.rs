@@ -37,7 +37,7 @@ impl Signatures {
 #[derive(Debug)]
 pub(super) struct ChainSignatures<'a> {
     right: &'a Mutex<VecDeque<Fingerprint>>,
-    /// As many as webpki's budget of signatures at most.
+    /// As many as there are pairs of its certificates and keys at most.
     wrong: Mutex<Vec<Fingerprint>>,
     /// What is in the leaf, beginning with what is signed of it.
     leaf: &'a [u8],
