@@ -155,11 +155,14 @@ impl System {
     }
 }
 
-/// Why a handshake ended that time ended depends on whether somebody said in the clear that he gives up. That would make
-/// two states of each, which differ in nothing else. Which alert it was is of no interest here.
+/// Why a handshake ended that time ended depends on whether somebody said in the clear that he gives up, or sent a record
+/// that could not be read. That would make more states of each, which differ in nothing but what the log says. Which alert
+/// it was is of no interest here.
 fn name_of(reason: CloseReason, input: &Input) -> String {
     match reason {
-        CloseReason::ClientAlert(_) | CloseReason::HandshakeAbandoned if input.content == Content::Timeout => {
+        CloseReason::ClientAlert(_) | CloseReason::HandshakeAbandoned | CloseReason::KeyMismatch
+            if input.content == Content::Timeout =>
+        {
             "HandshakeUnproven".to_owned()
         }
         CloseReason::ClientAlert(_) => format!("{:?}", CloseReason::HandshakeFailed),
