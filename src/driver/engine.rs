@@ -404,8 +404,8 @@ impl Driver {
     /// Logs the end of a session, and keeps it for those who ask.
     fn record(&mut self, now: Instant, device: Option<String>, report: SessionReport) {
         let listener = self.listeners[report.listener].name();
-        self.log.ended(now, listener, device.is_some(), &report);
         let is_known = device.is_some();
+        self.log.ended(now, listener, is_known, &report);
         let ended = SystemTime::now();
         if let Some(endpoint) = device {
             if self.unwritten.is_empty() {

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::counted::counted;
 use crate::dtls::CloseReason;
 use crate::route::Route;
 
@@ -46,23 +47,17 @@ impl Subject {
 
     /// What is said of `unsaid` of them that got no line.
     fn counted(self, unsaid: u64, listener: &str) -> String {
-        let (verb, noun, more) = match (self, unsaid) {
-            (Subject::StrangersHandshake, 1) => ("was", "failed handshake", ""),
-            (Subject::StrangersHandshake, _) => ("were", "failed handshakes", ""),
-            (Subject::DevicesHandshake, 1) => ("was", "failed handshake", ", which named a device on record,"),
-            (Subject::DevicesHandshake, _) => ("were", "failed handshakes", ", which named devices on record,"),
-            (Subject::Eviction, 1) => ("was", "client that made room", ""),
-            (Subject::Eviction, _) => ("were", "clients that made room", ""),
-            (Subject::StrangersSession, 1) => ("was", "refused session", ""),
-            (Subject::StrangersSession, _) => ("were", "refused sessions", ""),
-            (Subject::DevicesSession, 1) => ("was", "refused session", ", which named a device on record,"),
-            (Subject::DevicesSession, _) => ("were", "refused sessions", ", which named devices on record,"),
-            (Subject::PlainCoap, 1) => ("was", "datagram of plain CoAP", ""),
-            (Subject::PlainCoap, _) => ("were", "datagrams of plain CoAP", ""),
-            (Subject::UnreadableStore, 1) => ("was", "client that met silence", ""),
-            (Subject::UnreadableStore, _) => ("were", "clients that met silence", ""),
+        let (noun, more) = match self {
+            Subject::StrangersHandshake => ("more failed handshake", ""),
+            Subject::DevicesHandshake => ("more failed handshake", " in the name of devices on record"),
+            Subject::Eviction => ("more client", " that made room"),
+            Subject::StrangersSession => ("more refused session", ""),
+            Subject::DevicesSession => ("more refused session", " in the name of devices on record"),
+            Subject::PlainCoap => ("more datagram", " of plain CoAP"),
+            Subject::UnreadableStore => ("more client", " that met silence"),
         };
-        format!("{unsaid} more {noun} on listener {listener}{more} {verb} not logged in the last second")
+        let verb = if unsaid == 1 { "was" } else { "were" };
+        format!("{}{more} on listener {listener} {verb} not logged in the last second", counted(unsaid, noun))
     }
 }
 

@@ -106,10 +106,19 @@ fn a_wrong_key_stays_the_reason_when_the_client_then_says_that_it_gives_up() {
 }
 
 #[test]
-fn a_finished_that_was_lost_says_nothing_of_the_key() {
-    for (is_lost, expected) in [(true, CloseReason::HandshakeAbandoned), (false, CloseReason::KeyMismatch)] {
-        let mut world = World::new(Configuration::default());
-        let mut client = Client::new(Profile::default());
+fn a_key_is_called_wrong_where_it_was_to_be_proven_by_a_finished_that_came() {
+    let (pki, lost, abandoned) = (Pki::new(), true, CloseReason::HandshakeAbandoned);
+    let psk = || (Configuration::default(), Profile::default());
+    // Its CertificateVerify was by the right key.
+    let certificate = || (pki.configuration(), Profile::of(&pki.device()));
+    for ((configuration, profile), is_lost, expected) in [
+        (psk(), lost, abandoned),
+        (psk(), !lost, CloseReason::KeyMismatch),
+        (certificate(), lost, abandoned),
+        (certificate(), !lost, abandoned),
+    ] {
+        let mut world = World::new(configuration);
+        let mut client = Client::new(profile);
         half_open(&mut world, &mut client);
         for datagram in client.step() {
             for record in Records::of(&datagram).filter(|record| record.epoch == 0) {
